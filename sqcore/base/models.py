@@ -1,0 +1,73 @@
+"""The outbox, its deliveries, and remembered requests."""
+
+from django.db import models
+
+
+class OutboxEvent(models.Model):
+    """Something that happened, written in the transaction in which it happened."""
+
+    kind = models.CharField(max_length=80)
+    payload = models.JSONField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Delivery(models.Model):
+    """One event on its way to one handler; unique, so that an effect happens once."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DONE = "done"
+        DEAD = "dead"
+
+    event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
+    handler = models.CharField(max_length=120)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    last_error = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "handler"], name="delivery_once_a_handler"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="delivery_due",
+                condition=models.Q(state="pending"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handler} of event {self.event_id}"
+
+
+class RememberedRequest(models.Model):
+    """A request that created something, kept so that its repeat gets the same answer.
+
+    `scope` is who asked for what; of the body only a keyed digest is kept, and the day, not the
+    time, so that a row says nothing about a single anonymous answer.
+    """
+
+    scope = models.CharField(max_length=120)
+    key = models.CharField(max_length=128)
+    digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField()
+    created_on = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "key"], name="remembered_request_once"),
+        ]
+        indexes = [models.Index(fields=["created_on"], name="remembered_request_age")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"

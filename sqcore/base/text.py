@@ -1,0 +1,34 @@
+"""Text that belongs to the data: one value a language, `{"en": "Branch", "zh-hans": "网点"}`."""
+
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+TranslatedText = dict[str, str]
+
+
+def in_language(text: Mapping[str, str], language: str | None = None) -> str:
+    """Return the text in `language` (default: the active one), else English, else whatever is there.
+
+    >>> in_language({"en": "Branch", "zh-hans": "网点"}, "zh-hans")
+    '网点'
+    >>> in_language({"zh-hans": "网点"}, "en")
+    '网点'
+    >>> in_language({}, "en")
+    ''
+    """
+    wanted = language or get_language() or "en"
+    for key in (wanted, "en"):
+        if text.get(key):
+            return text[key]
+    return next((value for value in text.values() if value), "")
+
+
+def validate_translated(value: object) -> None:
+    """Refuse anything but a mapping of language codes to strings with at least one text."""
+    if not isinstance(value, dict) or not any(value.values()):
+        raise ValidationError(_("Give the text in at least one language."))
+    if not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        raise ValidationError(_("Languages and texts must be strings."))

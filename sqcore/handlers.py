@@ -1,0 +1,1 @@
+"""The handlers of domain events in this app, room by room."""

@@ -1,0 +1,180 @@
+"""The indicator catalogue, and indicator systems in versions that never change once published."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.base.text import in_language, validate_translated
+
+
+class Indicator(models.Model):
+    """What is measured, from where, and which way is better.
+
+    `source` is a key of the registry of sources, `parameters` what that source is asked for.
+    """
+
+    class Direction(models.TextChoices):
+        HIGHER = "higher", _("Higher is better")
+        LOWER = "lower", _("Lower is better")
+
+    class Statistic(models.TextChoices):
+        MEAN = "mean", _("Mean")
+        PROPORTION = "proportion", _("Share")
+        NPS = "nps", _("Net promoter score")
+
+    code = models.SlugField(_("code"), max_length=80, unique=True)
+    name = models.JSONField(_("name"), validators=[validate_translated])
+    definition = models.JSONField(_("definition"), default=dict, blank=True)
+    unit_of_measure = models.CharField(_("unit of measure"), max_length=30, blank=True)
+    direction = models.CharField(
+        _("direction"), max_length=10, choices=Direction, default=Direction.HIGHER
+    )
+    statistic = models.CharField(
+        _("statistic"), max_length=12, choices=Statistic, default=Statistic.MEAN
+    )
+    source = models.CharField(_("source"), max_length=60)
+    parameters = models.JSONField(_("parameters"), default=dict)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="owned_indicators",
+        null=True,
+        blank=True,
+    )
+    valid_from = models.DateField(_("from"), null=True, blank=True)
+    valid_to = models.DateField(_("until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("indicator")
+        verbose_name_plural = _("indicators")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True)
+                | Q(valid_from__isnull=True)
+                | Q(valid_to__gt=F("valid_from")),
+                name="indicator_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return in_language(self.name)
+
+
+class IndicatorSystem(models.Model):
+    """A way to judge quality as a whole; its versions follow each other."""
+
+    code = models.SlugField(_("code"), max_length=50, unique=True)
+    name = models.JSONField(_("name"), validators=[validate_translated])
+    is_active = models.BooleanField(_("evaluated every period"), default=True)
+
+    class Meta:
+        verbose_name = _("indicator system")
+        verbose_name_plural = _("indicator systems")
+
+    def __str__(self) -> str:
+        return in_language(self.name)
+
+
+class SystemVersionQuerySet(models.QuerySet["SystemVersion"]):
+    def published(self) -> Self:
+        return self.filter(state=SystemVersion.State.PUBLISHED)
+
+
+class SystemVersion(models.Model):
+    """One version: a draft until published, immutable from then on.
+
+    `grains` lists the grains that are evaluated as their periods close, and `since` the first day
+    that is evaluated.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        PUBLISHED = "published", _("Published")
+        RETIRED = "retired", _("Retired")
+
+    system = models.ForeignKey(IndicatorSystem, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(_("version"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
+    grains = models.JSONField(_("evaluated by"), default=list)
+    since = models.DateField(_("evaluated from"))
+    published_at = models.DateTimeField(_("published"), null=True, blank=True)
+    published_by = models.CharField(max_length=40, blank=True)
+
+    objects = SystemVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("version of an indicator system")
+        verbose_name_plural = _("versions of indicator systems")
+        constraints = [
+            models.UniqueConstraint(fields=["system", "number"], name="system_version_number"),
+            models.UniqueConstraint(
+                fields=["system"],
+                condition=Q(state="published"),
+                name="system_one_published_version",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(published_at__isnull=False),
+                name="system_version_published_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system} {self.number}"
+
+
+class Dimension(models.Model):
+    """A branch of a version's tree: a named part of quality with its weight among its siblings."""
+
+    version = models.ForeignKey(SystemVersion, on_delete=models.CASCADE, related_name="dimensions")
+    parent = models.ForeignKey(
+        "self", on_delete=models.CASCADE, related_name="children", null=True, blank=True
+    )
+    code = models.SlugField(_("code"), max_length=50)
+    name = models.JSONField(_("name"), validators=[validate_translated])
+    weight = models.DecimalField(_("weight"), max_digits=9, decimal_places=6)
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+
+    class Meta:
+        verbose_name = _("dimension")
+        verbose_name_plural = _("dimensions")
+        constraints = [
+            models.UniqueConstraint(fields=["version", "code"], name="dimension_code_once"),
+            models.CheckConstraint(
+                condition=Q(weight__gte=0, weight__lte=1), name="dimension_weight_is_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return in_language(self.name)
+
+
+class WeightedIndicator(models.Model):
+    """An indicator in a dimension: its weight there, and the goalposts of 0 and 100 points."""
+
+    dimension = models.ForeignKey(Dimension, on_delete=models.CASCADE, related_name="indicators")
+    indicator = models.ForeignKey(Indicator, on_delete=models.PROTECT, related_name="uses")
+    weight = models.DecimalField(_("weight"), max_digits=9, decimal_places=6)
+    floor = models.FloatField(_("value of 0 points"))
+    target = models.FloatField(_("value of 100 points"))
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+
+    class Meta:
+        verbose_name = _("weighted indicator")
+        verbose_name_plural = _("weighted indicators")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dimension", "indicator"], name="weighted_indicator_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(weight__gte=0, weight__lte=1), name="weighted_indicator_is_share"
+            ),
+            models.CheckConstraint(
+                condition=~Q(floor=F("target")), name="weighted_indicator_goalposts_differ"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.indicator} in {self.dimension}"

@@ -1,0 +1,75 @@
+"""The port through which evaluation gets what indicators are computed from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from sqcore.base.periods import Grain, Period
+from sqcore.base.registry import Registry
+from sqcore.stats.moments import Moments
+
+
+@dataclass(frozen=True, order=True)
+class SourceCell:
+    """Where answers or measurements were made: a unit itself (not what is below it), and one
+    margin of it: nothing, a channel or a segment.
+
+    `margin` is "" (all), "channel" or "segment"; `value` the code, "" for all.
+    """
+
+    unit_id: int
+    margin: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Sufficient statistics of one period: axis 0 of `moments` follows `cells`, its measures
+    follow `measures`; a measure's integer value divided by its `scale` is in natural units."""
+
+    cells: Sequence[SourceCell]
+    measures: Sequence[str]
+    scales: Sequence[int]
+    moments: Moments
+
+
+class IndicatorSource(Protocol):
+    """Where values of indicators come from. Register an instance in `SOURCES`.
+
+    `collect` gets the parameters of all indicators of a run that use this source, grouped by the
+    run, and returns integers: sums that add up exactly over units and periods. It must give the same
+    answer for the same rows, whichever way it reads them.
+    """
+
+    @property
+    def key(self) -> str:
+        """Never changes: indicators name it."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What people read as the source of a number."""
+        ...
+
+    def measure(self, parameters: Mapping[str, Any]) -> str:
+        """Return the measure that these parameters ask for.
+
+        raises: InvalidInput when they ask for nothing that this source has
+        """
+        ...
+
+    def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
+        """Return the moments of these measures in this period, by cell, all units."""
+        ...
+
+    def spans(self) -> Mapping[Grain, tuple[date, date]]:
+        """Return, by finest usable grain, the first and last day that there is something of."""
+        ...
+
+    def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
+        """Return [first, last] days of what came in, or was withdrawn, after this moment."""
+        ...
+
+
+SOURCES: Registry[IndicatorSource] = Registry("indicator sources")

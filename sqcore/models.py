@@ -1,0 +1,58 @@
+"""The models of the ground floor, room by room."""
+
+from sqcore.access.models import ApiToken
+from sqcore.audit.models import AuditEntry, AuditSeal
+from sqcore.base.models import Delivery, OutboxEvent, RememberedRequest
+from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
+from sqcore.identity.models import User
+from sqcore.indicators.models import (
+    Dimension,
+    Indicator,
+    IndicatorSystem,
+    SystemVersion,
+    WeightedIndicator,
+)
+from sqcore.jobs.models import Job
+from sqcore.notices.models import Notice
+from sqcore.org.models import (
+    Assignment,
+    Channel,
+    Holiday,
+    Organisation,
+    Placement,
+    Post,
+    RoleGrant,
+    Segment,
+    Staff,
+    Unit,
+)
+
+__all__ = [
+    "ApiToken",
+    "Assignment",
+    "AuditEntry",
+    "AuditSeal",
+    "Channel",
+    "Delivery",
+    "Dimension",
+    "EvaluationRun",
+    "FrozenCells",
+    "Holiday",
+    "Indicator",
+    "IndicatorSystem",
+    "Job",
+    "KpiValue",
+    "Notice",
+    "Organisation",
+    "OutboxEvent",
+    "Placement",
+    "Post",
+    "RememberedRequest",
+    "RoleGrant",
+    "Segment",
+    "Staff",
+    "SystemVersion",
+    "Unit",
+    "User",
+    "WeightedIndicator",
+]

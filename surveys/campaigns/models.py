@@ -1,0 +1,114 @@
+"""Campaigns: an instrument version put to people, and the links that lead to it."""
+
+import secrets
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.base.periods import Grain
+from sqcore.base.text import in_language, validate_translated
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.org.models import Channel, Segment, Staff, Unit
+from surveys.instruments.models import InstrumentVersion
+
+
+def new_token() -> str:
+    """Return 132 random bits, fit for an address."""
+    return secrets.token_urlsafe(17)[:22]
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Who runs surveys sees all; others those with a link to one of their units."""
+        if principal.may(Permission.MANAGE_SURVEYS):
+            return self
+        scope = principal.scope(Permission.VIEW_RESULTS)
+        if scope.everywhere:
+            return self
+        links = Link.objects.filter(unit__in=scope.units)
+        return self.filter(pk__in=links.values("campaign_id"))
+
+
+class Campaign(models.Model):
+    """`mode` is printed on the form and frozen at the first answer; `finest_grain` is how exactly
+    the day of an answer is known (a yearly wave: year)."""
+
+    class Mode(models.TextChoices):
+        ANONYMOUS = "anonymous", _("Anonymous")
+        CONFIDENTIAL = "confidential", _("Confidential")
+        IDENTIFIED = "identified", _("With name")
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        OPEN = "open", _("Open")
+        CLOSED = "closed", _("Closed")
+
+    code = models.SlugField(_("code"), max_length=60, unique=True)
+    name = models.JSONField(_("name"), validators=[validate_translated])
+    version = models.ForeignKey(
+        InstrumentVersion, on_delete=models.PROTECT, related_name="campaigns"
+    )
+    mode = models.CharField(_("privacy"), max_length=12, choices=Mode, default=Mode.ANONYMOUS)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.DRAFT)
+    opens_on = models.DateField(_("opens"))
+    closes_on = models.DateField(_("closes"), null=True, blank=True)
+    finest_grain = models.CharField(
+        _("day known by"), max_length=8, choices=Grain, default=Grain.DAY
+    )
+    created_at = models.DateTimeField(_("made"))
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closes_on__isnull=True) | Q(closes_on__gt=F("opens_on")),
+                name="campaign_closes_after_it_opens",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return in_language(self.name)
+
+
+class Link(models.Model):
+    """A way into a campaign for one unit (and channel, segment, person): an address, a QR code."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="links")
+    token = models.CharField(max_length=22, unique=True, default=new_token)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="survey_links")
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, related_name="survey_links", null=True, blank=True
+    )
+    segment = models.ForeignKey(
+        Segment, on_delete=models.PROTECT, related_name="survey_links", null=True, blank=True
+    )
+    staff = models.ForeignKey(
+        Staff, on_delete=models.PROTECT, related_name="survey_links", null=True, blank=True
+    )
+    created_at = models.DateTimeField(_("made"))
+    revoked_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("link")
+        verbose_name_plural = _("links")
+        constraints = [
+            models.UniqueConstraint(
+                F("campaign"),
+                F("unit"),
+                Coalesce(F("channel"), 0),
+                Coalesce(F("segment"), 0),
+                Coalesce(F("staff"), 0),
+                condition=Q(revoked_at__isnull=True),
+                name="link_once_a_place",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} at {self.unit}"

@@ -1,0 +1,5 @@
+"""Addresses of this app, room by room."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

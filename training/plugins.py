@@ -1,0 +1,1 @@
+"""What this app offers to the registries of the house."""

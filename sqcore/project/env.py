@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 PREFIX = "SQ_"
 TEST_PREFIX = "SQ_TEST_"
+TEST_SETTINGS = "sqcore.project.settings.test"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -143,5 +144,7 @@ def read_file(path: Path) -> dict[str, str]:
 
 
 def read_environment(root: Path) -> Environment:
-    """Return the variables in force for this start."""
+    """Return the variables in force for this start; the test suite sees only those meant for it."""
+    if os.environ.get("DJANGO_SETTINGS_MODULE") == TEST_SETTINGS:
+        return Environment({k: v for k, v in os.environ.items() if k.startswith(TEST_PREFIX)})
     return Environment({**read_file(root / ".env"), **os.environ})

@@ -2,7 +2,7 @@
 
 from sqcore.project.home import Home
 from sqcore.project.settings.base import *  # noqa: F403 - settings build on each other
-from sqcore.project.settings.base import BASE_DIR, BASE_URL, env, urlsplit
+from sqcore.project.settings.base import BASE_DIR, BASE_URL, SQLITE_OPTIONS, env, urlsplit
 
 HOME = Home(env.folder("SQ_HOME", BASE_DIR / "var" / "own"))
 HOME.make()
@@ -18,13 +18,6 @@ ALLOWED_HOSTS = [
     *env.words("SQ_ALLOWED_HOSTS", ""),
 ]
 
-SQLITE_OPTIONS = {
-    # IMMEDIATE takes the write lock at the start of a transaction: without it, two that read and
-    # then write meet as "database is locked", whatever the timeout.
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
-}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

@@ -1,12 +1,45 @@
-"""For the test suite: nothing of the machine's own settings counts, but the servers to test on."""
+"""For the test suite: of the machine's settings only `SQ_TEST_*` count, the servers to test on."""
 
-import os
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
 
-from sqcore.project.env import TEST_PREFIX
+from sqcore.project.home import Home
+from sqcore.project.settings.base import *  # noqa: F403 - settings build on each other
+from sqcore.project.settings.base import SQLITE_OPTIONS, STORAGES, env
 
-os.environ["SQ_MODE"] = "embedded"
-for name in [name for name in os.environ if name.startswith("SQ_")]:
-    if not name.startswith(TEST_PREFIX):
-        del os.environ[name]
+HOME = Home(Path(tempfile.mkdtemp(prefix="sqcore-test-")))
+HOME.make()
+atexit.register(shutil.rmtree, HOME.path, ignore_errors=True)
+DEMO = False
 
-from sqcore.project.settings.base import *  # noqa: E402, F403 - settings build on each other
+SECRET_KEY = "test"  # noqa: S105 - not a secret
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+
+DATABASES: dict[str, Any]
+if env.text("SQ_TEST_DATABASE_URL", ""):
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            **env.database("SQ_TEST_DATABASE_URL", "SQ_TEST_DATABASE_PASSWORD"),
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HOME.database,
+            "OPTIONS": SQLITE_OPTIONS | {"init_command": "PRAGMA synchronous=OFF;"},
+        }
+    }
+
+MEDIA_ROOT = HOME.media
+STATIC_ROOT = HOME.static
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+WHITENOISE_AUTOREFRESH = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = env.text("SQ_TEST_BROKER_URL", "memory://")

@@ -1,0 +1,39 @@
+"""All periodic work on one page. Celery beat rings; what is really due stands in the database."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    task: str
+    every: timedelta
+    why: str
+
+
+ROWS = (
+    Row("sqcore.base.sweep", timedelta(seconds=10), "events whose message was lost are delivered"),
+    Row("sqcore.jobs.sweep", timedelta(seconds=10), "jobs whose worker died are taken up again"),
+    Row("surveys.responses.absorb", timedelta(seconds=30), "new answers join the statistics"),
+    Row("sqcore.evaluation.run_due", timedelta(seconds=60), "closed and touched periods are run"),
+    Row("sqcore.notices.send_mail", timedelta(seconds=60), "notices leave as e-mail"),
+    Row("sqcore.audit.seal", timedelta(seconds=60), "new audit rows join the hash chain"),
+    Row("sqcore.base.forget_requests", timedelta(days=1), "repeat protection ends after its days"),
+)
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """Return the rows in Celery's form.
+
+    A message that waited longer than its interval is dropped: the next one says the same, and a
+    worker that comes back is not met by a thousand of them.
+    """
+    return {
+        row.task: {
+            "task": row.task,
+            "schedule": row.every,
+            "options": {"expires": max(row.every.total_seconds(), 30)},
+        }
+        for row in ROWS
+    }

@@ -2,7 +2,7 @@
 
 from sqcore.access.models import ApiToken
 from sqcore.audit.models import AuditEntry, AuditSeal
-from sqcore.base.models import Delivery, OutboxEvent, RememberedRequest
+from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.identity.models import User
 from sqcore.indicators.models import (
@@ -37,6 +37,7 @@ __all__ = [
     "Dimension",
     "EvaluationRun",
     "FrozenCells",
+    "Heartbeat",
     "Holiday",
     "Indicator",
     "IndicatorSystem",

@@ -1,0 +1,54 @@
+"""Array types and the checks that every method shares."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sqcore.stats.errors import StatisticsError
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.integer[Any]]:
+    """Return the values as an integer array of their own width, or refuse."""
+    array = np.asarray(values)
+    if array.dtype.kind == "b" or (array.size == 0 and array.dtype.kind == "f"):
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise StatisticsError(f"{name} must be integers, not {array.dtype}")
+    return array
+
+
+def int64s(values: npt.ArrayLike, name: str) -> IntArray:
+    """Return the values as int64, or refuse."""
+    array = integers(values, name)
+    if array.dtype == np.uint64 and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise StatisticsError(f"{name} do not fit 64 bits")
+    return array.astype(np.int64, copy=False)
+
+
+def finite(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Return the values as float64, or refuse what is not finite."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(f"{name} must be numbers") from error
+    if not np.isfinite(array).all():
+        raise StatisticsError(f"{name} must be finite")
+    return array
+
+
+def shaped(array: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> None:
+    """Refuse an array of another shape."""
+    if array.shape != shape:
+        raise StatisticsError(f"{name} must have shape {shape}, not {array.shape}")
+
+
+def confidence_level(confidence: float) -> float:
+    """Refuse a confidence outside (0, 1)."""
+    if not 0.0 < confidence < 1.0:
+        raise StatisticsError(f"confidence must lie between 0 and 1, not {confidence}")
+    return confidence

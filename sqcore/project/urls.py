@@ -2,11 +2,18 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
+
+from sqcore.project.health import healthz, readyz
 
 urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("favicon.ico", RedirectView.as_view(url="/static/mark.svg")),
     path("", include("sqcore.urls")),
     path("", include("surveys.urls")),
     path("api/v1/", include("sqcore.api_urls")),
     path("api/v1/", include("surveys.api_urls")),
+    path("language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -27,7 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "sqcore.project.static.StaticConfig",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -75,7 +75,8 @@ TEMPLATES = [
 ]
 
 # ---- Where it is reached -------------------------------------------------------------------------
-BASE_URL = env.address("SQ_BASE_URL", ("http", "https"), "http://127.0.0.1:8000").rstrip("/")
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+BASE_URL = env.address("SQ_BASE_URL", ("http", "https"), DEFAULT_BASE_URL).rstrip("/")
 """The address in links that leave the house: QR codes, invitations, e-mail."""
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(BASE_URL).scheme}://{urlsplit(BASE_URL).netloc}"]
 PROXIES = env.number("SQ_PROXIES", 0, most=5)
@@ -106,9 +107,14 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # ---- Static files --------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", ("plotly", files("plotly") / "package_data")]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["map", "png", "jpg", "webp", "ico", "woff2", "gz", "br"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "sqcore.project.static.StaticStorage",
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
 }
 
 # ---- People --------------------------------------------------------------------------------------

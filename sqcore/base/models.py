@@ -52,25 +52,23 @@ class Delivery(models.Model):
 class RememberedRequest(models.Model):
     """A request that created something, kept so that its repeat gets the same answer.
 
-    `scope` is who asked for what; of the body only a keyed digest is kept, and the day, not the
-    time, so that a row says nothing about a single anonymous answer.
+    `scope` is who asked for what. `key` is a digest of the client's key and random to look at, so
+    that the rows have no order; of the body there is only a digest that needs the client's key, and
+    of the moment only the day: a row says nothing about a single anonymous answer.
     """
 
+    key = models.CharField(max_length=64, primary_key=True)
     scope = models.CharField(max_length=120)
-    key = models.CharField(max_length=128)
     digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
     body = models.JSONField()
     created_on = models.DateField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["scope", "key"], name="remembered_request_once"),
-        ]
         indexes = [models.Index(fields=["created_on"], name="remembered_request_age")]
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.key}"
+        return f"{self.scope} {self.key[:12]}"
 
 
 class Heartbeat(models.Model):

@@ -1,0 +1,394 @@
+"""What every address of the REST interface shares: problems, JSON, filters, pages, ETags, limits.
+
+The views themselves stand on `sqcore.identity.api.ApiView`, which knows who asks.
+"""
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
+
+import orjson
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
+from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet, Value
+from django.forms import Field
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.utils.functional import Promise
+from django_filters import Filter, FilterSet
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from sqcore.base.errors import DomainError, InvalidInput, Problem
+from sqcore.base.json_input import MAX_BYTES, read_json
+
+M = TypeVar("M", bound=Model)
+
+PROBLEM_JSON = "application/problem+json"
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+# ---- Problems (RFC 9457) -------------------------------------------------------------------------
+
+
+def problem(
+    *, status: int, code: str, detail: str = "", errors: Sequence[Problem] = ()
+) -> HttpResponse:
+    """Return a problem document; `code` names the kind for programs, `detail` is for people."""
+    body: dict[str, Any] = {
+        "type": f"urn:sqcore:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = [{"row": e.row, "field": e.field, "reason": e.reason} for e in errors]
+    return HttpResponse(orjson.dumps(body), status=status, content_type=PROBLEM_JSON)
+
+
+def problem_of(error: Exception) -> HttpResponse | None:
+    """Return the problem document of an anticipated error; None for a bug, which travels up."""
+    if isinstance(error, DomainError):
+        return problem(
+            status=error.status, code=error.code, detail=error.message, errors=error.problems
+        )
+    if isinstance(error, Http404):
+        return not_found()
+    if isinstance(error, PermissionDenied):
+        return problem(status=403, code="not_permitted", detail=str(error))
+    if isinstance(error, SuspiciousOperation):
+        return problem(status=400, code="invalid", detail="The request cannot be understood.")
+    if isinstance(error, ValidationError):
+        errors = list(_validation_problems(error))
+        return problem(status=400, code="invalid", detail="Some fields are wrong.", errors=errors)
+    if isinstance(error, exceptions.APIException):
+        return _framework_problem(error)
+    return None
+
+
+def not_found() -> HttpResponse:
+    return problem(
+        status=404, code="not_found", detail="There is no such thing, or you may not know of it."
+    )
+
+
+def _framework_problem(error: exceptions.APIException) -> HttpResponse:
+    """Problems that REST framework raises: log-in, method, media type, limits, fields."""
+    if isinstance(error, exceptions.ValidationError):
+        errors = list(_field_problems(error.detail))
+        return problem(status=400, code="invalid", detail="Some fields are wrong.", errors=errors)
+    code = str(getattr(error, "default_code", "refused"))
+    response = problem(status=error.status_code, code=code, detail=str(error.detail))
+    if header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = header
+    if wait := getattr(error, "wait", None):
+        response["Retry-After"] = str(int(wait))
+    return response
+
+
+def _validation_problems(error: ValidationError) -> Iterator[Problem]:
+    if not hasattr(error, "error_dict"):
+        yield from (Problem(message) for message in error.messages)
+        return
+    for name, messages in error.message_dict.items():
+        field = "" if name == "__all__" else name
+        yield from (Problem(message, field=field) for message in messages)
+
+
+def _field_problems(detail: Any, field: str = "", row: int | None = None) -> Iterator[Problem]:
+    """Flatten a serializer's errors; an item of a list of objects is a row, counted from 1."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            where = "" if name == "non_field_errors" else str(name)
+            yield from _field_problems(inner, f"{field}.{where}".strip("."), row)
+    elif isinstance(detail, list):
+        nested = any(isinstance(inner, dict) for inner in detail)
+        for number, inner in enumerate(detail, start=1):
+            yield from _field_problems(inner, field, number if nested and row is None else row)
+    else:
+        yield Problem(str(detail), field=field, row=row)
+
+
+# ---- JSON in and out -----------------------------------------------------------------------------
+
+
+class StrictJSONParser(BaseParser):
+    """Reads a JSON object within the limits of `sqcore.base.json_input`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        return read_json(stream.read(MAX_BYTES + 1))
+
+
+class OrjsonRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+        return b"" if data is None else dumps(data)
+
+
+def dumps(data: Any) -> bytes:
+    """Return JSON; moments end in Z, days are days."""
+    return orjson.dumps(
+        data, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def json_response(data: Any, *, status: int = 200, etag: str = "") -> HttpResponse:
+    """Return JSON without the framework's rendering; with an ETag also how it may be kept."""
+    response = HttpResponse(dumps(data), status=status, content_type="application/json")
+    return tagged(response, etag) if etag else response
+
+
+class OneForm(BaseContentNegotiation):
+    """There is one form of every answer, so that nothing is negotiated and nothing varies."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        sent = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
+# ---- Nothing new: 304 ----------------------------------------------------------------------------
+
+
+def etag_of(*parts: object) -> str:
+    """Return a weak ETag that changes when any of these parts does."""
+    digest = blake2b(repr(parts).encode(), digest_size=12, key=settings.SECRET_KEY.encode()[:64])
+    return f'W/"{digest.hexdigest()}"'
+
+
+def tagged(response: HttpResponse, etag: str) -> HttpResponse:
+    response["ETag"] = etag
+    # Kept by the client alone, and asked about each time.
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def not_modified(request: HttpRequest, etag: str) -> HttpResponse | None:
+    """Return the 304 answer when the client has this version already."""
+    held = request.META.get("HTTP_IF_NONE_MATCH")
+    if not held:
+        return None
+    if held.strip() != "*":
+        tags = {tag.strip().removeprefix("W/") for tag in held.split(",")}
+        if etag.removeprefix("W/") not in tags:
+            return None
+    return tagged(HttpResponse(status=304), etag)
+
+
+# ---- Filters: only what is declared --------------------------------------------------------------
+
+PAGE_PARAMETERS = ("cursor", "page_size")
+
+
+class Conditions(Filter):
+    """A filter of which one value stands for several conditions."""
+
+    def conditions(self, value: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+def conditions_of(
+    filterset: type[FilterSet] | None, params: QueryDict, *, also: Sequence[str] = PAGE_PARAMETERS
+) -> dict[str, Any]:
+    """Return the look-ups that the parameters ask for, by the filter set's declarations.
+
+    Reads the declared filters and their fields without building the filter set and its form, which
+    cost more than the query. Nothing passes that is not declared.
+
+    raises: InvalidInput naming each parameter that is unknown, repeated or not a possible value
+    """
+    declared = filterset.base_filters if filterset else {}
+    found: dict[str, Any] = {}
+    problems = []
+    for name, values in params.lists():
+        if name in also:
+            continue
+        if name not in declared:
+            known = ", ".join(sorted([*declared, *also])) or "none"
+            problems.append(Problem(f"is not a parameter here; there are: {known}", field=name[:60]))
+        elif len(values) > 1:
+            problems.append(Problem("is given more than once", field=name))
+        elif values[0] == "":
+            problems.append(Problem("is empty; leave it out or give a value", field=name))
+        else:
+            try:
+                found.update(_condition(declared[name], values[0]))
+            except ValidationError as error:
+                problems.append(Problem(" ".join(error.messages), field=name))
+            except DomainError as error:
+                problems.append(Problem(error.message, field=name))
+    if problems:
+        raise InvalidInput("Some parameters cannot be used.", problems=problems)
+    return found
+
+
+def _condition(declared: Filter, value: str) -> dict[str, Any]:
+    cleaned = cast(Field, declared.field).clean(value)
+    if isinstance(declared, Conditions):
+        return declared.conditions(cleaned)
+    if declared.lookup_expr == "exact":
+        return {declared.field_name: cleaned}
+    return {f"{declared.field_name}__{declared.lookup_expr}": cleaned}
+
+
+# ---- Pages: by key, never by number --------------------------------------------------------------
+
+
+class _After(Func):
+    """Rows after this one, compared as a whole: (a, b, id) > (1, 2, 3). An index serves it."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+        half = len(self.source_expressions) // 2
+        sides, params = [], []
+        for part in (self.source_expressions[:half], self.source_expressions[half:]):
+            compiled = [compiler.compile(expression) for expression in part]
+            sides.append(", ".join(sql for sql, _params in compiled))
+            params.extend(value for _sql, values in compiled for value in values)
+        return f"({sides[0]}) > ({sides[1]})", params
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """The order of a list: model fields that end in a unique one. A page goes on after a row."""
+
+    fields: tuple[str, ...]
+
+    def after(self, queryset: QuerySet[M], values: Sequence[Any]) -> QuerySet[M]:
+        if len(self.fields) == 1:
+            return queryset.filter(**{f"{self.fields[0]}__gt": values[0]})
+        model = queryset.model
+        typed: list[Expression] = [
+            Value(value, output_field=model._meta.get_field(name))  # type: ignore[arg-type]  # keysets name plain fields
+            for name, value in zip(self.fields, values, strict=True)
+        ]
+        return queryset.filter(_After(*(F(name) for name in self.fields), *typed))
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page of a list is asked for: its size, and the key of the row before it."""
+
+    size: int
+    after: tuple[Any, ...] | None
+
+
+def page_request(request: HttpRequest, keyset: Keyset) -> PageRequest:
+    """Return the page that `page_size` and `cursor` ask for.
+
+    raises: InvalidInput for a size outside 1 to 200, or a cursor not made for this list and filter
+    """
+    size, raw = PAGE_SIZE, request.GET.get("page_size")
+    if raw is not None:
+        size = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 5 else 0
+        if not 1 <= size <= MAX_PAGE_SIZE:
+            reason = f"must be a whole number from 1 to {MAX_PAGE_SIZE}"
+            raise InvalidInput(
+                "Some parameters cannot be used.", problems=[Problem(reason, field="page_size")]
+            )
+    cursor = request.GET.get("cursor")
+    return PageRequest(size, None if cursor is None else _read_cursor(request, keyset, cursor))
+
+
+def next_link(request: HttpRequest, keyset: Keyset, key: Sequence[Any]) -> str:
+    """Return the address of the page after the row with this key."""
+    payload = orjson.dumps(list(key), option=orjson.OPT_PASSTHROUGH_DATETIME, default=_cursor_value)
+    sealed = base64.urlsafe_b64encode(_seal(request, keyset, payload) + payload).decode().rstrip("=")
+    query = request.GET.copy()
+    query["cursor"] = sealed
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+def _cursor_value(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _read_cursor(request: HttpRequest, keyset: Keyset, cursor: str) -> tuple[Any, ...]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+    except (UnicodeEncodeError, binascii.Error):
+        raw = b""
+    seal, payload = raw[:16], raw[16:]
+    if not raw or not hmac.compare_digest(seal, _seal(request, keyset, payload)):
+        raise InvalidInput(
+            "Some parameters cannot be used.",
+            problems=[Problem("belongs to another list or filter; start again", field="cursor")],
+        )
+    return tuple(orjson.loads(payload))
+
+
+def _seal(request: HttpRequest, keyset: Keyset, payload: bytes) -> bytes:
+    """Bind a cursor to its list and filter, so that nobody makes one or takes it elsewhere."""
+    asked = sorted((k, v) for k, v in request.GET.lists() if k not in PAGE_PARAMETERS)
+    about = repr((request.path, keyset.fields, asked)).encode()
+    key = blake2b(settings.SECRET_KEY.encode(), digest_size=32, person=b"sq.cursor").digest()
+    return blake2b(about + b"\n" + payload, digest_size=16, key=key).digest()
+
+
+def page_of(
+    request: HttpRequest, queryset: QuerySet[M], keyset: Keyset, row: Callable[[M], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return one page of model instances: `{"results": [...], "next": address or null}`."""
+    page = page_request(request, keyset)
+    if page.after is not None:
+        queryset = keyset.after(queryset, page.after)
+    found = list(queryset.order_by(*keyset.fields)[: page.size + 1])
+    shown = found[: page.size]
+    more = len(found) > page.size
+    key = [getattr(shown[-1], name) for name in keyset.fields] if more else []
+    return {
+        "results": [row(item) for item in shown],
+        "next": next_link(request, keyset, key) if more else None,
+    }
+
+
+# ---- Limits --------------------------------------------------------------------------------------
+
+
+def count_request(kind: str, who: str) -> None:
+    """Count a request against the limit a minute of this kind (`settings.API_LIMITS`).
+
+    raises: Throttled with the seconds to wait
+    """
+    now = time.time()
+    minute = int(now // 60)
+    key = f"api:{kind}:{who}:{minute}"
+    try:
+        count = cache.incr(key)
+    except ValueError:
+        count = 1
+        cache.add(key, 1, timeout=90)
+    if count > settings.API_LIMITS[kind]:
+        raise exceptions.Throttled(wait=int((minute + 1) * 60 - now) + 1)

@@ -35,10 +35,13 @@ class EvaluationPublished(Event):
 
 @dataclass(frozen=True)
 class JobFailed(Event):
-    """A job gave up after its last attempt. Heard by: notices (its owner)."""
+    """A job gave up. Heard by: notices (its owner and who sees to long work)."""
 
     kind: ClassVar[str] = "jobs.job.failed"
     job_id: str
+    fence: int
+    title: dict[str, str]
+    owner_id: int | None
 
 
 def all_events() -> dict[str, type[Event]]:

@@ -6,6 +6,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.identity.permissions import Permission
@@ -24,7 +25,7 @@ class Job(models.Model):
     """A piece of long work. The row is the truth; a message to a worker only says "look at it".
 
     Who works on it holds a lease and a fence number; whoever takes it over gets the next number,
-    and a write under an old number changes nothing.
+    and a write under an old number changes nothing. `bell_at` is when a worker is told again.
     """
 
     class State(models.TextChoices):
@@ -49,6 +50,8 @@ class Job(models.Model):
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField()
+    bell_at = models.DateTimeField()
+    bells = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -70,7 +73,7 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["bell_at"],
                 name="job_open",
                 condition=Q(state__in=["queued", "running"]),
             ),
@@ -79,3 +82,20 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, for people; an unexpected error is in the log under the job's number."""
+        if self.state != self.State.FAILED:
+            return ""
+        return self.error or gettext(
+            "Something unexpected went wrong, also on trying again. "
+            "An administrator finds the cause in the log under the number of this job."
+        )
+
+
+OPEN = (Job.State.QUEUED, Job.State.RUNNING)

@@ -3,8 +3,10 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sqcore.project.settings.current")
+TRANSPORT_ALIASES["filequeue"] = "sqcore.project.filequeue:Transport"
 app = Celery("sqcore")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -52,22 +52,23 @@ def run(home: Home, *, demo: bool, host: str, port: int, out: TextIO) -> None:
 
 
 def _children(home: Home, listener: socket.socket) -> list[Child]:
-    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "sqcore.project.celery"]
-    web = ["-m", "gunicorn", "-c", "python:sqcore.project.web", "--bind", f"fd://{listener.fileno()}"]
-    worker = ["worker", "-q", "--pool=threads", "--concurrency=2", "--without-gossip"]
+    celery = [sys.executable, "-m", "celery", "-A", "sqcore.project.celery", "-q"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:sqcore.project.web"]
+    web_log, descriptor = home.logs / "web.log", listener.fileno()
     return [
         Child(
             "web",
-            [python, *web, f"--access-logfile={home.logs / 'web.log'}"],
-            home.logs / "web.log",
-            sockets=(listener.fileno(),),
+            [*gunicorn, f"--bind=fd://{descriptor}", f"--access-logfile={web_log}"],
+            web_log,
+            sockets=(descriptor,),
         ),
         Child(
             "worker",
-            [*celery, *worker, "--without-mingle", "--without-heartbeat"],
+            [*celery, "worker", "--pool=threads", "--concurrency=2", *alone],
             home.logs / "worker.log",
         ),
-        Child("clock", [*celery, "-q", "beat", "--pidfile="], home.logs / "clock.log"),
+        Child("clock", [*celery, "beat", "--pidfile="], home.logs / "clock.log"),
     ]
 
 

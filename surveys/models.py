@@ -3,7 +3,7 @@
 from surveys.campaigns.models import Campaign, Link
 from surveys.imports.models import Import
 from surveys.instruments.models import Instrument, InstrumentVersion, Item
-from surveys.responses.models import Response, Rollup
+from surveys.responses.models import Response, Rollup, RollupMonth
 
 __all__ = [
     "Campaign",
@@ -14,4 +14,5 @@ __all__ = [
     "Link",
     "Response",
     "Rollup",
+    "RollupMonth",
 ]

@@ -355,11 +355,61 @@ def merge(
     return Moments(*parts)
 
 
-# A packed cell: version, flags, M (two bytes), the width code of each section, the sections.
+def scaled(moments: Moments, factors: Sequence[int]) -> Moments:
+    """Return the moments of the same respondents with each measure times a whole number.
+
+    moments: C cells, M measures
+    factors: M integers > 0
+    returns: exact, what `moments_of` gives for the multiplied values
+    raises: StatisticsError if a factor is not positive or a sum could exceed 63 bits
+
+    >>> m = moments_of([[4]], [[True]], None, [0], 1)
+    >>> scaled(m, [10]) == moments_of([[40]], [[True]], None, [0], 1)
+    True
+    """
+    times = int64s(factors, "factors")
+    shaped(times, (moments.measures,), "factors")
+    if times.size and int(times.min()) < 1:
+        raise StatisticsError("factors must be positive")
+    each = np.concatenate([np.ones_like(times), times])
+    pairs = np.outer(each, each).ravel()[_layout(moments.measures)[0]]
+    for array, by in ((moments.linear, each), (moments.products, pairs)):
+        if array.size and _magnitude(array) * int(by.max()) > LARGEST:
+            raise StatisticsError("the sums of a cell could exceed 63 bits")
+    return Moments(moments.n, moments.respondents, moments.linear * each, moments.products * pairs)
+
+
+def widened(moments: Moments, places: Sequence[int], measures: int) -> Moments:
+    """Return the same respondents among `measures` measures, of which they have no others.
+
+    moments: C cells, M measures
+    places: where each of the M measures goes, distinct, in 0..measures-1
+    returns: C cells, `measures` measures
+    raises: StatisticsError if places repeat or lie outside
+
+    >>> m = moments_of([[4]], [[True]], None, [0], 1)
+    >>> widened(m, [1], 2).linear.tolist()
+    [[0, 1, 0, 4]]
+    """
+    to = int64s(places, "places")
+    shaped(to, (moments.measures,), "places")
+    if len(set(to.tolist())) < to.size or (to.size and not 0 <= to.min() <= to.max() < measures):
+        raise StatisticsError(f"places must be distinct and lie in 0..{measures - 1}")
+    wide = no_moments(moments.cells, measures)
+    wide.n[:, to] = moments.n
+    wide.respondents[:] = moments.respondents
+    both = np.concatenate([to, to + measures])
+    wide.linear[:, both] = moments.linear
+    where = _layout(measures)[1].reshape(2 * measures, 2 * measures)[np.ix_(both, both)].ravel()
+    wide.products[:, where[_layout(moments.measures)[0]]] = moments.products
+    return wide
+
+
+# A packed cell: version, flags, M (two bytes), the width code of each section, the weight that all
+# have (four bytes, 0 where they differ), the sections.
 # Sections: respondents and n; linear; presence x presence; presence x value; value x value.
 VERSION = 1
-EVERYBODY_WEIGHS_ONE = 1
-HEADER = 9
+HEADER = 13
 WIDTHS = tuple(np.dtype(code) for code in ("<i1", "<u1", "<i2", "<u2", "<i4", "<u4", "<i8"))
 _LOWEST = np.array([np.iinfo(width).min for width in WIDTHS])
 _HIGHEST = np.array([np.iinfo(width).max for width in WIDTHS])
@@ -370,30 +420,33 @@ def pack(moments: Moments) -> list[bytes]:
 
     moments: C cells of at most 65,535 measures
     returns: C strings; each section in the smallest integer type that holds the cell. A cell
-        in which everybody weighs 1 leaves out what its products repeat
+        in which everybody weighs the same leaves out what its products repeat
     raises: StatisticsError if there are too many measures
 
     >>> m = moments_of([[4]], [[True]], None, [0], 1)
     >>> pack(m)[0].hex()
-    '01010100000000000001010410'
+    '0100010000000000000100000001010410'
     >>> unpack(pack(m)) == m
     True
     """
     if moments.measures > 0xFFFF:
         raise StatisticsError("too many measures to pack")
-    plain = _everybody_weighs_one(moments)
-    codes = np.stack([_width_codes(part) for part in _sections(moments)], axis=1)
+    weight = _common_weight(moments)
+    plain = weight > 0
+    by = np.maximum(weight, 1)[:, None]
+    light = Moments(moments.n, moments.respondents, moments.linear, moments.products // by**2)
+    codes = np.stack([_width_codes(part) for part in _sections(light)], axis=1)
     codes[plain, 1] = 0
-    alone = _width_codes(moments.respondents[:, None])
-    codes[plain, 0] = alone[plain]
+    codes[plain, 0] = _width_codes(moments.respondents[:, None])[plain]
+    bytes_of_weight = weight.astype("<u4")[:, None].view(np.uint8)
     kinds, which = np.unique(
-        np.column_stack([plain, codes]).astype(np.uint8), axis=0, return_inverse=True
+        np.hstack([codes.astype(np.uint8), bytes_of_weight]), axis=0, return_inverse=True
     )
     out: list[bytes] = [b""] * moments.cells
     for number, kind in enumerate(kinds):
         cells = np.flatnonzero(which.reshape(-1) == number)
         for cell, blob in zip(
-            cells.tolist(), _packed_alike(moments.take(cells), kind.tobytes()), strict=True
+            cells.tolist(), _packed_alike(light.take(cells), kind.tobytes()), strict=True
         ):
             out[cell] = blob
     return out
@@ -410,11 +463,19 @@ def _sections(moments: Moments) -> tuple[IntArray, IntArray, IntArray, IntArray,
     )
 
 
-def _everybody_weighs_one(moments: Moments) -> BoolArray:
-    """Whether n and linear of a cell can be read off its products."""
-    n, linear = _read_off(moments.products, moments.measures)
-    alike: BoolArray = (n == moments.n).all(axis=1) & (linear == moments.linear).all(axis=1)
-    return alike
+def _common_weight(moments: Moments) -> IntArray:
+    """The weight that everybody in a cell has, where n and linear can be read off the products.
+
+    0 where weights differ; 1 where nobody has a measure.
+    """
+    linear_n = moments.linear[:, : moments.measures]
+    weight = linear_n.sum(axis=1) // np.maximum(moments.n.sum(axis=1), 1)
+    weight = np.where((weight > 0) & (weight <= 0xFFFF), weight, 1)[:, None]
+    light, rest = np.divmod(moments.products, weight**2)
+    n, linear = _read_off(light, moments.measures)
+    alike = (rest == 0).all(axis=1) & (n == moments.n).all(axis=1)
+    alike &= (linear * weight == moments.linear).all(axis=1)
+    return np.where(alike, weight[:, 0], 0)
 
 
 def _read_off(products: IntArray, measures: int) -> tuple[IntArray, IntArray]:
@@ -432,7 +493,7 @@ def _width_codes(section: IntArray) -> npt.NDArray[np.int64]:
 
 def _packed_alike(moments: Moments, kind: bytes) -> Iterator[bytes]:
     """Pack cells that share their header."""
-    header = bytes([VERSION, kind[0]]) + moments.measures.to_bytes(2, "little") + kind[1:]
+    header = bytes([VERSION, 0]) + moments.measures.to_bytes(2, "little") + kind
     record = _record(header)
     rows = np.empty(moments.cells, dtype=record)
     rows["header"] = np.void(header)
@@ -450,16 +511,16 @@ def _record(header: bytes) -> np.dtype[np.void]:
     """The layout that a header announces."""
     if header[0] != VERSION:
         raise StatisticsError(f"packed moments of version {header[0]} are not known")
-    if header[1] > EVERYBODY_WEIGHS_ONE or max(header[4:]) >= len(WIDTHS):
+    if header[1] != 0 or max(header[4:9]) >= len(WIDTHS):
         raise StatisticsError("packed moments have a broken header")
     measures = int.from_bytes(header[2:4], "little")
     triangle = measures * (measures + 1) // 2
     lengths = [1 + measures, 2 * measures, triangle, measures * measures, triangle]
-    if header[1] & EVERYBODY_WEIGHS_ONE:
+    if any(header[9:]):
         lengths[:2] = [1, 0]
     sections = [
         (name, WIDTHS[code], (length,))
-        for name, code, length in zip(SECTIONS, header[4:], lengths, strict=True)
+        for name, code, length in zip(SECTIONS, header[4:9], lengths, strict=True)
     ]
     return np.dtype([("header", np.void, HEADER), *sections])
 
@@ -489,7 +550,8 @@ def unpack(blobs: Sequence[bytes]) -> Moments:
     measures = int.from_bytes(next(iter(alike))[2:4], "little")
     out = _empty(len(blobs), measures)
     for header, positions in alike.items():
-        _unpack_alike(out, positions, [blobs[at] for at in positions], _record(header))
+        weight = int.from_bytes(header[9:], "little")
+        _unpack_alike(out, positions, [blobs[at] for at in positions], _record(header), weight)
     return out
 
 
@@ -503,7 +565,11 @@ def _empty(cells: int, measures: int) -> Moments:
 
 
 def _unpack_alike(
-    out: Moments, positions: list[int], blobs: list[bytes], record: np.dtype[np.void]
+    out: Moments,
+    positions: list[int],
+    blobs: list[bytes],
+    record: np.dtype[np.void],
+    weight: int,
 ) -> None:
     if set(map(len, blobs)) != {record.itemsize}:
         raise StatisticsError("packed moments are cut short")
@@ -515,8 +581,11 @@ def _unpack_alike(
         out.products[into, at : at + length] = rows[name]
         at += length
     out.respondents[into] = rows["counts"][:, 0]
-    if record["linear"].shape[0] or out.measures == 0:
+    if weight == 0:
         out.n[into] = rows["counts"][:, 1:]
         out.linear[into] = rows["linear"]
-    else:
-        out.n[into], out.linear[into] = _read_off(out.products[into], out.measures)
+        return
+    out.n[into], linear = _read_off(out.products[into], out.measures)
+    out.linear[into] = linear * weight
+    if weight > 1:
+        out.products[into] *= weight**2

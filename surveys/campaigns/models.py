@@ -71,6 +71,11 @@ class Campaign(models.Model):
                 condition=Q(closes_on__isnull=True) | Q(closes_on__gt=F("opens_on")),
                 name="campaign_closes_after_it_opens",
             ),
+            models.CheckConstraint(
+                # A week belongs to no month: answers known by week could enter nothing coarser.
+                condition=~Q(finest_grain="week"),
+                name="campaign_grain_nests",
+            ),
         ]
 
     def __str__(self) -> str:

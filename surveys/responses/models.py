@@ -34,6 +34,7 @@ class Response(models.Model):
     item in the order of `position`, reversed items turned, 254 not applicable, 255 missing.
     `key` is random and known only to the form that sent it: a second sending finds it taken.
     Of an anonymous response neither the moment nor the link is kept (`received_at` is null).
+    `withdrawn` rows are in no figure: taken back, or of an import that is not complete yet.
     Nothing has a foreign key to a response.
     """
 
@@ -82,7 +83,7 @@ class Response(models.Model):
             models.CheckConstraint(condition=Q(weight__gt=0), name="response_weight_positive"),
         ]
         indexes = [
-            models.Index(fields=["version", "answered_on"], name="response_by_day"),
+            models.Index(fields=["version", "finest_grain", "answered_on"], name="response_by_day"),
             models.Index(
                 fields=["version", "id"],
                 name="response_to_roll_up",
@@ -102,25 +103,44 @@ class Response(models.Model):
 class Rollup(models.Model):
     """Exact sums of one unit x month (all, or one channel or segment) of a version's answers.
 
+    `cell` spells the other fields as one text, so that a batch finds its cells with one question.
     `content` is `sqcore.stats.moments.pack` of the version's measures. Kept up in batches; can be
     rebuilt from the rows at any time.
     """
 
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="rollups")
+    cell = models.CharField(max_length=80)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="rollups")
     month = models.DateField()
     finest_grain = models.CharField(max_length=8, choices=Grain, default=Grain.DAY)
     margin = models.CharField(max_length=8, blank=True)
-    margin_value = models.CharField(max_length=50, blank=True)
+    value_id = models.PositiveBigIntegerField(default=0)
     content = models.BinaryField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["version", "month", "unit", "finest_grain", "margin", "margin_value"],
-                name="rollup_once_a_cell",
-            ),
+            models.UniqueConstraint(fields=["version", "cell"], name="rollup_once_a_cell"),
+        ]
+        indexes = [models.Index(fields=["version", "month"], name="rollup_of_month")]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.cell}"
+
+
+class RollupMonth(models.Model):
+    """When the sums of a month last changed: for all units together, so that the row does not tell
+    when a single anonymous answer came."""
+
+    version = models.ForeignKey(
+        InstrumentVersion, on_delete=models.PROTECT, related_name="rollup_months"
+    )
+    month = models.DateField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "month"], name="rollup_month_once"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.version_id} {self.unit_id} {self.month} {self.margin}{self.margin_value}"
+        return f"{self.version_id} {self.month:%Y-%m}"

@@ -198,10 +198,10 @@ class TestPack:
         [
             ([], "nothing to unpack"),
             ([b""], "cut short"),
-            ([bytes.fromhex("0101010000000000000101041000")], "cut short"),
+            ([bytes.fromhex("010001000000000000010000000101041000")], "cut short"),
             ([bytes.fromhex("02010100000000000001010410")], "version 2"),
             ([bytes.fromhex("01ff0100000000000001010410")], "broken header"),
-            ([bytes.fromhex("01010100000000000901010410")], "broken header"),
+            ([bytes.fromhex("0100010000000000090100000001010410")], "broken header"),
             ([pack(no_moments(1, m))[0] for m in (1, 2)], "number of measures"),
         ],
     )

@@ -1,0 +1,172 @@
+"""How answers to one published version are read: checked, packed into bytes, turned into measures.
+
+A published version never changes, so its codebook is read once a process.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sqcore.base.errors import InvalidInput, Problem
+from surveys.instruments.models import InstrumentVersion, Item
+
+NOT_APPLICABLE = 254
+MISSING = 255
+NA_ANSWER = "na"
+LONGEST_COMMENT = 4000
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is summed over respondents: a number of each, times `scale` a whole one.
+
+    `key` names it in indicators: `perception:<dimension>`, `gap:<dimension>`, `item:<code>`,
+    `nps:<code>` (-1, 0, 1) or `top2:<code>` (0, 1). `columns` are positions among the scored items,
+    `paired` those of the expectations that belong to them.
+    """
+
+    key: str
+    scale: int
+    columns: tuple[int, ...]
+    paired: tuple[int, ...] = ()
+    top: int = 0
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """The items of one version in order, and what follows from them."""
+
+    version_id: int
+    instrument: str
+    items: tuple[Item, ...]
+
+    @cached_property
+    def scored(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.is_scored)
+
+    @cached_property
+    def by_code(self) -> dict[str, Item]:
+        return {item.code: item for item in self.items}
+
+    def problems(self, answers: Mapping[str, Any]) -> list[Problem]:
+        """Name each answer that this version cannot have."""
+        found = [
+            Problem("there is no such question", field=str(code)[:80])
+            for code in answers
+            if code not in self.by_code
+        ]
+        for code, item in self.by_code.items():
+            if code in answers and (reason := _wrong(item, answers[code])):
+                found.append(Problem(reason, field=code))
+        return found
+
+    def check(self, answers: Mapping[str, Any]) -> None:
+        """Raise InvalidInput, naming each question, unless every answer is possible."""
+        if problems := self.problems(answers):
+            raise InvalidInput("Some answers are not possible.", problems=problems)
+
+    def encode(self, answers: Mapping[str, Any]) -> bytes:
+        """Return one byte a scored item, reversed items turned; the answers are already checked."""
+        return bytes(_byte(item, answers.get(item.code)) for item in self.scored)
+
+    def decode(self, packed: Iterable[bytes]) -> Bytes:
+        """Return packed answers as an array of shape (responses, scored items)."""
+        width = len(self.scored)
+        return np.frombuffer(b"".join(packed), dtype=np.uint8).reshape(-1, width)
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        return tuple(_measures(self.scored))
+
+
+def _wrong(item: Item, answer: object) -> str:
+    """Say why this answer is not possible, or nothing."""
+    if answer is None or answer == "":
+        return ""
+    if item.kind == Item.Kind.COMMENT:
+        return _wrong_text(answer)
+    if item.kind == Item.Kind.CHOICE:
+        known = any(answer == option.get("code") for option in item.options)
+        return "" if known else "choose one of the options"
+    if answer == NA_ANSWER:
+        return "" if item.allows_na else "“not applicable” is not possible here"
+    if not isinstance(answer, int) or isinstance(answer, bool):
+        return f"must be a whole number from {item.low} to {item.high}"
+    if not item.low <= answer <= item.high:
+        return f"{str(answer)[:20]} is outside {item.low} to {item.high}"
+    return ""
+
+
+def _wrong_text(answer: object) -> str:
+    if not isinstance(answer, str):
+        return "must be text"
+    if len(answer) > LONGEST_COMMENT:
+        return f"must have at most {LONGEST_COMMENT} characters"
+    if "\x00" in answer or any("\ud800" <= letter <= "\udfff" for letter in answer):
+        return "has characters that are no text"
+    return ""
+
+
+def _byte(item: Item, answer: object) -> int:
+    if answer == NA_ANSWER:
+        return NOT_APPLICABLE
+    if not isinstance(answer, int):
+        return MISSING
+    return item.low + item.high - answer if item.is_reversed else answer
+
+
+def _measures(scored: Sequence[Item]) -> Iterable[Measure]:
+    position = {item.code: at for at, item in enumerate(scored)}
+    expected = {item.pair: position[item.code] for item in scored if item.pair}
+    dimensions = dict.fromkeys(
+        item.dimension
+        for item in scored
+        if item.dimension and item.role == Item.Role.PERCEPTION and item.kind == Item.Kind.SCALE
+    )
+    members = {
+        dimension: [
+            item
+            for item in scored
+            if item.dimension == dimension and item.role == Item.Role.PERCEPTION
+        ]
+        for dimension in dimensions
+    }
+    for dimension, items in members.items():
+        columns = tuple(position[item.code] for item in items)
+        yield Measure(f"perception:{dimension}", _scale(len(items)), columns)
+    for dimension, items in members.items():
+        pairs = [(position[i.code], expected[i.code]) for i in items if i.code in expected]
+        if pairs:
+            columns, paired = zip(*pairs, strict=True)
+            yield Measure(f"gap:{dimension}", _scale(len(pairs)), columns, paired)
+    for item in scored:
+        at = (position[item.code],)
+        if item.kind == Item.Kind.NPS:
+            yield Measure(f"nps:{item.code}", 1, at)
+        elif item.role == Item.Role.OUTCOME:
+            yield Measure(f"item:{item.code}", 1, at)
+            yield Measure(f"top2:{item.code}", 1, at, top=item.high - 1)
+
+
+def _scale(items: int) -> int:
+    """The least common multiple of 1..items: every mean of answered items is whole times this."""
+    return int(np.lcm.reduce(np.arange(1, items + 1)))
+
+
+@lru_cache(maxsize=256)
+def _codebook(version_id: int, instrument: str) -> Codebook:
+    items = tuple(Item.objects.filter(version_id=version_id).order_by("position"))
+    return Codebook(version_id, instrument, items)
+
+
+def codebook_of(version: InstrumentVersion) -> Codebook:
+    """Return the codebook of a published version."""
+    if version.published_at is None:
+        raise InvalidInput("The questionnaire is a draft; publish it first.")
+    return _codebook(version.pk, version.instrument.code)

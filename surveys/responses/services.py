@@ -1,0 +1,223 @@
+"""Taking answers in, and keeping their exact sums up."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from sqcore.stats.moments import pack
+from surveys.campaigns.models import Campaign
+from surveys.instruments.codebook import Codebook, codebook_of
+from surveys.instruments.models import InstrumentVersion
+from surveys.responses.models import WEIGHT_ONE, Response, Rollup, RollupMonth
+from surveys.responses.queries import (
+    TO_ADD,
+    TO_SUBTRACT,
+    CellSums,
+    answer_columns,
+    cell_sums,
+    combined,
+    lock_version,
+)
+from surveys.responses.sums import sums_by_cell
+
+BATCH = 2000
+ABSORB_AT_ONCE = 50_000
+IDS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class NewResponse:
+    """A filled-in questionnaire on its way in; its answers are checked by the codebook already.
+
+    `weight` counts thousandths. `external_key` is the sender's own key of it: taken once a campaign.
+    """
+
+    answers: Mapping[str, Any]
+    unit_id: int
+    answered_on: date
+    channel_id: int | None = None
+    segment_id: int | None = None
+    staff_id: int | None = None
+    language: str = ""
+    weight: int = WEIGHT_ONE
+    subject: str = ""
+    encounter_key: str = ""
+    external_key: str | None = None
+    key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+def add_responses(
+    *,
+    campaign: Campaign,
+    responses: Iterable[NewResponse],
+    origin: Response.Origin,
+    now: datetime,
+    import_id: int | None = None,
+    in_force: bool = True,
+) -> int:
+    """Store checked responses in one transaction and return how many.
+
+    With `in_force=False` they enter no figure until `reveal_import`. Of an anonymous campaign neither the moment nor the staff member nor the encounter is kept.
+    Evaluation counts them from its next run on. raises: Conflict when a key is taken already
+    """
+    codebook = codebook_of(campaign.version)
+    rows = (_row(campaign, codebook, response, origin=origin, now=now) for response in responses)
+    marked = (_marked(row, import_id=import_id, in_force=in_force) for row in rows)
+    with transaction.atomic():
+        return sum(len(Response.objects.bulk_create(batch)) for batch in _batches(marked))
+
+
+def _batches(rows: Iterator[Response]) -> Iterator[list[Response]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def _row(
+    campaign: Campaign,
+    codebook: Codebook,
+    response: NewResponse,
+    *,
+    origin: Response.Origin,
+    now: datetime,
+) -> Response:
+    is_anonymous = campaign.mode == Campaign.Mode.ANONYMOUS
+    return Response(
+        key=response.key,
+        campaign=campaign,
+        version_id=campaign.version_id,
+        unit_id=response.unit_id,
+        channel_id=response.channel_id,
+        segment_id=response.segment_id,
+        staff_id=None if is_anonymous else response.staff_id,
+        subject=response.subject,
+        encounter_key="" if is_anonymous else response.encounter_key,
+        answered_on=response.answered_on,
+        finest_grain=campaign.finest_grain,
+        received_at=None if is_anonymous else now,
+        language=response.language,
+        origin=origin,
+        external_key=response.external_key,
+        answers=dict(response.answers),
+        packed=codebook.encode(response.answers),
+        weight=response.weight,
+    )
+
+
+def _marked(row: Response, *, import_id: int | None, in_force: bool) -> Response:
+    row.import_id = import_id
+    row.withdrawn = not in_force
+    return row
+
+
+def reveal_import(*, import_id: int) -> int:
+    """Bring every response of a complete import into force; return how many."""
+    rows = Response.objects.filter(import_id=import_id, withdrawn=True, in_rollup=False)
+    return rows.update(withdrawn=False)
+
+
+def withdraw_import(*, import_id: int) -> int:
+    """Take every response of an import out of all sums; return how many.
+
+    Those that no sum holds yet are deleted, the others marked: the next absorption subtracts them
+    and deletes them.
+    """
+    rows = Response.objects.filter(import_id=import_id)
+    with transaction.atomic():
+        never_summed, _models = rows.filter(in_rollup=False).delete()
+        return never_summed + rows.filter(in_rollup=True, withdrawn=False).update(withdrawn=True)
+
+
+def absorb(*, now: datetime, limit: int = ABSORB_AT_ONCE) -> int:
+    """Bring the rollups up to the rows, a batch a version; return how many rows were absorbed.
+
+    Call it again while it returns `limit` or more.
+    """
+    versions = InstrumentVersion.objects.published().order_by("id")
+    return sum(_absorb_version(version, now=now, limit=limit) for version in versions)
+
+
+@transaction.atomic
+def _absorb_version(version: InstrumentVersion, *, now: datetime, limit: int) -> int:
+    """Add what is new and subtract what was withdrawn. Locks the version's row."""
+    rows = Response.objects.filter(version=version)
+    if not rows.filter(TO_ADD | TO_SUBTRACT).exists():
+        return 0
+    lock_version(version)
+    codebook = codebook_of(version)
+    added = _absorb_rows(rows.filter(TO_ADD).order_by("id")[:limit], codebook, sign=1, now=now)
+    for ids in _chunks(added):
+        rows.filter(pk__in=ids).update(in_rollup=True)
+    gone = _absorb_rows(rows.filter(TO_SUBTRACT).order_by("id")[:limit], codebook, sign=-1, now=now)
+    for ids in _chunks(gone):
+        rows.filter(pk__in=ids).delete()
+    return len(added) + len(gone)
+
+
+def _absorb_rows(
+    rows: QuerySet[Response], codebook: Codebook, *, sign: int, now: datetime
+) -> list[int]:
+    absorbed: list[int] = []
+    for ids, columns in answer_columns(rows, codebook):
+        _change_rollups(codebook, sums_by_cell(codebook, columns), sign=sign, now=now)
+        absorbed += ids
+    return absorbed
+
+
+def _change_rollups(codebook: Codebook, change: CellSums, *, sign: int, now: datetime) -> None:
+    """Add these sums to the stored ones (or subtract them), and mark their months as changed."""
+    cells, moments = combined(cell_sums(codebook, change[0]), change, sign=sign)
+    Rollup.objects.bulk_create(
+        [
+            Rollup(
+                version_id=codebook.version_id,
+                cell=str(cell),
+                unit_id=cell.unit_id,
+                month=cell.month,
+                finest_grain=cell.finest_grain,
+                margin=cell.margin,
+                value_id=cell.value_id,
+                content=content,
+            )
+            for cell, content in zip(cells, pack(moments), strict=True)
+        ],
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["version", "cell"],
+        update_fields=["content"],
+    )
+    RollupMonth.objects.bulk_create(
+        [
+            RollupMonth(version_id=codebook.version_id, month=month, changed_at=now)
+            for month in sorted({cell.month for cell in cells})
+        ],
+        update_conflicts=True,
+        unique_fields=["version", "month"],
+        update_fields=["changed_at"],
+    )
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        yield ids[start : start + IDS_AT_ONCE]
+
+
+@transaction.atomic
+def rebuild_rollups(*, version: InstrumentVersion, now: datetime) -> int:
+    """Throw the sums of a version away and make them again from its rows; return how many rows."""
+    lock_version(version)
+    Rollup.objects.filter(version=version).delete()
+    rows = Response.objects.filter(version=version)
+    rows.filter(TO_SUBTRACT).delete()
+    codebook = codebook_of(version)
+    counted = 0
+    for ids, columns in answer_columns(rows.counted().order_by("id"), codebook):
+        _change_rollups(codebook, sums_by_cell(codebook, columns), sign=1, now=now)
+        counted += len(ids)
+    rows.counted().update(in_rollup=True)
+    return counted

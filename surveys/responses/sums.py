@@ -1,0 +1,132 @@
+"""From packed answers to exact sums by cell: the one way in which answers are added up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from sqcore.base.periods import Grain
+from sqcore.stats.moments import Moments, moments_of
+from sqcore.stats.servqual import dimension_scores, gap_scores
+from surveys.instruments.codebook import NOT_APPLICABLE, Bytes, Codebook, Measure
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Months = npt.NDArray[np.datetime64]
+
+GRAINS = tuple(grain.value for grain in Grain)
+PROMOTER, DETRACTOR = 9, 6
+
+
+@dataclass(frozen=True)
+class AnswerColumns:
+    """What adding up needs of N responses, column by column.
+
+    `channel` and `segment` hold ids, 0 for none; `grain` positions in `GRAINS`; `month` is
+    datetime64[M]; `packed` has shape (N, scored items).
+    """
+
+    unit: Ints
+    channel: Ints
+    segment: Ints
+    month: Months
+    grain: Ints
+    weight: Ints
+    packed: Bytes
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+
+@dataclass(frozen=True, order=True)
+class SumCell:
+    """A unit itself in one month: all of it, or one channel or segment (by id)."""
+
+    unit_id: int
+    month: date
+    finest_grain: str
+    margin: str = ""
+    value_id: int = 0
+
+    def __str__(self) -> str:
+        parts = (self.unit_id, f"{self.month:%Y-%m}", self.finest_grain, self.margin, self.value_id)
+        return ":".join(map(str, parts))
+
+
+def measure_values(codebook: Codebook, answers: Bytes) -> tuple[Ints, Bools]:
+    """Return each measure of each respondent, times its scale, and whether it is there.
+
+    answers: shape (N, scored items), as packed. returns: two arrays of shape (N, measures)
+    """
+    there = answers < NOT_APPLICABLE
+    values = np.zeros((len(answers), len(codebook.measures)), dtype=np.int64)
+    present = np.zeros(values.shape, dtype=np.bool_)
+    for at, measure in enumerate(codebook.measures):
+        values[:, at], present[:, at] = _measure(measure, answers, there)
+    return values, present
+
+
+def _measure(measure: Measure, answers: Bytes, there: Bools) -> tuple[Ints, Bools]:
+    columns = list(measure.columns)
+    kind = measure.key.partition(":")[0]
+    if kind == "perception":
+        return dimension_scores(answers[:, columns], there[:, columns])
+    if kind == "gap":
+        paired = list(measure.paired)
+        return gap_scores(
+            answers[:, paired], there[:, paired], answers[:, columns], there[:, columns]
+        )
+    answer, given = answers[:, columns[0]].astype(np.int64), there[:, columns[0]]
+    if kind == "nps":
+        return (answer >= PROMOTER).astype(np.int64) - (answer <= DETRACTOR), given
+    if kind == "top2":
+        return (answer >= measure.top).astype(np.int64), given
+    return answer, given
+
+
+def sums_by_cell(codebook: Codebook, rows: AnswerColumns) -> tuple[list[SumCell], Moments]:
+    """Return the cells that these responses fall into, and the moments of each.
+
+    Every response counts in the cell of its unit and month, and again in that of its channel and of
+    its segment where it has one.
+    """
+    values, present = measure_values(codebook, rows.packed)
+    everyone = np.arange(len(rows))
+    margins: Mapping[str, tuple[Ints, Ints]] = {
+        "": (everyone, np.zeros(len(rows), dtype=np.int64)),
+        "channel": (np.flatnonzero(rows.channel), rows.channel),
+        "segment": (np.flatnonzero(rows.segment), rows.segment),
+    }
+    cells: list[SumCell] = []
+    members, owners = [], []
+    for margin, (chosen, value) in margins.items():
+        found, owner = _cells(rows, chosen, margin, value[chosen])
+        members.append(chosen)
+        owners.append(owner + len(cells))
+        cells += found
+    who = np.concatenate(members)
+    moments = moments_of(
+        values[who], present[who], rows.weight[who], np.concatenate(owners), len(cells)
+    )
+    return cells, moments
+
+
+def _cells(
+    rows: AnswerColumns, chosen: Ints, margin: str, value: Ints
+) -> tuple[list[SumCell], Ints]:
+    """Number the distinct cells of these rows; return them and the cell of each row."""
+    if not len(chosen):
+        return [], chosen
+    units, unit_at = np.unique(rows.unit[chosen], return_inverse=True)
+    months, month_at = np.unique(rows.month[chosen], return_inverse=True)
+    values, value_at = np.unique(value, return_inverse=True)
+    sizes = (len(units), len(months), len(GRAINS), len(values))
+    key = np.ravel_multi_index((unit_at, month_at, rows.grain[chosen], value_at), sizes)
+    keys, owner = np.unique(key, return_inverse=True)
+    cells = [
+        SumCell(int(units[u]), months[m].item(), GRAINS[g], margin, int(values[v]))
+        for u, m, g, v in zip(*np.unravel_index(keys, sizes), strict=True)
+    ]
+    return cells, owner

@@ -1,1 +1,38 @@
 """What this app offers to the registries of the house."""
+
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry
+from sqcore.notices.queries import unread_count
+
+NAVIGATION.register(
+    NavigationEntry(
+        key="inbox",
+        title=_("Inbox"),
+        url_name="sqcore:notices-inbox",
+        icon="inbox",
+        order=20,
+        count=unread_count,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="jobs",
+        title=_("Jobs"),
+        url_name="sqcore:jobs-list",
+        icon="jobs",
+        order=10,
+        group=Group.RUNNING,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="set-up",
+        title=_("Set-up"),
+        url_name="admin:index",
+        icon="setup",
+        order=20,
+        group=Group.RUNNING,
+        when=lambda principal: principal.user is not None and principal.user.is_staff,
+    )
+)

@@ -1,5 +1,12 @@
 """Addresses of this app, room by room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+app_name = "sqcore"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("sqcore.dashboards.urls")),
+    path("", include("sqcore.identity.urls")),
+    path("", include("sqcore.notices.urls")),
+    path("", include("sqcore.jobs.urls")),
+]

@@ -35,7 +35,7 @@ IDS_AT_ONCE = 10_000
 class NewResponse:
     """A filled-in questionnaire on its way in; its answers are checked by the codebook already.
 
-    `weight` counts thousandths. `external_key` is the sender's own key of it: taken once a campaign.
+    `weight` counts thousandths. `external_key` is the sender's own key, taken once a campaign.
     """
 
     answers: Mapping[str, Any]
@@ -63,8 +63,9 @@ def add_responses(
 ) -> int:
     """Store checked responses in one transaction and return how many.
 
-    With `in_force=False` they enter no figure until `reveal_import`. Of an anonymous campaign neither the moment nor the staff member nor the encounter is kept.
-    Evaluation counts them from its next run on. raises: Conflict when a key is taken already
+    With `in_force=False` they enter no figure until `reveal_import`. Of an anonymous campaign
+    neither the moment nor the staff member nor the encounter is kept. Evaluation counts them from
+    its next run on. raises: IntegrityError when a key is taken already
     """
     codebook = codebook_of(campaign.version)
     rows = (_row(campaign, codebook, response, origin=origin, now=now) for response in responses)

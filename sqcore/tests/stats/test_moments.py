@@ -184,7 +184,7 @@ class TestPack:
 
         blobs = pack(moments)
 
-        assert [len(blob) for blob in blobs] == [13, 17, 16, 32, 13]
+        assert [len(blob) for blob in blobs] == [17, 21, 17, 21, 17]
         assert unpack(blobs) == moments
         assert unpack(blobs[::-1]) == moments.take([4, 3, 2, 1, 0])
 

@@ -170,3 +170,8 @@ def codebook_of(version: InstrumentVersion) -> Codebook:
     if version.published_at is None:
         raise InvalidInput("The questionnaire is a draft; publish it first.")
     return _codebook(version.pk, version.instrument.code)
+
+
+def forget_codebooks() -> None:
+    """Forget what was read; for tests, where another database may give the same ids again."""
+    _codebook.cache_clear()

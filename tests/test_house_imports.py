@@ -1,0 +1,128 @@
+"""House rules about imports and files; the layers themselves are contracts in pyproject.toml."""
+
+import ast
+
+import pytest
+from importlinter.cli import lint_imports
+
+from tests.house import APPS, FRONT_DOORS, Source, sources
+
+ORDER = (
+    ("urls",),
+    ("views", "api", "tasks", "handlers", "admin", "panels"),
+    ("forms", "serializers", "filters"),
+    ("services",),
+    ("sources", "rules", "openers"),
+    ("importers",),
+    ("queries",),
+    ("models",),
+)
+"""The files of a room, highest first; a file imports from its room only what stands lower."""
+LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+
+OWN_NAMES = {"sqcore.base", "sqcore.identity", "sqcore.project", "sqcore.stats", "sqcore.management"}
+"""Rooms that are no feature: they have names of their own."""
+THINGS = {
+    "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
+    "sqcore.indicators": {"definition"},
+    "sqcore.jobs": {"runner"},
+    "surveys.imports": {"encodings"},
+    "surveys.instruments": {"codebook", "definitions"},
+    "surveys.responses": {"sums"},
+}
+"""What is really a thing of its own in a room, beside the usual files."""
+
+
+def test_import_contracts_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = lint_imports(no_cache=True)
+
+    assert not broken, capsys.readouterr().out
+
+
+def _in_rooms() -> list[Source]:
+    return [s for s in sources() if s.room and s.name.count(".") == 2 and s.room not in OWN_NAMES]
+
+
+def test_rooms_have_only_the_files_of_the_house() -> None:
+    strange = [
+        source.name
+        for source in _in_rooms()
+        if source.file not in LEVEL and source.file not in THINGS.get(source.room, set())
+    ]
+
+    assert strange == []
+
+
+def test_the_list_of_things_names_only_what_is_there() -> None:
+    present = {source.name for source in sources()}
+    listed = {f"{room}.{file}" for room, files in THINGS.items() for file in files}
+
+    assert listed - present == set()
+
+
+def test_files_of_a_room_import_only_lower_ones() -> None:
+    wrong = []
+    for source in _in_rooms():
+        for imported in source.imports:
+            parts = imported.split(".")
+            target = parts[2] if len(parts) > 2 and ".".join(parts[:2]) == source.room else ""
+            if {source.file, target} <= set(LEVEL) and LEVEL[target] <= LEVEL[source.file]:
+                wrong.append(f"{source.name} imports {imported}")
+
+    assert wrong == []
+
+
+def test_front_doors_are_imported_by_nobody() -> None:
+    doors = {f"{app}.{door}" for app in APPS for door in FRONT_DOORS}
+    wrong = [
+        f"{source.name} imports {imported}"
+        for source in sources()
+        for imported in source.imports
+        if source.file != "apps" or source.room
+        for door in doors
+        if imported == door or imported.startswith(f"{door}.")
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("door", ["models", "admin", "tasks", "handlers"])
+def test_front_doors_list_every_room(door: str) -> None:
+    missing = []
+    for app in APPS:
+        rooms = {s.room for s in sources() if s.app == app and s.room and s.file == door}
+        rooms.discard(f"{app}.project")
+        listed = {
+            ".".join(imported.split(".")[:2])
+            for source in sources()
+            if source.name == f"{app}.{door}"
+            for imported in source.imports
+        }
+        missing += sorted(f"{app}/{door}.py misses {room}" for room in rooms - listed)
+
+    assert missing == []
+
+
+def test_nothing_is_imported_by_a_string_outside_the_roof() -> None:
+    forbidden = {"import_module", "__import__", "import_string", "symbol_by_name"}
+    wrong = [
+        f"{source.name}:{node.lineno}"
+        for source in sources()
+        if source.room != "sqcore.project"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in forbidden
+    ]
+
+    assert wrong == []
+
+
+def test_star_imports_stay_in_the_settings() -> None:
+    wrong = [
+        source.name
+        for source in sources()
+        if not source.name.startswith("sqcore.project.settings")
+        and any(imported.endswith(".*") for imported in source.imports)
+    ]
+
+    assert wrong == []

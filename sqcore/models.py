@@ -3,7 +3,7 @@
 from sqcore.access.models import ApiToken
 from sqcore.audit.models import AuditEntry, AuditSeal
 from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
-from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
+from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
 from sqcore.identity.models import User
 from sqcore.indicators.models import (
     Dimension,
@@ -48,6 +48,7 @@ __all__ = [
     "OutboxEvent",
     "Placement",
     "Post",
+    "QuietPeriod",
     "RememberedRequest",
     "RoleGrant",
     "Segment",

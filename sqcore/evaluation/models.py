@@ -13,11 +13,22 @@ from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.org.models import Unit
 
 
+class EvaluationRunQuerySet(models.QuerySet["EvaluationRun"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """When and from what figures came is known to everybody who sees figures anywhere."""
+        return self if principal.may(Permission.VIEW_RESULTS) else self.none()
+
+    def current(self) -> Self:
+        return self.filter(is_current=True)
+
+
 class EvaluationRun(models.Model):
     """One evaluation of one system version for one closed period; a repeat is a new revision.
 
     It freezes what it used: the definition (indicators, weights, goalposts), the policy (smallest
-    group, rules), the unit tree and the input cells, so that `replay` gets the same result hash.
+    group, rules), the unit tree, the input cells and what was published before, so that `replay`
+    gets the same result hash. `collected_at` is when the sources were read, `checked_at` when they
+    were last found unchanged. `respondents` is None when the whole is too small to be shown.
     """
 
     class State(models.TextChoices):
@@ -43,7 +54,10 @@ class EvaluationRun(models.Model):
     result_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     collected_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
     published_at = models.DateTimeField(null=True)
+
+    objects = EvaluationRunQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("evaluation run")
@@ -68,8 +82,33 @@ class EvaluationRun(models.Model):
         return f"{self.system} {self.grain} {self.starts_on} r{self.revision}"
 
 
+class QuietPeriod(models.Model):
+    """A closed period in which the sources had nothing: not looked at again until they change."""
+
+    version = models.ForeignKey(
+        SystemVersion, on_delete=models.CASCADE, related_name="quiet_periods"
+    )
+    grain = models.CharField(max_length=8, choices=Grain)
+    starts_on = models.DateField()
+    checked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "grain", "starts_on"], name="quiet_period_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.grain} {self.starts_on}"
+
+
 class FrozenCells(models.Model):
-    """The sufficient statistics that a run read, packed; nothing else enters the figures."""
+    """The sufficient statistics that a run read from one source, packed.
+
+    Under the key `published` stands what had been published before around the period, which
+    decides what may be shown. With the run's own fields nothing else enters the figures.
+    """
 
     run = models.ForeignKey(EvaluationRun, on_delete=models.CASCADE, related_name="frozen_cells")
     source = models.CharField(max_length=60)
@@ -113,9 +152,22 @@ class KpiValue(models.Model):
         SUPPRESSED = "suppressed", _("Too few answers to show")
         INSUFFICIENT = "insufficient", _("Not enough data")
 
-    run = models.ForeignKey(EvaluationRun, on_delete=models.CASCADE, related_name="kpi_values")
+    class Reason(models.TextChoices):
+        """Why a figure is as it is. It never tells a small group from one that protects it."""
+
+        TOO_FEW = "too_few", _("Too few answers to show, here or in a group beside it")
+        COVERAGE = "coverage", _("Too little of what belongs to it was measured")
+        NO_SPREAD = "no_interval", _("How sure it is cannot be said")
+        HELD = "held", _("As published before: too few answers changed to show a new figure")
+
+    # Both are found by the first column of an index below.
+    run = models.ForeignKey(
+        EvaluationRun, on_delete=models.CASCADE, related_name="kpi_values", db_index=False
+    )
     is_current = models.BooleanField(default=False)
-    system = models.ForeignKey(IndicatorSystem, on_delete=models.PROTECT, related_name="kpi_values")
+    system = models.ForeignKey(
+        IndicatorSystem, on_delete=models.PROTECT, related_name="kpi_values", db_index=False
+    )
     grain = models.CharField(max_length=8, choices=Grain)
     starts_on = models.DateField()
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="kpi_values")
@@ -124,7 +176,7 @@ class KpiValue(models.Model):
     kind = models.CharField(max_length=10, choices=Kind)
     code = models.CharField(max_length=80)
     status = models.CharField(max_length=12, choices=Status)
-    reason = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=12, choices=Reason, default="", blank=True)
     value = models.FloatField(null=True)
     low = models.FloatField(null=True)
     high = models.FloatField(null=True)

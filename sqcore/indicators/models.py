@@ -1,5 +1,6 @@
 """The indicator catalogue, and indicator systems in versions that never change once published."""
 
+from datetime import date
 from typing import Self
 
 from django.conf import settings
@@ -8,6 +9,14 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.text import in_language, validate_translated
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+
+
+class IndicatorQuerySet(models.QuerySet["Indicator"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """What is measured is known to everybody who sees results anywhere."""
+        return self if principal.may(Permission.VIEW_RESULTS) else self.none()
 
 
 class Indicator(models.Model):
@@ -47,6 +56,8 @@ class Indicator(models.Model):
     valid_from = models.DateField(_("from"), null=True, blank=True)
     valid_to = models.DateField(_("until"), null=True, blank=True)
 
+    objects = IndicatorQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("indicator")
         verbose_name_plural = _("indicators")
@@ -62,6 +73,15 @@ class Indicator(models.Model):
     def __str__(self) -> str:
         return in_language(self.name)
 
+    def is_valid_on(self, on: date) -> bool:
+        started = self.valid_from is None or self.valid_from <= on
+        return started and (self.valid_to is None or self.valid_to > on)
+
+
+class IndicatorSystemQuerySet(models.QuerySet["IndicatorSystem"]):
+    def visible_to(self, principal: Principal) -> Self:
+        return self if principal.may(Permission.VIEW_RESULTS) else self.none()
+
 
 class IndicatorSystem(models.Model):
     """A way to judge quality as a whole; its versions follow each other."""
@@ -69,6 +89,8 @@ class IndicatorSystem(models.Model):
     code = models.SlugField(_("code"), max_length=50, unique=True)
     name = models.JSONField(_("name"), validators=[validate_translated])
     is_active = models.BooleanField(_("evaluated every period"), default=True)
+
+    objects = IndicatorSystemQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("indicator system")
@@ -79,6 +101,9 @@ class IndicatorSystem(models.Model):
 
 
 class SystemVersionQuerySet(models.QuerySet["SystemVersion"]):
+    def visible_to(self, principal: Principal) -> Self:
+        return self if principal.may(Permission.VIEW_RESULTS) else self.none()
+
     def published(self) -> Self:
         return self.filter(state=SystemVersion.State.PUBLISHED)
 

@@ -37,8 +37,8 @@ class Collected:
 class IndicatorSource(Protocol):
     """Where values of indicators come from. Register an instance in `SOURCES`.
 
-    `collect` gets the parameters of all indicators of a run that use this source, grouped by the
-    run, and returns integers: sums that add up exactly over units and periods. It must give the same
+    `collect` gets the measures of all indicators of a run that use this source, at once, and
+    returns integers: sums that add up exactly over units and periods. It must give the same
     answer for the same rows, whichever way it reads them.
     """
 

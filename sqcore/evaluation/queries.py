@@ -1,0 +1,648 @@
+"""Reading the KPI series. Every figure comes through `KpiValue.objects.visible_to`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import QuerySet
+
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Grain, Period
+from sqcore.base.text import in_language
+from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.evaluation.rules import Estimate, difference
+from sqcore.identity.principals import Principal
+from sqcore.indicators.definition import (
+    COMPOSITE,
+    DimensionDefinition,
+    IndicatorDefinition,
+    SystemDefinition,
+)
+from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.queries import source_title
+from sqcore.org.models import Channel, Segment, Unit
+from sqcore.org.queries import organisation
+
+MARGINS = ("channel", "segment")
+
+_FIELDS = (
+    "run_id",
+    "unit_id",
+    "grain",
+    "starts_on",
+    "margin",
+    "margin_value",
+    "kind",
+    "code",
+    "status",
+    "reason",
+    "value",
+    "low",
+    "high",
+    "score",
+    "score_low",
+    "score_high",
+    "n",
+    "coverage",
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the series. Without numbers, n included, unless `is_shown`."""
+
+    run_id: int
+    unit_id: int
+    period: Period
+    margin: str
+    margin_value: str
+    kind: str
+    code: str
+    status: str
+    reason: str
+    value: float | None
+    low: float | None
+    high: float | None
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    n: int | None
+    coverage: float | None
+
+    @property
+    def is_shown(self) -> bool:
+        return self.status == KpiValue.Status.OK
+
+    @property
+    def status_label(self) -> str:
+        return str(KpiValue.Status(self.status).label)
+
+    @property
+    def is_held(self) -> bool:
+        """True when answers came in since, but too few to show what they changed."""
+        return self.reason == KpiValue.Reason.HELD
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a figure since the period before, on the indicators that both periods have.
+
+    `by` with its interval is in score points, of an indicator in its natural unit. It is clear
+    when the interval leaves 0 out; `is_better` is None when it is not. `composition_changed` says
+    that the two periods do not have the same indicators.
+    """
+
+    since: Period
+    by: float
+    low: float
+    high: float
+    is_clear: bool
+    is_better: bool | None
+    composition_changed: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure in its place in the tree of the system. Without a figure: nothing was measured."""
+
+    code: str
+    name: str
+    kind: str
+    weight: float
+    figure: Figure | None
+    change: Change | None
+    children: tuple["Line", ...] = ()
+    indicator: IndicatorDefinition | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a unit stands in a period: overall, by dimension, by indicator."""
+
+    unit_id: int
+    period: Period
+    run: "Provenance"
+    composite: Line
+    dimensions: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class UnitLine:
+    unit_id: int
+    code: str
+    name: str
+    depth: int
+    parent_id: int | None
+    figure: Figure
+    change: Change | None
+
+
+@dataclass(frozen=True)
+class MarginLine:
+    """A channel or segment (value "" and its name "" for all together)."""
+
+    value: str
+    name: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """From what, how and since when: what stands behind every figure of a run."""
+
+    run_id: int
+    revision: int
+    period: Period
+    system: str
+    version: int
+    reason: str
+    collected_at: datetime | None
+    published_at: datetime | None
+    sources: tuple[str, ...]
+    respondents: int | None
+    smallest_group: int
+    coverage: float
+    confidence: float
+    input_digest: str
+    result_digest: str
+    libraries: Mapping[str, str]
+    definition: SystemDefinition
+
+
+def grains_of(*, system: IndicatorSystem) -> list[Grain]:
+    """Return the grains that there are results of, finest first. One query."""
+    found = set(
+        EvaluationRun.objects.current()
+        .filter(system=system)
+        .order_by()
+        .values_list("grain", flat=True)
+        .distinct()
+    )
+    return [grain for grain in Grain if grain.value in found]
+
+
+def periods_of(*, system: IndicatorSystem, grain: Grain) -> list[Period]:
+    """Return the periods that there are results of, newest first. Two queries."""
+    fiscal_start = organisation().fiscal_start
+    starts = (
+        EvaluationRun.objects.current()
+        .filter(system=system, grain=grain)
+        .order_by("-starts_on")
+        .values_list("starts_on", flat=True)
+    )
+    return [Period(start, grain, fiscal_start) for start in starts]
+
+
+def latest_period(*, system: IndicatorSystem, grain: Grain) -> Period | None:
+    """Return the newest period that there are results of. One query, two when there is one."""
+    start = (
+        EvaluationRun.objects.current()
+        .filter(system=system, grain=grain)
+        .order_by("-starts_on")
+        .values_list("starts_on", flat=True)
+        .first()
+    )
+    return None if start is None else Period(start, grain, organisation().fiscal_start)
+
+
+def kpi_series(
+    *,
+    principal: Principal,
+    system: IndicatorSystem,
+    unit: Unit,
+    code: str,
+    grain: Grain,
+    margin: str = "",
+    margin_value: str = "",
+    first: date | None = None,
+    last: date | None = None,
+) -> list[Figure]:
+    """Return one series, oldest first; `first` and `last` bound the starts of its periods.
+
+    A period without data has no figure. Two queries.
+    """
+    rows = _visible(principal, system).filter(
+        unit=unit, code=code, grain=grain, margin=margin, margin_value=margin_value
+    )
+    if first is not None:
+        rows = rows.filter(starts_on__gte=first)
+    if last is not None:
+        rows = rows.filter(starts_on__lte=last)
+    return _figures(rows.order_by("starts_on"), organisation().fiscal_start)
+
+
+def standing(
+    *, principal: Principal, system: IndicatorSystem, unit: Unit, period: Period
+) -> Standing:
+    """Return where a unit stands in a period, with each change since the period before.
+
+    Three queries. raises: NotFound when the period was not evaluated
+    """
+    runs = _runs(system, period)
+    run = runs.get(period.start)
+    if run is None:
+        raise NotFound(f"{period} is not evaluated.")
+    before = runs.get(period.previous.start)
+    rows = _visible(principal, system).filter(
+        unit=unit, grain=period.grain, margin="", starts_on__in=list(runs)
+    )
+    figures = _by_period(_figures(rows.order_by("id"), period.fiscal_start))
+    now = figures.get(period.start, {})
+    then = figures.get(period.previous.start, {})
+    definition = SystemDefinition.from_json(run.definition)
+    compare = _Comparison(definition, _definition(before), now, then)
+    return Standing(
+        unit_id=unit.pk,
+        period=period,
+        run=_provenance(run, definition, period.fiscal_start),
+        composite=Line(
+            code=COMPOSITE,
+            name=definition.name_of(COMPOSITE),
+            kind=KpiValue.Kind.COMPOSITE,
+            weight=1.0,
+            figure=now.get(COMPOSITE),
+            change=compare.aggregate(COMPOSITE, definition.dimensions),
+        ),
+        dimensions=tuple(_line(found, now, compare) for found in definition.dimensions),
+    )
+
+
+def units_compared(
+    *,
+    principal: Principal,
+    system: IndicatorSystem,
+    period: Period,
+    code: str,
+    margin: str = "",
+    margin_value: str = "",
+    below: Unit | None = None,
+) -> list[UnitLine]:
+    """Return one code at every unit that has it, in the order of the tree; two queries.
+
+    `below` limits it to the unit and its children. The change of a dimension or the composite is
+    given only where both periods have the same indicators.
+    """
+    runs = _runs(system, period)
+    run = runs.get(period.start)
+    if run is None:
+        return []
+    rows = _visible(principal, system).filter(
+        code=code,
+        grain=period.grain,
+        margin=margin,
+        margin_value=margin_value,
+        starts_on__in=list(runs),
+    )
+    parents = _parents(run)
+    if below is not None:
+        children = [unit for unit, parent in parents.items() if parent == below.pk]
+        rows = rows.filter(unit_id__in=[below.pk, *children])
+    names = {}
+    figures: dict[date, dict[int, Figure]] = {}
+    for row in rows.order_by("id").values(*_FIELDS, "unit__code", "unit__name"):
+        figure = _figure(row, period.fiscal_start)
+        names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
+        figures.setdefault(figure.period.start, {})[figure.unit_id] = figure
+    then = figures.get(period.previous.start, {})
+    definition = SystemDefinition.from_json(run.definition)
+    same = definition.dimensions == getattr(
+        _definition(runs.get(period.previous.start)), "dimensions", None
+    )
+    lines = []
+    for unit_id, depth in _in_tree_order(parents, names):
+        figure_now = figures.get(period.start, {}).get(unit_id)
+        if figure_now is None:
+            continue
+        lines.append(
+            UnitLine(
+                unit_id=unit_id,
+                code=names[unit_id][0],
+                name=names[unit_id][1],
+                depth=depth,
+                parent_id=parents.get(unit_id),
+                figure=figure_now,
+                change=_plain_change(figure_now, then.get(unit_id), definition, same=same),
+            )
+        )
+    return lines
+
+
+def margins_compared(
+    *,
+    principal: Principal,
+    system: IndicatorSystem,
+    unit: Unit,
+    period: Period,
+    code: str,
+    margin: str,
+) -> list[MarginLine]:
+    """Return one code of a unit for all together and for each channel or segment; two queries."""
+    kinds: Mapping[str, QuerySet[Channel] | QuerySet[Segment]] = {
+        "channel": Channel.objects.order_by("position", "id"),
+        "segment": Segment.objects.order_by("position", "id"),
+    }
+    if margin not in kinds:
+        raise NotFound(f"There is no breakdown by “{margin}”.")
+    rows = _visible(principal, system).filter(
+        unit=unit,
+        code=code,
+        grain=period.grain,
+        starts_on=period.start,
+        margin__in=["", margin],
+    )
+    figures = {
+        figure.margin_value: figure for figure in _figures(rows.order_by("id"), period.fiscal_start)
+    }
+    named = {"": "", **{found.code: str(found) for found in kinds[margin]}}
+    return [
+        MarginLine(value, name, figures[value]) for value, name in named.items() if value in figures
+    ]
+
+
+def provenance(*, principal: Principal, run_id: int) -> Provenance:
+    """Return what stands behind the figures of a run. Two queries. raises: NotFound"""
+    run = (
+        EvaluationRun.objects.visible_to(principal)
+        .filter(state=EvaluationRun.State.PUBLISHED, pk=run_id)
+        .select_related("system", "version")
+        .first()
+    )
+    if run is None:
+        raise NotFound("There is no such evaluation.")
+    definition = SystemDefinition.from_json(run.definition)
+    return _provenance(run, definition, organisation().fiscal_start)
+
+
+def _visible(principal: Principal, system: IndicatorSystem) -> QuerySet[KpiValue]:
+    return KpiValue.objects.visible_to(principal).current().filter(system=system)
+
+
+def _runs(system: IndicatorSystem, period: Period) -> dict[date, EvaluationRun]:
+    """Return the current runs of a period and the one before, by start."""
+    found = (
+        EvaluationRun.objects.current()
+        .filter(
+            system=system,
+            grain=period.grain,
+            starts_on__in=[period.start, period.previous.start],
+        )
+        .select_related("system", "version")
+    )
+    return {run.starts_on: run for run in found}
+
+
+def _definition(run: EvaluationRun | None) -> SystemDefinition | None:
+    return None if run is None else SystemDefinition.from_json(run.definition)
+
+
+def _parents(run: EvaluationRun) -> dict[int, int | None]:
+    return {int(unit): parent for unit, parent in run.tree.items()}
+
+
+def _in_tree_order(
+    parents: Mapping[int, int | None], names: Mapping[int, tuple[str, str]]
+) -> Iterable[tuple[int, int]]:
+    """Yield (unit, depth), parents before children, siblings by code."""
+    below: dict[int | None, list[int]] = {}
+    for unit, parent in parents.items():
+        below.setdefault(parent, []).append(unit)
+
+    def walk(at: int | None, depth: int) -> Iterable[tuple[int, int]]:
+        for unit in sorted(below.get(at, []), key=lambda u: names.get(u, ("", ""))[0]):
+            if unit in names:
+                yield unit, depth
+            yield from walk(unit, depth + 1)
+
+    yield from walk(None, 0)
+
+
+def _figures(rows: QuerySet[KpiValue], fiscal_start: int) -> list[Figure]:
+    return [_figure(row, fiscal_start) for row in rows.values(*_FIELDS)]
+
+
+def _figure(row: Mapping[str, object], fiscal_start: int) -> Figure:
+    fields: dict[str, object] = {name: row[name] for name in _FIELDS}
+    start, grain = fields.pop("starts_on"), fields.pop("grain")
+    period = Period(start, Grain(grain), fiscal_start)  # type: ignore[arg-type]  # values() of a DateField
+    return Figure(period=period, **fields)  # type: ignore[arg-type]  # the columns of the model
+
+
+def _by_period(figures: Sequence[Figure]) -> dict[date, dict[str, Figure]]:
+    found: dict[date, dict[str, Figure]] = {}
+    for figure in figures:
+        found.setdefault(figure.period.start, {})[figure.code] = figure
+    return found
+
+
+def _line(
+    dimension: DimensionDefinition, now: Mapping[str, Figure], compare: "_Comparison"
+) -> Line:
+    leaves = [
+        Line(
+            code=leaf.code,
+            name=in_language(leaf.name),
+            kind=KpiValue.Kind.INDICATOR,
+            weight=leaf.weight,
+            figure=now.get(leaf.code),
+            change=compare.indicator(leaf),
+            indicator=leaf,
+        )
+        for leaf in dimension.indicators
+    ]
+    return Line(
+        code=dimension.code,
+        name=in_language(dimension.name),
+        kind=KpiValue.Kind.DIMENSION,
+        weight=dimension.weight,
+        figure=now.get(dimension.code),
+        change=compare.aggregate(dimension.code, [dimension]),
+        children=(*(_line(below, now, compare) for below in dimension.dimensions), *leaves),
+    )
+
+
+class _Comparison:
+    """The figures of two periods side by side, by code."""
+
+    def __init__(
+        self,
+        definition: SystemDefinition,
+        former: SystemDefinition | None,
+        now: Mapping[str, Figure],
+        then: Mapping[str, Figure],
+    ) -> None:
+        self.definition, self.former = definition, former
+        self.now, self.then = now, then
+
+    def indicator(self, leaf: IndicatorDefinition) -> Change | None:
+        former = self.former.indicator(leaf.code) if self.former else None
+        if former is None or (former.source, former.measure) != (leaf.source, leaf.measure):
+            return None
+        return _value_change(self.now.get(leaf.code), self.then.get(leaf.code), leaf)
+
+    def aggregate(self, code: str, roots: Sequence[DimensionDefinition]) -> Change | None:
+        """Compare a dimension or the composite on the indicators that both periods show.
+
+        Where these are all there are, the published intervals serve. Else the score of what is
+        common is computed anew, with the widest interval that any correlation could give it.
+        """
+        after, before = self.now.get(code), self.then.get(code)
+        if after is None or before is None or not (after.is_shown and before.is_shown):
+            return None
+        common, complete = self._common(roots)
+        if not common:
+            return None
+        if complete:
+            return _score_change(_score(after), _score(before), after, before)
+        return _score_change(
+            self._partial(roots, common, self.now),
+            self._partial(roots, common, self.then),
+            after,
+            before,
+            composition_changed=True,
+        )
+
+    def _common(self, roots: Sequence[DimensionDefinition]) -> tuple[set[str], bool]:
+        """The indicators that both periods show alike, and whether there are no others."""
+        mine = {
+            leaf.code: leaf for root in roots for each in root.walk() for leaf in each.indicators
+        }
+        shown = [
+            {code for code in self._codes(source, roots) if code in rows and rows[code].is_shown}
+            for source, rows in ((self.definition, self.now), (self.former, self.then))
+        ]
+        alike = {
+            code
+            for code in shown[0] & shown[1]
+            if self.former is not None and self.former.indicator(code) == mine.get(code)
+        }
+        same_tree = self.former is not None and self.former.dimensions == self.definition.dimensions
+        return alike, same_tree and shown[0] == shown[1] == alike
+
+    def _codes(
+        self, source: SystemDefinition | None, roots: Sequence[DimensionDefinition]
+    ) -> set[str]:
+        if source is None:
+            return set()
+        wanted = {root.code for root in roots}
+        return {
+            leaf.code
+            for top in source.all_dimensions()
+            if top.code in wanted
+            for each in top.walk()
+            for leaf in each.indicators
+        }
+
+    def _partial(
+        self,
+        roots: Sequence[DimensionDefinition],
+        common: set[str],
+        rows: Mapping[str, Figure],
+    ) -> Estimate:
+        """The weighted mean of the common indicators, as if they were perfectly correlated."""
+        weights = {code: weight for root in roots for code, weight in _leaf_weights(root).items()}
+        total = sum(weights[code] for code in common)
+        shares = [(weights[code] / total, _score(rows[code])) for code in sorted(common)]
+        return Estimate(
+            sum(share * each.value for share, each in shares),
+            sum(share * each.low for share, each in shares),
+            sum(share * each.high for share, each in shares),
+        )
+
+
+def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:
+    weights = {leaf.code: root.weight * leaf.weight for leaf in root.indicators}
+    for below in root.dimensions:
+        weights |= {code: root.weight * weight for code, weight in _leaf_weights(below).items()}
+    return weights
+
+
+def _score(figure: Figure) -> Estimate:
+    score = figure.score if figure.score is not None else 0.0
+    return Estimate(
+        score,
+        score if figure.score_low is None else figure.score_low,
+        score if figure.score_high is None else figure.score_high,
+    )
+
+
+def _score_change(
+    after: Estimate,
+    before: Estimate,
+    now: Figure,
+    then: Figure,
+    *,
+    composition_changed: bool = False,
+) -> Change | None:
+    if now.score_low is None or then.score_low is None:
+        return None
+    by = difference(after, before)
+    clear = by.low > 0 or by.high < 0
+    return Change(
+        since=then.period,
+        by=by.value,
+        low=by.low,
+        high=by.high,
+        is_clear=clear,
+        is_better=by.value > 0 if clear else None,
+        composition_changed=composition_changed,
+    )
+
+
+def _value_change(
+    now: Figure | None, then: Figure | None, leaf: IndicatorDefinition
+) -> Change | None:
+    after, before = _value(now), _value(then)
+    if after is None or before is None or then is None:
+        return None
+    by = difference(after, before)
+    clear = by.low > 0 or by.high < 0
+    rising_is_better = leaf.target > leaf.floor
+    return Change(
+        since=then.period,
+        by=by.value,
+        low=by.low,
+        high=by.high,
+        is_clear=clear,
+        is_better=(by.value > 0) == rising_is_better if clear else None,
+    )
+
+
+def _value(figure: Figure | None) -> Estimate | None:
+    if figure is None or figure.value is None or figure.low is None or figure.high is None:
+        return None
+    return Estimate(figure.value, figure.low, figure.high)
+
+
+def _plain_change(
+    now: Figure, then: Figure | None, definition: SystemDefinition, *, same: bool
+) -> Change | None:
+    if then is None or not now.is_shown or not then.is_shown:
+        return None
+    leaf = definition.indicator(now.code)
+    if leaf is not None:
+        return _value_change(now, then, leaf)
+    if not same or now.coverage != then.coverage:
+        return None
+    return _score_change(_score(now), _score(then), now, then)
+
+
+def _provenance(run: EvaluationRun, definition: SystemDefinition, fiscal_start: int) -> Provenance:
+    return Provenance(
+        run_id=run.pk,
+        revision=run.revision,
+        period=Period(run.starts_on, Grain(run.grain), fiscal_start),
+        system=in_language(definition.name),
+        version=definition.version,
+        reason=run.reason,
+        collected_at=run.collected_at,
+        published_at=run.published_at,
+        sources=tuple(source_title(key) for key in definition.sources()),
+        respondents=run.respondents,
+        smallest_group=run.policy["smallest_group"],
+        coverage=run.policy["coverage"],
+        confidence=run.policy["confidence"],
+        input_digest=run.input_digest,
+        result_digest=run.result_digest,
+        libraries=run.libraries,
+        definition=definition,
+    )

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from sqcore.base.periods import Grain
 from sqcore.stats.moments import Moments, moments_of
-from sqcore.stats.servqual import dimension_scores, gap_scores
 from surveys.instruments.codebook import NOT_APPLICABLE, Bytes, Codebook, Measure
 
 Ints = npt.NDArray[np.int64]
@@ -72,18 +71,25 @@ def _measure(measure: Measure, answers: Bytes, there: Bools) -> tuple[Ints, Bool
     columns = list(measure.columns)
     kind = measure.key.partition(":")[0]
     if kind == "perception":
-        return dimension_scores(answers[:, columns], there[:, columns])
+        return _scores(answers[:, columns].astype(np.int64), there[:, columns], measure.scale)
     if kind == "gap":
         paired = list(measure.paired)
-        return gap_scores(
-            answers[:, paired], there[:, paired], answers[:, columns], there[:, columns]
-        )
+        gaps = answers[:, columns].astype(np.int64) - answers[:, paired]
+        return _scores(gaps, there[:, columns] & there[:, paired], measure.scale)
     answer, given = answers[:, columns[0]].astype(np.int64), there[:, columns[0]]
     if kind == "nps":
         return (answer >= PROMOTER).astype(np.int64) - (answer <= DETRACTOR), given
     if kind == "top2":
         return (answer >= measure.top).astype(np.int64), given
     return answer, given
+
+
+def _scores(answers: Ints, there: Bools, scale: int) -> tuple[Ints, Bools]:
+    """Return the mean of the answered items times the scale; absent below half of the items."""
+    answered = there.sum(axis=1)
+    sums = np.where(there, answers, 0).sum(axis=1) * scale
+    means = np.rint(sums / np.maximum(answered, 1)).astype(np.int64)
+    return means, 2 * answered >= answers.shape[1]
 
 
 def sums_by_cell(codebook: Codebook, rows: AnswerColumns) -> tuple[list[SumCell], Moments]:

@@ -1,0 +1,212 @@
+"""Answers become exact sums, whichever way they are read."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import IntegrityError
+
+from sqcore.base.periods import Grain, Period
+from sqcore.indicators.sources import SourceCell
+from sqcore.org.models import Unit
+from sqcore.tests.factories import NOW, make_channel, make_unit
+from surveys.campaigns.models import Campaign
+from surveys.instruments.codebook import codebook_of
+from surveys.responses.models import Response, Rollup
+from surveys.responses.queries import lock_version, period_sums
+from surveys.responses.services import (
+    NewResponse,
+    absorb,
+    add_responses,
+    rebuild_rollups,
+    reveal_import,
+    withdraw_import,
+)
+from surveys.responses.sources import SurveySource
+from surveys.tests.factories import make_campaign
+
+pytestmark = pytest.mark.django_db
+
+MARCH = Period.parse("2026-03")
+MEASURES = ["visit/perception:speed", "visit/gap:speed", "visit/item:overall"]
+
+
+@pytest.fixture
+def branch() -> Unit:
+    return make_unit("riverside")
+
+
+def answer(
+    campaign: Campaign,
+    unit: Unit,
+    answers: Mapping[str, Any],
+    *,
+    on: date = date(2026, 3, 5),
+    import_id: int | None = None,
+    in_force: bool = True,
+    **over: Any,
+) -> None:
+    response = NewResponse(answers=answers, unit_id=unit.pk, answered_on=on, **over)
+    add_responses(
+        campaign=campaign,
+        responses=[response],
+        origin=Response.Origin.API,
+        now=NOW,
+        import_id=import_id,
+        in_force=in_force,
+    )
+
+
+def means(period: Period = MARCH) -> dict[SourceCell, list[float | None]]:
+    found = SurveySource().collect(measures=MEASURES, period=period)
+    width = len(MEASURES)
+    sums, weights = found.moments.linear[:, width:], found.moments.linear[:, :width]
+    return {
+        cell: [
+            round(int(s) / int(w) / scale, 6) if w else None
+            for s, w, scale in zip(sums[at], weights[at], found.scales, strict=True)
+        ]
+        for at, cell in enumerate(found.cells)
+    }
+
+
+class TestMeasures:
+    def test_means_answers_by_unit(self, branch: Unit) -> None:
+        campaign = make_campaign()
+        answer(campaign, branch, {"e1": 6, "p1": 4, "p2": 7, "overall": 5})
+        answer(campaign, branch, {"e1": 7, "p1": 5, "overall": 6})
+
+        assert means() == {SourceCell(branch.pk): [4.5, -2.0, 5.5]}
+
+    def test_leaves_not_applicable_and_missing_out_of_the_mean(self, branch: Unit) -> None:
+        campaign = make_campaign()
+        answer(campaign, branch, {"e1": 6, "p1": "na", "overall": 5})
+        answer(campaign, branch, {"p1": 3})
+
+        assert means() == {SourceCell(branch.pk): [3.0, None, 5.0]}
+
+    def test_weighs_answers(self, branch: Unit) -> None:
+        campaign = make_campaign()
+        answer(campaign, branch, {"overall": 1}, weight=3000)
+        answer(campaign, branch, {"overall": 5}, weight=1000)
+
+        assert means()[SourceCell(branch.pk)] == [None, None, 2.0]
+
+    def test_counts_a_channel_apart(self, branch: Unit) -> None:
+        campaign, phone = make_campaign(), make_channel("phone")
+        answer(campaign, branch, {"overall": 2}, channel_id=phone.pk)
+        answer(campaign, branch, {"overall": 6})
+
+        found = means()
+
+        assert found[SourceCell(branch.pk)][2] == 4.0
+        assert found[SourceCell(branch.pk, "channel", "phone")][2] == 2.0
+
+    def test_day_known_by_year_only_enters_no_month(self, branch: Unit) -> None:
+        answer(make_campaign(finest_grain=Grain.YEAR), branch, {"overall": 2})
+
+        assert means() == {}
+        assert means(Period.parse("2026")) == {SourceCell(branch.pk): [None, None, 2.0]}
+
+
+class TestAbsorb:
+    def fill(self, branch: Unit) -> Campaign:
+        campaign = make_campaign()
+        generator = np.random.default_rng(4)
+        for month in (2, 3, 4):
+            for value in generator.integers(1, 8, 5).tolist():
+                answers = {"e1": 7, "p1": value, "p2": 8 - value, "overall": value}
+                answer(campaign, branch, answers, on=date(2026, month, value), weight=100 * value)
+        return campaign
+
+    def test_changes_no_sum(self, branch: Unit) -> None:
+        self.fill(branch)
+        before = {key: means(Period.parse(key)) for key in ("2026-03", "2026-Q1", "2026")}
+
+        assert absorb(now=NOW) == 15
+
+        assert {key: means(Period.parse(key)) for key in before} == before
+
+    def test_adds_late_answers_to_what_is_there(self, branch: Unit) -> None:
+        campaign = self.fill(branch)
+        absorb(now=NOW)
+        answer(campaign, branch, {"overall": 1})
+        late = means()
+
+        assert absorb(now=NOW) == 1
+
+        assert means() == late
+        assert Rollup.objects.filter(month=date(2026, 3, 1)).count() == 1
+
+    def test_counts_each_row_once(self, branch: Unit) -> None:
+        self.fill(branch)
+
+        assert [absorb(now=NOW, limit=10) for _ in range(3)] == [10, 5, 0]
+
+    def test_rebuilding_gives_the_same_bytes(self, branch: Unit) -> None:
+        campaign = self.fill(branch)
+        absorb(now=NOW)
+        kept = dict(Rollup.objects.values_list("cell", "content"))
+
+        assert rebuild_rollups(version=campaign.version, now=NOW) == 15
+
+        assert dict(Rollup.objects.values_list("cell", "content")) == kept
+
+    def test_months_equal_their_days(self, branch: Unit) -> None:
+        version = self.fill(branch).version
+        absorb(now=NOW)
+        lock_version(version)
+        book = codebook_of(version)
+        days = [period_sums(version, book, Period.parse(f"2026-03-{d:02d}")) for d in range(1, 32)]
+
+        total = sum(int(moments.respondents.sum()) for _cells, moments in days)
+
+        assert total == int(period_sums(version, book, MARCH)[1].respondents.sum()) == 5
+
+
+class TestImportsAsAWhole:
+    def test_rows_count_only_when_revealed(self, branch: Unit) -> None:
+        answer(make_campaign(), branch, {"overall": 3}, import_id=1, in_force=False)
+        assert means() == {}
+
+        assert reveal_import(import_id=1) == 1
+
+        assert means() == {SourceCell(branch.pk): [None, None, 3.0]}
+
+    def test_withdrawal_is_one_subtraction(self, branch: Unit) -> None:
+        campaign = make_campaign()
+        answer(campaign, branch, {"overall": 3})
+        answer(campaign, branch, {"overall": 7}, import_id=1)
+        absorb(now=NOW)
+
+        assert withdraw_import(import_id=1) == 1
+
+        assert means() == {SourceCell(branch.pk): [None, None, 3.0]}
+        absorb(now=NOW)
+        assert means() == {SourceCell(branch.pk): [None, None, 3.0]}
+        assert Response.objects.count() == 1
+
+    def test_taken_key_stores_nothing_of_the_batch(self, branch: Unit) -> None:
+        campaign = make_campaign()
+        answer(campaign, branch, {"overall": 3}, external_key="7")
+        rows = [
+            NewResponse(
+                answers={}, unit_id=branch.pk, answered_on=date(2026, 3, 1), external_key=key
+            )
+            for key in ("8", "7")
+        ]
+
+        with pytest.raises(IntegrityError):
+            add_responses(campaign=campaign, responses=rows, origin=Response.Origin.IMPORT, now=NOW)
+
+        assert Response.objects.count() == 1
+
+
+class TestAnonymity:
+    def test_keeps_neither_moment_nor_person_nor_encounter(self, branch: Unit) -> None:
+        answer(make_campaign(), branch, {"overall": 3}, staff_id=5, encounter_key="E-1")
+
+        kept = Response.objects.get()
+        assert (kept.received_at, kept.staff_id, kept.encounter_key) == (None, None, "")

@@ -1,5 +1,6 @@
 """The periodic and background tasks of this app, room by room."""
 
+from sqcore.base import tasks as base_tasks
 from sqcore.jobs import tasks as jobs_tasks
 
-__all__ = ["jobs_tasks"]
+__all__ = ["base_tasks", "jobs_tasks"]

@@ -106,7 +106,7 @@ class JobContext:
             self._completing = False
 
     def renew(self) -> bool:
-        """Extend the lease and show the progress; False, and nothing is written, when it is lost."""
+        """Extend the lease and show the progress; False, with nothing written, when it is lost."""
         until = self._lease_clock() + LEASE
         held = bool(self._mine().update(lease_until=until, bell_at=until, **self._progress))
         if not held:

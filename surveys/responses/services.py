@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from sqcore.base.periods import Grain, Period
 from sqcore.stats.moments import pack
 from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import Codebook, codebook_of
@@ -23,6 +24,7 @@ from surveys.responses.queries import (
     cell_sums,
     combined,
     lock_version,
+    row_sums,
 )
 from surveys.responses.sums import sums_by_cell
 
@@ -216,9 +218,9 @@ def rebuild_rollups(*, version: InstrumentVersion, now: datetime) -> int:
     rows = Response.objects.filter(version=version)
     rows.filter(TO_SUBTRACT).delete()
     codebook = codebook_of(version)
-    counted = 0
-    for ids, columns in answer_columns(rows.counted().order_by("id"), codebook):
-        _change_rollups(codebook, sums_by_cell(codebook, columns), sign=1, now=now)
-        counted += len(ids)
-    rows.counted().update(in_rollup=True)
-    return counted
+    counted = rows.counted()
+    for month in counted.dates("answered_on", "month"):
+        period = Period(month, Grain.MONTH)
+        of_month = counted.filter(answered_on__gte=period.start, answered_on__lt=period.end)
+        _change_rollups(codebook, row_sums(of_month, codebook), sign=1, now=now)
+    return counted.update(in_rollup=True)

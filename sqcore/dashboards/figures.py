@@ -92,7 +92,7 @@ def series_figure(
     ]
     layout: dict[str, Any] = {
         "xaxis": {"type": "date"} if dated else {"type": "category"},
-        "yaxis": {"tickformat": f".{decimals}f" if decimals else "d"},
+        "yaxis": {"tickformat": f".{decimals}~f"},
         "showlegend": len(series) > 1,
     }
     if value_range is not None:
@@ -131,7 +131,7 @@ def bars_figure(
             "categoryarray": [point.label for point in points],
             "showgrid": False,
         },
-        "xaxis": {"tickformat": f".{decimals}f", "showgrid": True},
+        "xaxis": {"tickformat": f".{decimals}~f", "showgrid": True},
         "hovermode": "closest",
         "showlegend": False,
     }
@@ -210,31 +210,28 @@ def _error_bars(points: Sequence[Point], colour: str) -> dict[str, Any]:
 
 def _target_line(target: float, decimals: int, *, upright: bool = False) -> dict[str, Any]:
     along, across = ("x", "y") if upright else ("y", "x")
-    return {
-        "shapes": [
-            {
-                "type": "line",
-                f"{across}ref": "paper",
-                f"{across}0": 0,
-                f"{across}1": 1,
-                f"{along}0": target,
-                f"{along}1": target,
-                "line": {"color": "--ink-soft", "width": 1.5, "dash": "dash"},
-            }
-        ],
-        "annotations": [
-            {
-                f"{across}ref": "paper",
-                across: 1,
-                along: target,
-                "text": _("Target %(value)s") % {"value": f"{target:.{decimals}f}"},
-                "showarrow": False,
-                "xanchor": "left" if upright else "right",
-                "yanchor": "bottom" if not upright else "top",
-                "font": {"color": "--ink-soft", "size": 12},
-            }
-        ],
+    line = {
+        "type": "line",
+        f"{across}ref": "paper",
+        f"{across}0": 0,
+        f"{across}1": 1,
+        f"{along}0": target,
+        f"{along}1": target,
+        "line": {"color": "--ink-soft", "width": 1.5, "dash": "dash"},
+        "layer": "between",
     }
+    label = {
+        f"{across}ref": "paper",
+        across: 1,
+        along: target,
+        "text": _("Target %(value)s") % {"value": f"{target:.{decimals}f}"},
+        "showarrow": False,
+        "xanchor": "center" if upright else "right",
+        "yanchor": "bottom",
+        "font": {"color": "--ink-soft", "size": 12},
+    }
+    room = {"margin": {"t": 30}} if upright else {}
+    return {"shapes": [line], "annotations": [label], **room}
 
 
 def _sureness(point: Point, decimals: int) -> str:

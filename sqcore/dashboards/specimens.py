@@ -64,11 +64,15 @@ class Row(NamedTuple):
     state: str
     trend: list[Point]
 
+    @property
+    def step(self) -> str:
+        return "" if self.change is None else f"{abs(self.change):.1f}"
+
 
 ROWS = [
-    Row("Bell Street", 73.4, 71.8, 75.0, 228, 4.6, "good", "really changed", TREND),
-    Row("Harbour", 67.5, 65.4, 69.6, 151, -0.4, "", "no real change", GAPPY_TREND),
-    Row("Old Market", 58.9, 55.1, 62.7, 63, -6.2, "bad", "really changed", TREND[::-1]),
+    Row("Bell Street", 73.4, 71.8, 75.0, 228, 4.6, "good", "really better", TREND),
+    Row("Harbour", 67.5, 65.4, 69.6, 151, -0.4, "", "within chance", GAPPY_TREND),
+    Row("Old Market", 58.9, 55.1, 62.7, 63, -6.2, "bad", "really worse", TREND[::-1]),
     Row("Airport desk", None, None, None, 3, None, "", "withheld", []),
     Row("New Quay", None, None, None, 0, None, "", "unknown", []),
 ]

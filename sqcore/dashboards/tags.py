@@ -107,6 +107,21 @@ def sort_header(
     }
 
 
+@register.inclusion_tag("_stat.html")
+def stat(label: str, value: float | None, **parts: Any) -> dict[str, Any]:
+    """Draw a number with n and interval below it.
+
+    low, high, n: how sure; target, minimum, maximum: of the bar; decimals, unit: of the number
+    url: where the label leads; tone, pill: a mark beside the label; note: added below
+    change: the difference to before, change_text: it as text without sign, change_tone: good, bad
+    withheld, smallest_group: too few answers; reason: why there is no value
+    sure, source, since: what stands behind “How sure, from what, since when”
+    """
+    known = {name: None if part == "" else part for name, part in parts.items()}
+    fixed = {"minimum": 0.0, "maximum": 100.0, "decimals": 1, "low": None, "high": None, "n": None}
+    return {**fixed, "target": None, "change": None, **known, "label": label, "value": value}
+
+
 @register.inclusion_tag("_interval.html")
 def interval_bar(
     value: float | None,

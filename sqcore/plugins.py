@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry
+from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.notices.queries import unread_count
 
 NAVIGATION.register(
@@ -33,6 +33,6 @@ NAVIGATION.register(
         icon="setup",
         order=20,
         group=Group.RUNNING,
-        when=lambda principal: principal.user is not None and principal.user.is_staff,
+        when=opens_workshop,
     )
 )

@@ -52,6 +52,11 @@ class NavigationEntry:
         return self.when is None or self.when(principal)
 
 
+def opens_workshop(principal: Principal) -> bool:
+    """True for who may open Django's admin."""
+    return principal.user is not None and principal.user.is_staff
+
+
 NAVIGATION: Registry[NavigationEntry] = Registry("navigation")
 
 

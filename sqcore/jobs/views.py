@@ -2,15 +2,17 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 
-from sqcore.base.errors import NotFound
 from sqcore.identity.principals import principal_of
-from sqcore.jobs import queries
+from sqcore.jobs import queries, services
 from sqcore.jobs.models import Job
 
 PER_PAGE = 25
@@ -37,12 +39,20 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @require_GET
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show one piece of work: how far it is, what came out, why it failed."""
-    try:
-        found = queries.job_of(principal_of(request), job_id)
-    except NotFound as error:
-        raise Http404 from error
+    found = queries.job_of(principal_of(request), job_id)
     context = {"job": found, "is_moving": found.state in OPEN}
     return render(request, _part(request, "sqcore/jobs/job.html", "_job.html"), context)
+
+
+@login_required
+@require_POST
+def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Queue a job that failed again."""
+    principal = principal_of(request)
+    failed = queries.job_of(principal, job_id)
+    services.retry(job=failed, by=principal, now=timezone.now())
+    messages.success(request, _("The job waits for a worker again."))
+    return redirect("sqcore:jobs-detail", job_id=job_id)
 
 
 def _part(request: HttpRequest, page: str, part: str) -> str:

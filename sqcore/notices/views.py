@@ -2,13 +2,12 @@
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from sqcore.base.errors import NotFound
 from sqcore.identity.principals import principal_of
 from sqcore.notices import queries, services
 
@@ -29,12 +28,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @require_GET
 def notice(request: HttpRequest, notice_id: int) -> HttpResponse:
     """Mark a notice as read and go where it leads."""
-    try:
-        found = services.read_notice(
-            principal=principal_of(request), notice_id=notice_id, now=timezone.now()
-        )
-    except NotFound as error:
-        raise Http404 from error
+    found = services.read_notice(
+        principal=principal_of(request), notice_id=notice_id, now=timezone.now()
+    )
     inside = url_has_allowed_host_and_scheme(found.link, allowed_hosts={request.get_host()})
     return redirect(found.link if inside else "sqcore:notices-inbox")
 

@@ -139,14 +139,18 @@ class OrjsonRenderer(BaseRenderer):
     format = "json"
     charset = None
 
-    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+    def render(
+        self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
+    ) -> bytes:
         return b"" if data is None else dumps(data)
 
 
 def dumps(data: Any) -> bytes:
     """Return JSON; moments end in Z, days are days."""
     return orjson.dumps(
-        data, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+        data,
+        default=_plain,
+        option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS,
     )
 
 
@@ -233,7 +237,9 @@ def conditions_of(
             continue
         if name not in declared:
             known = ", ".join(sorted([*declared, *also])) or "none"
-            problems.append(Problem(f"is not a parameter here; there are: {known}", field=name[:60]))
+            problems.append(
+                Problem(f"is not a parameter here; there are: {known}", field=name[:60])
+            )
         elif len(values) > 1:
             problems.append(Problem("is given more than once", field=name))
         elif values[0] == "":
@@ -289,7 +295,7 @@ class Keyset:
             return queryset.filter(**{f"{self.fields[0]}__gt": values[0]})
         model = queryset.model
         typed: list[Expression] = [
-            Value(value, output_field=model._meta.get_field(name))  # type: ignore[arg-type]  # keysets name plain fields
+            value if isinstance(value, Expression) else Value(value, model._meta.get_field(name))  # type: ignore[arg-type]  # keysets name plain fields
             for name, value in zip(self.fields, values, strict=True)
         ]
         return queryset.filter(_After(*(F(name) for name in self.fields), *typed))
@@ -323,7 +329,9 @@ def page_request(request: HttpRequest, keyset: Keyset) -> PageRequest:
 def next_link(request: HttpRequest, keyset: Keyset, key: Sequence[Any]) -> str:
     """Return the address of the page after the row with this key."""
     payload = orjson.dumps(list(key), option=orjson.OPT_PASSTHROUGH_DATETIME, default=_cursor_value)
-    sealed = base64.urlsafe_b64encode(_seal(request, keyset, payload) + payload).decode().rstrip("=")
+    sealed = (
+        base64.urlsafe_b64encode(_seal(request, keyset, payload) + payload).decode().rstrip("=")
+    )
     query = request.GET.copy()
     query["cursor"] = sealed
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
@@ -358,7 +366,10 @@ def _seal(request: HttpRequest, keyset: Keyset, payload: bytes) -> bytes:
 
 
 def page_of(
-    request: HttpRequest, queryset: QuerySet[M], keyset: Keyset, row: Callable[[M], Mapping[str, Any]]
+    request: HttpRequest,
+    queryset: QuerySet[M],
+    keyset: Keyset,
+    row: Callable[[M], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return one page of model instances: `{"results": [...], "next": address or null}`."""
     page = page_request(request, keyset)

@@ -7,10 +7,11 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqcore.base.errors import NotFound
+from sqcore.base.memory import ShortMemory
 from sqcore.identity.models import User
 from sqcore.identity.permissions import MATRIX, Permission, Role
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope, granted
-from sqcore.org.models import Organisation, Placement, RoleGrant, Staff, during
+from sqcore.org.models import Organisation, Placement, RoleGrant, Staff, Unit, during
 
 
 def organisation() -> Organisation:
@@ -18,6 +19,22 @@ def organisation() -> Organisation:
     return Organisation.objects.filter(pk=1).first() or Organisation(
         pk=1, name={"en": "My organisation", "zh-hans": "我的机构"}
     )
+
+
+_fiscal_start: ShortMemory[None, int] = ShortMemory(seconds=30)
+
+
+def fiscal_start() -> int:
+    """Return the month in which the fiscal year begins; a change is seen within 30 seconds."""
+    known = _fiscal_start.get(None)
+    if known is None:
+        known = organisation().fiscal_start
+        _fiscal_start.put(None, known)
+    return known
+
+
+def forget_fiscal_start() -> None:
+    _fiscal_start.forget()
 
 
 def local_day(now: datetime, org: Organisation | None = None) -> date:
@@ -115,3 +132,10 @@ def root_unit_id(*, on: date) -> int:
     if not roots:
         raise NotFound("There is no unit yet. Add the organisation's units first.")
     return roots[0]
+
+
+def parent_codes(principal: Principal, *, on: date) -> dict[int, str]:
+    """Return, by unit, the code of the unit above it on this day, where the asker may see that."""
+    visible = Unit.objects.visible_to(principal)
+    rows = Placement.objects.filter(during(on), parent__in=visible)
+    return dict(rows.order_by("unit_id").values_list("unit_id", "parent__code"))

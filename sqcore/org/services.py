@@ -21,7 +21,7 @@ from sqcore.org.models import (
     Unit,
     during,
 )
-from sqcore.org.queries import organisation, tree_on
+from sqcore.org.queries import forget_fiscal_start, organisation, tree_on
 
 
 @transaction.atomic
@@ -43,6 +43,7 @@ def set_up_organisation(
     org.full_clean()
     org.save()
     record(action="organisation.set_up", subject="organisation", by=by, now=now)
+    transaction.on_commit(forget_fiscal_start)
     return org
 
 

@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "sqcore.project.middleware.PrincipalMiddleware",
+    "sqcore.project.middleware.RefusalMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -175,19 +176,31 @@ X_FRAME_OPTIONS = "DENY"
 # ---- REST ----------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "sqcore.base.api.exception_handler",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "sqcore.access.api.TokenAuthentication",
+        "sqcore.access.api.PersonAuthentication",
+    ],
+    # Views stand on `sqcore.identity.api.ApiView`; one that does not is for administrators.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["sqcore.base.api.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["sqcore.base.api.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "sqcore.base.api.OneForm",
+    "EXCEPTION_HANDLER": "sqcore.access.api.exception_handler",
+    "COERCE_DECIMAL_TO_STRING": False,
 }
+API_LIMITS = {"read": 1200, "write": 1200, "refused": 60}
+"""Requests a minute: of one token or person, and with wrong tokens from one address."""
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "SQCore",
     "VERSION": "1",
-    "DESCRIPTION": _("Service quality: organisation, indicators, KPI series, runs, responses in."),
+    "DESCRIPTION": "Service quality: the organisation, indicators, KPI series, evaluation runs, "
+    "and answers in. See the guide for clients in `docs/howto/rest-client.md`.",
+    "LICENSE": {"name": "Apache-2.0"},
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
 }
 
 # ---- Work in the background ----------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
+from sqcore.demo.chapters import CHAPTERS
+from sqcore.demo.organisation import OrganisationChapter
 from sqcore.notices.queries import unread_count
 
 NAVIGATION.register(
@@ -36,3 +38,4 @@ NAVIGATION.register(
         when=opens_workshop,
     )
 )
+CHAPTERS.register(OrganisationChapter())

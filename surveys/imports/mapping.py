@@ -1,0 +1,565 @@
+"""The mapping: a small TOML file that says what the columns of a file of answers mean. Pure.
+
+`docs/howto/import-responses.md` shows every key. A file may build on another one with `extends`:
+tables are joined key by key, anything else is replaced. An unknown key is refused by its name.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqcore.base.errors import InvalidInput, Problem
+from sqcore.base.periods import Grain, Period
+from sqcore.base.text import TranslatedText
+from surveys.imports.importers import Layout
+
+DEEPEST = 5
+LONGEST_MAPPING = 500_000
+OUTSIDE = ("row", "answer")
+MODES = ("anonymous", "confidential", "identified")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Where an item's answers are and how they are written.
+
+    names: the column's names; the one that the file has is read
+    values: as written -> whole number, text of an option, or "na"
+    reversed: the file's numbers run the other way than the questionnaire's
+    outside: what a value that means nothing costs: the whole "row" or the one "answer"
+    """
+
+    names: tuple[str, ...]
+    values: Mapping[str, str | int] = field(default_factory=dict)
+    not_applicable: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    reversed: bool = False
+    outside: str = "row"
+
+
+@dataclass(frozen=True)
+class CodeMap:
+    """How a unit, channel, segment or language is told: a constant, or a column's values.
+
+    Without values and ranges the column holds the codes themselves. `otherwise` is for all else;
+    None leaves the row out.
+    """
+
+    names: tuple[str, ...] = ()
+    constant: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    ranges: tuple[tuple[float, float, str], ...] = ()
+    otherwise: str | None = None
+
+    @property
+    def codes(self) -> set[str]:
+        """Every code it can give, as far as the mapping says."""
+        ends = {code for _low, _high, code in self.ranges}
+        return {
+            code
+            for code in {self.constant, self.otherwise or "", *self.values.values(), *ends}
+            if code
+        }
+
+
+@dataclass(frozen=True)
+class NewPlace:
+    """A unit, channel or segment to be made if it is not there."""
+
+    code: str
+    name: TranslatedText
+    parent: str = ""
+    kind: str = "branch"
+    opened_on: date | None = None
+
+
+@dataclass(frozen=True)
+class CampaignMap:
+    code: str
+    name: TranslatedText
+    mode: str = "anonymous"
+    wave: Period | None = None
+
+
+@dataclass(frozen=True)
+class DateMap:
+    names: tuple[str, ...] = ()
+    format: str = ""
+    known_by: Grain = Grain.DAY
+
+
+@dataclass(frozen=True)
+class ImportMapping:
+    """A whole mapping, checked as far as it can be without the file and the database.
+
+    `instrument` is {"code": ...} of one that is there, or a whole definition of a questionnaire;
+    `system` is left to the indicator room.
+    """
+
+    raw: Mapping[str, Any]
+    layout: Layout
+    instrument: Mapping[str, Any]
+    campaign: CampaignMap
+    columns: Mapping[str, ColumnMap]
+    unit: CodeMap
+    channel: CodeMap
+    segment: CodeMap
+    language: CodeMap
+    date: DateMap
+    weight: tuple[str, ...]
+    key: tuple[str, ...]
+    ignore: frozenset[str]
+    organisation: Mapping[str, Any]
+    units: tuple[NewPlace, ...]
+    channels: tuple[NewPlace, ...]
+    segments: tuple[NewPlace, ...]
+    system: Mapping[str, Any]
+
+    @property
+    def defines_instrument(self) -> bool:
+        return "items" in self.instrument
+
+
+# ---- From files ----------------------------------------------------------------------------------
+def read_mapping_file(path: Path) -> ImportMapping:
+    """Read a mapping and what it extends from the folder it lies in.
+
+    raises: InvalidInput that names the file, the key and the reason
+    """
+
+    def text_of(name: str) -> str:
+        beside = path.parent / name
+        if Path(name).name != name or not beside.is_file():
+            raise InvalidInput(f"{path.name} extends “{name[:60]}”, which is not beside it.")
+        return _text(beside)
+
+    if not path.is_file():
+        raise InvalidInput(f"There is no mapping {path}.")
+    return read_mapping(joined(path.name, _text(path), text_of), name=path.name)
+
+
+def read_mapping_texts(files: Mapping[str, str]) -> ImportMapping:
+    """Read the mapping among these files that no other one of them extends."""
+    tables = {name: _parsed(name, text) for name, text in files.items()}
+    extended = {table.get("extends") for table in tables.values()}
+    heads = [name for name in tables if name not in extended]
+    if len(heads) != 1:
+        raise InvalidInput("Give one mapping, and with it only the files that it extends.")
+
+    def text_of(name: str) -> str:
+        if name not in files:
+            raise InvalidInput(f"{heads[0]} extends “{name[:60]}”; give that file as well.")
+        return files[name]
+
+    return read_mapping(joined(heads[0], files[heads[0]], text_of), name=heads[0])
+
+
+def joined(
+    name: str, text: str, text_of: Callable[[str], str], *, depth: int = 0
+) -> dict[str, Any]:
+    """Return the table of a mapping joined onto what it extends."""
+    table = _parsed(name, text)
+    base = table.pop("extends", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise InvalidInput(f"{name}: extends must be the name of a file.")
+    if depth >= DEEPEST:
+        raise InvalidInput(f"{name}: mappings extend each other more than {DEEPEST} times.")
+    return _overlaid(joined(base, text_of(base), text_of, depth=depth + 1), table)
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > LONGEST_MAPPING:
+        raise InvalidInput(f"{path.name} is too long for a mapping.")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path.name} is not written in UTF-8.") from error
+
+
+def _parsed(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{name} is not TOML: {str(error)[:200]}.") from error
+
+
+def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        before = result.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        result[key] = _overlaid(before, value) if both else value  # type: ignore[arg-type]  # both are mappings
+    return result
+
+
+# ---- From a table --------------------------------------------------------------------------------
+TOP_KEYS = {
+    "file", "organisation", "units", "channels", "segments", "instrument", "campaign", "answers",
+    "columns", "unit", "channel", "segment", "language", "date", "weight", "key", "ignore",
+    "system",
+}  # fmt: skip
+COLUMN_KEYS = {"column", "values", "not_applicable", "missing", "reversed", "outside"}
+CODE_KEYS = {"column", "constant", "values", "ranges", "otherwise"}
+PLACE_KEYS = {"code", "name", "parent", "kind", "opened_on"}
+
+
+def read_mapping(raw: Mapping[str, Any], *, name: str = "The mapping") -> ImportMapping:
+    """Return the table as a mapping. raises: InvalidInput naming every key that is wrong."""
+    reader = _Reader()
+    mapping = reader.read(raw)
+    if reader.problems:
+        raise InvalidInput(f"{name} cannot be used as it is.", problems=reader.problems[:50])
+    return mapping
+
+
+class _Reader:
+    """Reads leniently and notes every problem, so that people hear of all of them at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def note(self, where: str, reason: str) -> None:
+        self.problems.append(Problem(reason, field=where))
+
+    def read(self, raw: Mapping[str, Any]) -> ImportMapping:
+        self.known(raw, TOP_KEYS, "")
+        campaign = self.campaign(self.table(raw, "campaign"))
+        mapping = ImportMapping(
+            raw=raw,
+            layout=self.layout(self.table(raw, "file")),
+            instrument=self.table(raw, "instrument"),
+            campaign=campaign,
+            columns=self.columns(raw),
+            unit=self.code_map(raw, "unit"),
+            channel=self.code_map(raw, "channel"),
+            segment=self.code_map(raw, "segment"),
+            language=self.code_map(raw, "language"),
+            date=self.date(self.table(raw, "date")),
+            weight=self.single_column(raw, "weight"),
+            key=self.single_column(raw, "key"),
+            ignore=frozenset(self.names(raw.get("ignore", []), "ignore")),
+            organisation=self.organisation(self.table(raw, "organisation")),
+            units=self.places(raw, "units", PLACE_KEYS),
+            channels=self.places(raw, "channels", {"code", "name"}),
+            segments=self.places(raw, "segments", {"code", "name"}),
+            system=self.table(raw, "system"),
+        )
+        self.together(mapping)
+        return mapping
+
+    def together(self, mapping: ImportMapping) -> None:
+        if not isinstance(mapping.instrument.get("code"), str):
+            self.note("instrument.code", "name the questionnaire")
+        if not mapping.columns:
+            self.note("columns", "name at least one column with answers")
+        if not mapping.unit.names and not mapping.unit.constant:
+            self.note("unit", "say where the unit stands (column), or which one it is (constant)")
+        if mapping.campaign.wave is None and not mapping.date.names:
+            self.note("date", "name the column with the day, or the wave in [campaign]")
+        if mapping.campaign.wave is not None and mapping.date.names:
+            self.note("date", "give either a column with the day or a wave in [campaign], not both")
+
+    # -- pieces
+    def known(self, table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
+        keys = sorted(keys)
+        for key in table:
+            if key not in keys:
+                near = get_close_matches(key, keys, n=1)
+                hint = f"did you mean “{near[0]}”?" if near else f"known are {', '.join(keys)}"
+                self.note(f"{where}.{key[:60]}".lstrip("."), f"is no key of a mapping; {hint}")
+
+    def table(self, raw: Mapping[str, Any], key: str) -> dict[str, Any]:
+        return self.typed(raw, key, dict, {}, "must be a table")
+
+    def typed(
+        self,
+        raw: Mapping[str, Any],
+        key: str,
+        kind: type[T],
+        default: T,
+        reason: str,
+        where: str = "",
+    ) -> T:
+        value = raw.get(key, default)
+        if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+            return value
+        self.note(where or key, reason)
+        return default
+
+    def text(self, raw: Mapping[str, Any], key: str, where: str, default: str = "") -> str:
+        return self.typed(raw, key, str, default, "must be a text", f"{where}.{key}")
+
+    def words(self, value: object, where: str) -> TranslatedText:
+        if isinstance(value, str) and value:
+            return {"en": value}
+        if (
+            isinstance(value, dict)
+            and value
+            and all(isinstance(part, str) and part for pair in value.items() for part in pair)
+        ):
+            return dict(value)
+        self.note(where, "must be a text, or one for each language")
+        return {}
+
+    def names(self, value: object, where: str) -> tuple[str, ...]:
+        listed = [value] if isinstance(value, str) else value
+        if isinstance(listed, list) and all(isinstance(name, str) and name for name in listed):
+            return tuple(" ".join(name.split()) for name in listed)
+        self.note(where, "must be the name of a column, or a list of names")
+        return ()
+
+    def listed(self, raw: Mapping[str, Any], key: str, where: str) -> frozenset[str]:
+        value = raw.get(key, [])
+        if isinstance(value, list) and all(_is_plain(entry) for entry in value):
+            return frozenset(normal(str(entry)) for entry in value)
+        self.note(f"{where}.{key}", "must be a list of values as they stand in the file")
+        return frozenset()
+
+    def pairs(self, raw: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+        value = raw.get(key, {})
+        if isinstance(value, dict) and all(_is_plain(entry) for entry in value.values()):
+            return value
+        self.note(f"{where}.{key}", "must be a table: value in the file = what it means")
+        return {}
+
+    def layout(self, raw: Mapping[str, Any]) -> Layout:
+        self.known(raw, {"encoding", "delimiter", "sheet", "header_row", "first_row"}, "file")
+        numbers = {}
+        for key, least in (("header_row", 1), ("first_row", 2)):
+            value = raw.get(key, 0)
+            if key in raw and (not _is_whole(value) or not least <= value <= 1000):
+                self.note(f"file.{key}", f"must be a row from {least} to 1000")
+                value = 0
+            numbers[key] = value
+        delimiter = self.text(raw, "delimiter", "file")
+        if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
+            self.note("file.delimiter", "must be one character, such as “,” or “;”")
+            delimiter = ""
+        return Layout(
+            encoding=self.text(raw, "encoding", "file"),
+            delimiter=delimiter,
+            sheet=self.text(raw, "sheet", "file"),
+            header_row=numbers["header_row"] or 1,
+            first_row=numbers["first_row"],
+        )
+
+    def campaign(self, raw: Mapping[str, Any]) -> CampaignMap:
+        self.known(raw, {"code", "name", "mode", "wave"}, "campaign")
+        wave = None
+        if "wave" in raw:
+            try:
+                wave = Period.parse(str(raw["wave"]))
+            except InvalidInput as error:
+                self.note("campaign.wave", error.message)
+        mode = self.text(raw, "mode", "campaign", "anonymous")
+        if mode not in MODES:
+            self.note("campaign.mode", f"must be one of {', '.join(MODES)}")
+        code = self.text(raw, "code", "campaign")
+        if not code:
+            self.note("campaign.code", "name the campaign")
+        words = self.words(raw.get("name", code or "-"), "campaign.name")
+        return CampaignMap(code, words, mode, wave)
+
+    def columns(self, raw: Mapping[str, Any]) -> dict[str, ColumnMap]:
+        answers = self.table(raw, "answers")
+        self.known(answers, COLUMN_KEYS - {"column"}, "answers")
+        general = self.column({**answers, "column": []}, "answers", ColumnMap(()))
+        found = {}
+        for code, value in self.table(raw, "columns").items():
+            own = value if isinstance(value, dict) else {"column": value}
+            where = f"columns.{code}"
+            self.known(own, COLUMN_KEYS, where)
+            found[code] = self.column(own, where, general)
+            if not found[code].names:
+                self.note(where, "name the column of the file")
+        return found
+
+    def column(self, raw: Mapping[str, Any], where: str, general: ColumnMap) -> ColumnMap:
+        outside = self.text(raw, "outside", where, general.outside)
+        if outside not in OUTSIDE:
+            self.note(f"{where}.outside", f"must be one of {', '.join(OUTSIDE)}")
+        values = {normal(key): value for key, value in self.pairs(raw, "values", where).items()}
+        return ColumnMap(
+            names=self.names(raw.get("column", []), f"{where}.column"),
+            values=values or general.values,
+            not_applicable=self.listed(raw, "not_applicable", where)
+            if "not_applicable" in raw
+            else general.not_applicable,
+            missing=self.listed(raw, "missing", where) if "missing" in raw else general.missing,
+            reversed=self.typed(
+                raw,
+                "reversed",
+                bool,
+                general.reversed,
+                "must be true or false",
+                f"{where}.reversed",
+            ),
+            outside=outside,
+        )
+
+    def code_map(self, top: Mapping[str, Any], section: str) -> CodeMap:
+        raw = self.table(top, section)
+        self.known(raw, CODE_KEYS, section)
+        values = {
+            normal(key): str(code) for key, code in self.pairs(raw, "values", section).items()
+        }
+        otherwise = self.text(raw, "otherwise", section) if "otherwise" in raw else None
+        names = self.names(raw.get("column", []), f"{section}.column")
+        constant = self.text(raw, "constant", section)
+        if names and constant:
+            self.note(section, "give either a column or a constant, not both")
+        return CodeMap(names, constant, values, self.ranges(raw, section), otherwise)
+
+    def ranges(self, raw: Mapping[str, Any], section: str) -> tuple[tuple[float, float, str], ...]:
+        found = []
+        for span, code in self.pairs(raw, "ranges", section).items():
+            low, dash, high = span.partition("-")
+            try:
+                ends = float(low), float(high if dash else low)
+            except ValueError:
+                self.note(f"{section}.ranges", f'“{span[:40]}” is no range; write it like "1-12"')
+                continue
+            if not ends[0] <= ends[1]:
+                self.note(f"{section}.ranges", f"“{span[:40]}” runs backwards")
+            found.append((*ends, str(code)))
+        found.sort()
+        for before, after in pairwise(found):
+            if after[0] <= before[1]:
+                self.note(
+                    f"{section}.ranges", f"{before[2]} and {after[2]} overlap at {after[0]:g}"
+                )
+        return tuple(found)
+
+    def date(self, raw: Mapping[str, Any]) -> DateMap:
+        self.known(raw, {"column", "format", "known_by"}, "date")
+        grain = self.text(raw, "known_by", "date", "day")
+        if grain not in Grain.values:
+            self.note("date.known_by", f"must be one of {', '.join(Grain.values)}")
+            grain = "day"
+        names = self.names(raw.get("column", []), "date.column")
+        return DateMap(names, self.text(raw, "format", "date"), Grain(grain))
+
+    def single_column(self, top: Mapping[str, Any], section: str) -> tuple[str, ...]:
+        raw = self.table(top, section)
+        self.known(raw, {"column"}, section)
+        return self.names(raw.get("column", []), f"{section}.column")
+
+    def organisation(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        self.known(raw, {"name", "time_zone", "fiscal_start", "smallest_group"}, "organisation")
+        if "name" not in raw:
+            return {}
+        return {**raw, "name": self.words(raw["name"], "organisation.name")}
+
+    def places(self, top: Mapping[str, Any], section: str, keys: set[str]) -> tuple[NewPlace, ...]:
+        found = []
+        for at, raw in enumerate(self.typed(top, section, list, [], "must be a list of tables"), 1):
+            where = f"{section} {at}"
+            if not isinstance(raw, dict):
+                self.note(where, "must be a table")
+                continue
+            self.known(raw, keys, where)
+            found.append(self.place(raw, where))
+        return tuple(found)
+
+    def place(self, raw: Mapping[str, Any], where: str) -> NewPlace:
+        code = self.text(raw, "code", where)
+        if not code:
+            self.note(f"{where}.code", "is missing")
+        opened_on = raw.get("opened_on")
+        if opened_on is not None and type(opened_on) is not date:
+            self.note(f"{where}.opened_on", "must be a day, written 2010-01-01 without quotes")
+            opened_on = None
+        return NewPlace(
+            code=code,
+            name=self.words(raw.get("name", code or "-"), f"{where}.name"),
+            parent=self.text(raw, "parent", where),
+            kind=self.text(raw, "kind", where, "branch"),
+            opened_on=opened_on,
+        )
+
+
+def normal(value: str) -> str:
+    """Return a value as values are compared: without blanks around it, without upper case.
+
+    >>> normal("  Very  Good ")
+    'very good'
+    """
+    return " ".join(value.split()).casefold()
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+# ---- To TOML -------------------------------------------------------------------------------------
+def to_toml(raw: Mapping[str, Any]) -> str:
+    """Return a mapping's table as TOML that people can read and change."""
+    lines: list[str] = []
+    _write(lines, raw, ())
+    return "\n".join(lines).strip() + "\n"
+
+
+def _write(lines: list[str], table: Mapping[str, Any], path: tuple[str, ...]) -> None:
+    plain = {key: value for key, value in table.items() if not _is_section(value, path)}
+    if path and plain:
+        lines.extend(["", f"[{'.'.join(map(_key, path))}]"])
+    lines.extend(f"{_key(key)} = {_value(value)}" for key, value in plain.items())
+    for key, value in table.items():
+        if not _is_section(value, path):
+            continue
+        if isinstance(value, Mapping):
+            _write(lines, value, (*path, key))
+        else:
+            for entry in value:
+                lines.extend(["", f"[[{'.'.join(map(_key, (*path, key)))}]]"])
+                lines.extend(f"{_key(name)} = {_value(part)}" for name, part in entry.items())
+
+
+def _is_section(value: object, path: Sequence[str]) -> bool:
+    if isinstance(value, Mapping):
+        return len(path) < 1
+    tables = isinstance(value, list) and value and all(isinstance(e, Mapping) for e in value)
+    return bool(tables) and len(path) < 2
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
+    return key if bare else _quoted(key)
+
+
+def _quoted(text: str) -> str:
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)

@@ -1,5 +1,9 @@
 """Addresses of this app, room by room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+app_name = "surveys"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("surveys.responses.urls")),
+]

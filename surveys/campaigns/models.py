@@ -1,6 +1,7 @@
 """Campaigns: an instrument version put to people, and the links that lead to it."""
 
 import secrets
+from datetime import date
 from typing import Self
 
 from django.db import models
@@ -23,14 +24,18 @@ def new_token() -> str:
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Who runs surveys sees all; others those with a link to one of their units."""
+        """Who runs surveys sees all; others those with a link to one of their units, and who sends
+        answers, wherever, those that were opened."""
         if principal.may(Permission.MANAGE_SURVEYS):
             return self
         scope = principal.scope(Permission.VIEW_RESULTS)
         if scope.everywhere:
             return self
         links = Link.objects.filter(unit__in=scope.units)
-        return self.filter(pk__in=links.values("campaign_id"))
+        seen = Q(pk__in=links.values("campaign_id"))
+        if principal.may(Permission.SUBMIT_RESPONSES):
+            seen |= ~Q(state=Campaign.State.DRAFT)
+        return self.filter(seen)
 
 
 class Campaign(models.Model):
@@ -82,6 +87,15 @@ class Campaign(models.Model):
         return in_language(self.name)
 
 
+class Closed(models.TextChoices):
+    """Why a link takes no answers now."""
+
+    REVOKED = "revoked"
+    NOT_OPENED = "not_opened"
+    EARLY = "early"
+    OVER = "over"
+
+
 class Link(models.Model):
     """A way into a campaign for one unit (and channel, segment, person): an address, a QR code."""
 
@@ -117,3 +131,15 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign} at {self.unit}"
+
+    def closed_on(self, on: date) -> Closed | None:
+        """Return why no answer can come in by this link on this day; None: it can."""
+        if self.revoked_at is not None:
+            return Closed.REVOKED
+        campaign = self.campaign
+        is_over = campaign.closes_on is not None and campaign.closes_on <= on
+        if campaign.state == Campaign.State.CLOSED or is_over:
+            return Closed.OVER
+        if campaign.state == Campaign.State.DRAFT:
+            return Closed.NOT_OPENED
+        return Closed.EARLY if on < campaign.opens_on else None

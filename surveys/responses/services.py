@@ -7,12 +7,14 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.periods import Grain, Period
+from sqcore.org.queries import local_day
 from sqcore.stats.moments import pack
-from surveys.campaigns.models import Campaign
+from surveys.campaigns.models import Campaign, Closed, Link
 from surveys.instruments.codebook import Codebook, codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import WEIGHT_ONE, Response, Rollup, RollupMonth
@@ -224,3 +226,84 @@ def rebuild_rollups(*, version: InstrumentVersion, now: datetime) -> int:
         of_month = counted.filter(answered_on__gte=period.start, answered_on__lt=period.end)
         _change_rollups(codebook, row_sums(of_month, codebook), sign=1, now=now)
     return counted.update(in_rollup=True)
+
+
+class NotTakingAnswers(Conflict):
+    """The link that was used takes no answers now; `why` says the reason."""
+
+    code = "not_taking_answers"
+
+    def __init__(self, why: Closed) -> None:
+        super().__init__("This survey takes no answers by this link now.")
+        self.why = why
+
+
+class PromiseChanged(Conflict):
+    """The privacy that the form promised is no longer the campaign's."""
+
+    code = "promise_changed"
+
+
+class NothingAnswered(InvalidInput):
+    """There is no answer in what was sent."""
+
+    code = "nothing_answered"
+
+
+def submit_response(
+    *,
+    link: Link,
+    key: uuid.UUID,
+    promised: str,
+    answers: Mapping[str, Any],
+    language: str,
+    now: datetime,
+) -> bool:
+    """Store what a respondent sent; False when this very form is stored already.
+
+    `key` is the form's own random key, `promised` the privacy that was printed on it. Publishes
+    nothing: an event would tell when a single answer came in.
+    raises: NotTakingAnswers, PromiseChanged, NothingAnswered, InvalidInput naming each question
+    """
+    campaign = link.campaign
+    on = local_day(now)
+    if Response.objects.filter(key=key).exists():
+        return False
+    if why := link.closed_on(on):
+        raise NotTakingAnswers(why)
+    codebook_of(campaign.version).check(answers)
+    if not answers:
+        raise NothingAnswered("There is no answer yet.")
+    response = NewResponse(
+        key=key,
+        answers=answers,
+        unit_id=link.unit_id,
+        channel_id=link.channel_id,
+        segment_id=link.segment_id,
+        staff_id=link.staff_id,
+        answered_on=on,
+        language=language,
+    )
+    try:
+        with transaction.atomic():
+            add_responses(
+                campaign=campaign, responses=[response], origin=Response.Origin.LINK, now=now
+            )
+            _keep_promise(campaign, promised)
+    except IntegrityError:
+        if Response.objects.filter(key=key).exists():
+            return False
+        raise
+    return True
+
+
+def _keep_promise(campaign: Campaign, promised: str) -> None:
+    """Look at the campaign once more, after the answer is in and before it is committed.
+
+    raises: PromiseChanged, NotTakingAnswers
+    """
+    mode, state = Campaign.objects.values_list("mode", "state").get(pk=campaign.pk)
+    if not mode == promised == campaign.mode:
+        raise PromiseChanged("The privacy of this survey was changed while you answered.")
+    if state != Campaign.State.OPEN:
+        raise NotTakingAnswers(Closed.OVER)

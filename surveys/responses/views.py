@@ -1,0 +1,234 @@
+"""The respondent's page: no log-in, no session, no cookie, no script.
+
+One document holds all screens, and moving between them is moving within it: the browser keeps what
+was answered, in whatever direction people go. See docs/decisions/answering-is-one-document.md.
+"""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language, override
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from sqcore.base.errors import InvalidInput, NotFound, Problem
+from sqcore.identity.principals import principal_of
+from sqcore.org.queries import local_day, organisation
+from surveys.campaigns.models import Campaign, Closed, Link
+from surveys.campaigns.queries import answering_link, campaign_named
+from surveys.instruments.codebook import codebook_of
+from surveys.responses.forms import Answering, Seal, read_answers
+from surveys.responses.services import (
+    NothingAnswered,
+    NotTakingAnswers,
+    PromiseChanged,
+    submit_response,
+)
+
+LARGEST_BODY = 100_000
+SENDINGS = 60
+WINDOW = 600
+CLOSED_STATUS = {Closed.REVOKED: 410, Closed.OVER: 410, Closed.NOT_OPENED: 403, Closed.EARLY: 403}
+
+
+# No session stands behind the form, so there is nothing that a foreign page could misuse.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the survey of a link, or take what was answered."""
+    try:
+        link = answering_link(token)
+    except NotFound:
+        return _notice(request, "unknown", status=404)
+    if why := link.closed_on(local_day(timezone.now())):
+        return _closed(request, link, why)
+    if request.method != "POST":
+        return _page(
+            request, link, Seal.new(link.campaign.mode), {}, _first_language(link.campaign)
+        )
+    return _posted(request, link)
+
+
+@require_safe
+def thanks(request: HttpRequest, token: str) -> HttpResponse:
+    """Thank the respondent; every further sending of the same form ends here as well."""
+    try:
+        link = answering_link(token)
+    except NotFound:
+        return _notice(request, "unknown", status=404)
+    language = _known(link.campaign, request.GET.get("in", "")) or _first_language(link.campaign)
+    with override(language):
+        return _notice(request, "thanks", campaign=link.campaign)
+
+
+# Switching the language of a preview is a POST like that of a respondent, and stores nothing.
+@csrf_exempt
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def preview(request: HttpRequest, code: str) -> HttpResponse:
+    """Show who runs the campaign what a respondent sees; nothing is stored."""
+    try:
+        campaign = campaign_named(code, principal=principal_of(request))
+    except NotFound as error:
+        raise Http404 from error
+    language = _known(campaign, request.POST.get("_language", "")) or _first_language(campaign)
+    answers, _problems = read_answers(codebook_of(campaign.version), request.POST)
+    with override(language):
+        return _render(request, campaign, Answering.of(campaign.version, language, answers))
+
+
+def _posted(request: HttpRequest, link: Link) -> HttpResponse:
+    campaign = link.campaign
+    try:
+        data = _read(request)
+        seal = Seal.read(data.get("_form", ""), link.token)
+    except InvalidInput as refusal:
+        return _notice(request, "incomplete", status=refusal.status, link=link)
+    language = _known(campaign, data.get("_in", "")) or _first_language(campaign)
+    answers, problems = read_answers(codebook_of(campaign.version), data)
+    if wanted := _known(campaign, data.get("_language", "")):
+        return _page(request, link, seal, answers, wanted)
+    if problems:
+        return _page(request, link, seal, answers, language, problems=problems, status=400)
+    if _is_flood(request, link):
+        return _page(request, link, seal, answers, language, refusal="flood", status=429)
+    try:
+        submit_response(
+            link=link,
+            key=seal.key,
+            promised=seal.mode,
+            answers=answers,
+            language=language,
+            now=timezone.now(),
+        )
+    except NothingAnswered as refusal:
+        return _page(request, link, seal, {}, language, refusal="empty", status=refusal.status)
+    except PromiseChanged as refusal:
+        link = answering_link(link.token)
+        seal = Seal(seal.key, link.campaign.mode)
+        return _page(
+            request, link, seal, answers, language, refusal="promise", status=refusal.status
+        )
+    except NotTakingAnswers as refusal:
+        return _closed(request, link, refusal.why)
+    response = redirect("surveys:responses-thanks", token=link.token)
+    response["Location"] += f"?in={language}"
+    return _unkept(response)
+
+
+def _read(request: HttpRequest) -> QueryDict:
+    """Return the form that was sent. raises: InvalidInput when it is too large or no form"""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:
+        raise InvalidInput("The form is larger than a survey can be.")
+    try:
+        return request.POST
+    except SuspiciousOperation as error:
+        raise InvalidInput("The form cannot be read.") from error
+
+
+def _page(
+    request: HttpRequest,
+    link: Link,
+    seal: Seal,
+    answers: dict[str, Any],
+    language: str,
+    *,
+    problems: list[Problem] | None = None,
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    answering = Answering.of(link.campaign.version, language, answers, problems or [])
+    with override(language):
+        response = _render(
+            request,
+            link.campaign,
+            answering,
+            link=link,
+            form=seal.signed(link.token),
+            refusal=refusal,
+            status=status,
+        )
+    if status == 429:
+        response["Retry-After"] = str(WINDOW)
+    return _unkept(response)
+
+
+def _render(
+    request: HttpRequest,
+    campaign: Campaign,
+    answering: Answering,
+    *,
+    link: Link | None = None,
+    form: str = "",
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "campaign": campaign,
+        "organisation": organisation(),
+        "answering": answering,
+        "screens": answering.screens,
+        "languages": _languages(campaign),
+        "link": link,
+        "form": form,
+        "refusal": refusal,
+    }
+    return render(request, "surveys/responses/answer.html", context, status=status)
+
+
+def _notice(
+    request: HttpRequest, kind: str, *, status: int = 200, **context: object
+) -> HttpResponse:
+    """Show a page of a few words: thanks, or why there is nothing to answer."""
+    context |= {"kind": kind, "organisation": organisation()}
+    return _unkept(render(request, "surveys/responses/notice.html", context, status=status))
+
+
+def _closed(request: HttpRequest, link: Link, why: Closed) -> HttpResponse:
+    status = CLOSED_STATUS[why]
+    with override(_first_language(link.campaign)):
+        return _notice(request, why.value, status=status, campaign=link.campaign)
+
+
+def _unkept(response: HttpResponse) -> HttpResponse:
+    """Let the browser go back to the page as it was left, and nobody else keep it."""
+    response["Cache-Control"] = "private, no-cache"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _languages(campaign: Campaign) -> list[str]:
+    return list(campaign.version.languages)
+
+
+def _known(campaign: Campaign, language: str) -> str:
+    return language if language in _languages(campaign) else ""
+
+
+def _first_language(campaign: Campaign) -> str:
+    """Return the language that the browser asks for, if the questionnaire has it."""
+    return _known(campaign, get_language() or "") or _languages(campaign)[0]
+
+
+def _is_flood(request: HttpRequest, link: Link) -> bool:
+    """Count this sending; True above what people at one place can send.
+
+    Of the address only a keyed digest is kept, in the cache and for ten minutes, so that it says
+    nothing about an answer.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    window = int(timezone.now().timestamp()) // WINDOW
+    digest = salted_hmac("surveys.flood", f"{window}:{link.pk}:{address}").hexdigest()
+    key = f"surveys.flood:{digest}"
+    cache.add(key, 0, timeout=WINDOW)
+    try:
+        return cache.incr(key) > SENDINGS
+    except ValueError:
+        return False

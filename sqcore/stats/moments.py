@@ -68,6 +68,15 @@ class Moments:
         everywhere = _layout(self.measures)[1]
         return self.products[:, everywhere].reshape(self.cells, width, width)
 
+    @property
+    def own(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The sums of w^2, w^2 x and w^2 x^2 of each measure alone, each of shape (C, M)."""
+        m = self.measures
+        where = _layout(m)[1].reshape(2 * m, 2 * m)
+        blocks = (where[:m, :m], where[:m, m:], where[m:, m:])
+        squared_weight, crossed, squared = (self.products[:, b.diagonal()] for b in blocks)
+        return squared_weight, crossed, squared
+
     def take(self, cells: npt.ArrayLike) -> "Moments":
         """Return the cells at these positions (integers or a mask), in this order."""
         index = np.asarray(cells)

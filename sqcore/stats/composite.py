@@ -1,0 +1,309 @@
+"""Indicator scores between fixed goalposts and their weighted composite, with uncertainty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sqcore.stats.arrays import BoolArray, FloatArray, finite
+from sqcore.stats.errors import StatisticsError
+from sqcore.stats.estimates import Estimate, MeanCovariance, Status, interval_of
+
+SCORES = (0.0, 100.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Goalposts:
+    """The fixed ends of M indicators: worst (M,) scores 0, best (M,) scores 100.
+
+    Where lower is better, worst is the larger number.
+    """
+
+    worst: FloatArray
+    best: FloatArray
+
+    def __post_init__(self) -> None:
+        finite(self.worst, "worst")
+        shape = np.shape(self.worst)
+        if np.shape(finite(self.best, "best")) != shape or len(shape) != 1:
+            raise StatisticsError("worst and best must have shape (indicators,)")
+        if (np.asarray(self.worst) == np.asarray(self.best)).any():
+            raise StatisticsError("worst and best must differ")
+
+
+@dataclass(frozen=True, eq=False)
+class GoalpostScores:
+    """score 0..100, NaN where there is no value; slope, score points per unit of the value,
+    0 where clipped; clipped, whether the value lies beyond a goalpost. All shape (C, M).
+    """
+
+    score: FloatArray
+    slope: FloatArray
+    clipped: BoolArray
+
+
+def goalpost_scores(value: npt.ArrayLike, goalposts: Goalposts) -> GoalpostScores:
+    """Return where values lie between their goalposts, 0 (worst) to 100 (best).
+
+    value: shape (..., M), NaN where there is none
+    goalposts: M of them
+    returns: GoalpostScores of the same shape
+    raises: StatisticsError if the last axis is not M or a value is infinite
+    assumes: goalposts fixed beforehand, so that periods and units compare
+    source: OECD/JRC 2008, Handbook on Constructing Composite Indicators, step 5 (min-max)
+
+    >>> ends = Goalposts(np.array([1.0, 30.0]), np.array([7.0, 0.0]))
+    >>> goalpost_scores([[5.5, 12.0]], ends).score.tolist()
+    [[75.0, 60.0]]
+    """
+    x = np.asarray(value, dtype=np.float64)
+    if x.ndim == 0 or x.shape[-1] != goalposts.worst.size:
+        raise StatisticsError(f"value must end in an axis of {goalposts.worst.size}")
+    if np.isinf(x).any():
+        raise StatisticsError("value must be finite")
+    step = 100.0 / (goalposts.best - goalposts.worst)
+    raw = (x - goalposts.worst) * step
+    clipped: BoolArray = (raw < 0) | (raw > 100)
+    return GoalpostScores(np.clip(raw, *SCORES), np.where(clipped, 0.0, step), clipped)
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A composite of C cells.
+
+    estimate: (C,), 0..100; a change: -100..100
+    coverage: (C,), share of the weight that has a value, 0..1
+    clipped: (C,), whether a used indicator lies beyond a goalpost: it counts as certain there
+    used: (C, M), the indicators that went in
+    composition_changed: (C,), for a change: whether the two sides have different indicators
+    """
+
+    estimate: Estimate
+    coverage: FloatArray
+    clipped: BoolArray
+    used: BoolArray
+    composition_changed: BoolArray
+
+
+def composite(
+    means: MeanCovariance,
+    goalposts: Goalposts,
+    weights: npt.ArrayLike,
+    *,
+    minimum_coverage: float = 0.6,
+    minimum: int = 2,
+    confidence: float = 0.95,
+) -> Composite:
+    """Return the weighted mean of goalpost scores, its coverage and its interval.
+
+    means: C cells, M indicators; see `independent` for indicators of different respondents
+    goalposts: M of them
+    weights: shape (M,) or (C, M), finite, >= 0, positive in sum; need not sum to 1
+    minimum_coverage: in [0, 1], the share of the weight that must have a value
+    minimum: an indicator counts from so many respondents, >= 2
+    confidence: in (0, 1)
+    returns: Composite. Weights renormalise over what has a value. The variance is g' V g with V
+        the covariance of the means and g = weight x slope (delta method); df from the least
+        effective size. n is the most respondents that a used indicator has. Nothing used:
+        not_applicable; too little: insufficient_coverage; no variance: the interval of
+        `estimates.equal_answers`
+    raises: StatisticsError if a shape or parameter is wrong
+    assumes: compensation between indicators; an indicator beyond a goalpost has slope 0, so its
+        uncertainty is not in the interval (`clipped`)
+    source: OECD/JRC 2008, steps 5 to 7; delta method
+
+    >>> from sqcore.stats.moments import moments_of
+    >>> from sqcore.stats.estimates import mean_covariance
+    >>> m = moments_of([[4, 5], [6, 7], [5, 6]], np.ones((3, 2), dtype=bool), None, [0] * 3, 1)
+    >>> ends = Goalposts(np.array([1.0, 1.0]), np.array([7.0, 7.0]))
+    >>> c = composite(mean_covariance(m), ends, [0.5, 0.5])
+    >>> c.estimate.value.tolist(), c.estimate.se.round(3).tolist(), c.coverage.tolist()
+    ([75.0], [9.623], [1.0])
+    """
+    w = _weights(weights, means)
+    _share(minimum_coverage)
+    used = _countable(means, minimum) & (w > 0)
+    coverage = _coverage(w, used)
+    part = _aggregate(means, goalposts, w, used)
+    status = _status(used, coverage, minimum_coverage)
+    estimate = interval_of(
+        np.where(status == Status.OK, part.value, np.nan),
+        part.se,
+        _most(means.n, used),
+        _least(means.n_eff, used),
+        confidence=confidence,
+        minimum=minimum,
+        bounds=SCORES,
+    )
+    nothing = np.zeros(coverage.shape, dtype=np.bool_)
+    return Composite(_with(estimate, status), coverage, part.clipped, used, nothing)
+
+
+def composite_change(
+    after: MeanCovariance,
+    before: MeanCovariance,
+    goalposts: Goalposts,
+    weights: npt.ArrayLike,
+    *,
+    minimum_coverage: float = 0.6,
+    minimum: int = 2,
+    confidence: float = 0.95,
+) -> Composite:
+    """Return the change of a composite, on the indicators that both sides have.
+
+    after, before: the same C cells and M indicators
+    goalposts, weights, minimum_coverage, minimum, confidence: as in `composite`
+    returns: Composite with the estimate after minus before; coverage is that of the common
+        indicators; composition_changed where a side has an indicator that the other lacks.
+        df after Welch-Satterthwaite. No variance on either side: zero_variance without interval
+    raises: StatisticsError as `composite`
+    assumes: different respondents on the two sides
+    source: OECD/JRC 2008; Satterthwaite 1946, doi:10.2307/3002019
+
+    >>> from sqcore.stats.moments import moments_of
+    >>> from sqcore.stats.estimates import mean_covariance
+    >>> yes, ends = np.ones((3, 1), dtype=bool), Goalposts(np.array([1.0]), np.array([7.0]))
+    >>> old = mean_covariance(moments_of([[4], [5], [6]], yes, None, [0] * 3, 1))
+    >>> new = mean_covariance(moments_of([[5], [6], [7]], yes, None, [0] * 3, 1))
+    >>> composite_change(new, old, ends, [1.0]).estimate.value.round(3).tolist()
+    [16.667]
+    """
+    if after.value.shape != before.value.shape:
+        raise StatisticsError("both sides must have the same cells and indicators")
+    w = _weights(weights, after)
+    _share(minimum_coverage)
+    has = _countable(after, minimum) & (w > 0), _countable(before, minimum) & (w > 0)
+    used = has[0] & has[1]
+    coverage = _coverage(w, used)
+    late, early = (_aggregate(side, goalposts, w, used) for side in (after, before))
+    variance = late.se**2, early.se**2
+    sizes = _least(after.n_eff, used), _least(before.n_eff, used)
+    below = sum(v**2 / np.maximum(n - 1, 1e-9) for v, n in zip(variance, sizes, strict=True))
+    total = variance[0] + variance[1]
+    df = np.where(total > 0, total**2 / np.where(below > 0, below, 1.0), 1.0)
+    status = _status(used, coverage, minimum_coverage)
+    estimate = interval_of(
+        np.where(status == Status.OK, late.value - early.value, np.nan),
+        np.sqrt(total),
+        np.minimum(_most(after.n, used), _most(before.n, used)),
+        np.where(np.minimum(*sizes) > 1, df + 1, 0.0),
+        confidence=confidence,
+        minimum=minimum,
+    )
+    return Composite(
+        _with(estimate, status),
+        coverage,
+        late.clipped | early.clipped,
+        used,
+        (has[0] != has[1]).any(axis=1),
+    )
+
+
+def independent(*parts: MeanCovariance) -> MeanCovariance:
+    """Return the indicators of several groups of respondents side by side, uncorrelated.
+
+    parts: each of the same C cells
+    returns: MeanCovariance of all their measures, in order
+    raises: StatisticsError if there is none or their cells differ
+    assumes: no respondent is in two of them
+
+    >>> part = MeanCovariance(
+    ...     np.array([[5.0]]), np.array([[[0.25]]]), np.array([[9]]), np.array([[9.0]])
+    ... )
+    >>> independent(part, part).covariance.tolist()
+    [[[0.25, 0.0], [0.0, 0.25]]]
+    """
+    if len({part.value.shape[0] for part in parts}) != 1:
+        raise StatisticsError("all parts must have the same cells")
+    cells, measures = parts[0].value.shape[0], sum(part.value.shape[1] for part in parts)
+    covariance = np.zeros((cells, measures, measures))
+    at = 0
+    for part in parts:
+        own = slice(at, at + part.value.shape[1])
+        covariance[:, own, own] = part.covariance
+        at = own.stop
+    return MeanCovariance(
+        np.concatenate([part.value for part in parts], axis=1),
+        covariance,
+        np.concatenate([part.n for part in parts], axis=1),
+        np.concatenate([part.n_eff for part in parts], axis=1),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Aggregate:
+    value: FloatArray
+    se: FloatArray
+    clipped: BoolArray
+
+
+def _weights(weights: npt.ArrayLike, means: MeanCovariance) -> FloatArray:
+    w = finite(weights, "weights")
+    cells, measures = means.value.shape
+    if w.shape not in ((measures,), (cells, measures)):
+        raise StatisticsError(f"weights must have shape ({measures},) or ({cells}, {measures})")
+    if (w < 0).any() or (w.sum(axis=-1) <= 0).any():
+        raise StatisticsError("weights must be positive in sum and none negative")
+    return w * np.ones((cells, 1))
+
+
+def _share(minimum_coverage: float) -> None:
+    if not 0.0 <= minimum_coverage <= 1.0:
+        raise StatisticsError("minimum_coverage must lie in 0..1")
+
+
+def _countable(means: MeanCovariance, minimum: int) -> BoolArray:
+    enough: BoolArray = (means.n >= minimum) & (means.n_eff > 1) & ~np.isnan(means.value)
+    return enough
+
+
+def _coverage(w: FloatArray, used: BoolArray) -> FloatArray:
+    return np.asarray((w * used).sum(axis=1) / w.sum(axis=1), dtype=np.float64)
+
+
+def _aggregate(
+    means: MeanCovariance, goalposts: Goalposts, w: FloatArray, used: BoolArray
+) -> _Aggregate:
+    scores = goalpost_scores(means.value, goalposts)
+    total = (w * used).sum(axis=1, keepdims=True)
+    safe = np.where(total > 0, total, 1.0)
+    share = w * used / safe
+    value = np.where(used, w * scores.score, 0.0).sum(axis=1) / safe[:, 0]
+    value = np.clip(value, *SCORES)
+    gradient = np.where(used, share * scores.slope, 0.0)
+    variance = np.einsum("ca,cab,cb->c", gradient, means.covariance, gradient)
+    clipped: BoolArray = np.asarray((scores.clipped & used).any(axis=1))
+    return _Aggregate(value, np.sqrt(np.maximum(variance, 0.0)), clipped)
+
+
+def _status(
+    used: BoolArray, coverage: FloatArray, minimum_coverage: float
+) -> npt.NDArray[np.uint8]:
+    short = coverage < minimum_coverage - 1e-12
+    return np.select(
+        [~used.any(axis=1), short],
+        [Status.NOT_APPLICABLE, Status.INSUFFICIENT_COVERAGE],
+        Status.OK,
+    ).astype(np.uint8)
+
+
+def _with(estimate: Estimate, status: npt.NDArray[np.uint8]) -> Estimate:
+    """The estimate with what the coverage has to say about it put first."""
+    return Estimate(
+        estimate.value,
+        estimate.se,
+        estimate.low,
+        estimate.high,
+        estimate.n,
+        estimate.n_eff,
+        np.where(status == Status.OK, estimate.status, status).astype(np.uint8),
+    )
+
+
+def _most(n: npt.NDArray[np.int64], used: BoolArray) -> npt.NDArray[np.int64]:
+    return np.asarray(np.where(used, n, 0).max(axis=1, initial=0))
+
+
+def _least(n_eff: FloatArray, used: BoolArray) -> FloatArray:
+    least = np.where(used, n_eff, np.inf).min(axis=1, initial=np.inf)
+    return np.where(np.isinf(least), 0.0, least)

@@ -1,0 +1,196 @@
+"""Shares, their differences, and the net promoter score."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from sqcore.stats.arrays import FloatArray, confidence_level, finite
+from sqcore.stats.errors import StatisticsError
+from sqcore.stats.estimates import Estimate, Status
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """low and high, arrays of the same shape."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+def wilson(
+    successes: npt.ArrayLike, trials: npt.ArrayLike, *, confidence: float = 0.95
+) -> Interval:
+    """Return the Wilson score interval of a share, without continuity correction.
+
+    successes, trials: shapes that broadcast, 0 <= successes <= trials, trials > 0; need not be
+        integers (effective sizes)
+    confidence: in (0, 1)
+    returns: low and high in [0, 1]
+    raises: StatisticsError if a count is out of range
+    assumes: independent trials
+    source: Wilson 1927; recommended by Brown, Cai, DasGupta 2001, doi:10.1214/ss/1009213286
+
+    >>> wilson([8], [10]).low.round(3).tolist()
+    [0.49]
+    """
+    x, n = _checked(successes, trials)
+    z = float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
+    p = x / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = np.where(x == 0, 0.0, np.clip(centre - half, 0.0, p))
+    return Interval(low, np.where(x == n, 1.0, np.clip(centre + half, p, 1.0)))
+
+
+def _checked(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    x, n = np.broadcast_arrays(finite(successes, "successes"), finite(trials, "trials"))
+    if (n <= 0).any():
+        raise StatisticsError("trials must be positive")
+    if ((x < 0) | (x > n)).any():
+        raise StatisticsError("successes must lie in 0..trials")
+    return x, n
+
+
+def newcombe(
+    successes: npt.ArrayLike,
+    trials: npt.ArrayLike,
+    other_successes: npt.ArrayLike,
+    other_trials: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+) -> Interval:
+    """Return the interval of the difference of two independent shares, first minus other.
+
+    successes, trials, other_successes, other_trials: as in `wilson`
+    returns: low and high in [-1, 1]
+    raises: StatisticsError if a count is out of range
+    assumes: two independent groups
+    source: Newcombe 1998, Statistics in Medicine 17:873-890, method 10
+
+    >>> difference = newcombe([56], [70], [48], [80])
+    >>> difference.low.round(4).tolist(), difference.high.round(4).tolist()
+    ([0.0524], [0.3339])
+    """
+    x1, n1 = _checked(successes, trials)
+    x2, n2 = _checked(other_successes, other_trials)
+    p1, p2 = x1 / n1, x2 / n2
+    first = wilson(x1, n1, confidence=confidence)
+    other = wilson(x2, n2, confidence=confidence)
+    return Interval(
+        p1 - p2 - np.hypot(p1 - first.low, other.high - p2),
+        p1 - p2 + np.hypot(first.high - p1, p2 - other.low),
+    )
+
+
+def proportion(
+    share: npt.ArrayLike, n: npt.ArrayLike, n_eff: npt.ArrayLike, *, confidence: float = 0.95
+) -> Estimate:
+    """Return (weighted) shares with the Wilson interval on the effective size.
+
+    share: 0..1, the weighted share; what it is where n is 0 is not looked at
+    n: respondents; n_eff: (sum w)^2 / sum w^2, in (0, n]
+    returns: Estimate; nobody: not_applicable. A share of 0 or 1 is ok: its interval is wide
+    raises: StatisticsError if a number is out of range
+    assumes: independent respondents
+    source: as `wilson`, with the effective size of Kish 1965
+
+    >>> proportion([1.0], [20], [20.0]).low.round(3).tolist()
+    [0.839]
+    """
+    confidence_level(confidence)
+    p, size, effective = np.broadcast_arrays(
+        np.asarray(share, dtype=np.float64),
+        np.asarray(n, dtype=np.int64),
+        finite(n_eff, "n_eff"),
+    )
+    some = size > 0
+    if (~((p >= 0) & (p <= 1)) & some).any():
+        raise StatisticsError("share must lie in 0..1")
+    if (size < 0).any() or ((effective <= 0) & some).any():
+        raise StatisticsError("n and n_eff must be positive")
+    value = np.where(some, p, 0.0)
+    trials = np.where(some, effective, 1.0)
+    wide = wilson(value * trials, trials, confidence=confidence)
+    return _where_some(
+        some, value, np.sqrt(value * (1 - value) / trials), wide.low, wide.high, size, effective
+    )
+
+
+def nps(
+    promoters: npt.ArrayLike,
+    passives: npt.ArrayLike,
+    detractors: npt.ArrayLike,
+    *,
+    n: npt.ArrayLike | None = None,
+    n_eff: npt.ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Return the net promoter score, -100..100, with an interval that holds for few answers.
+
+    promoters, passives, detractors: answers 9-10, 7-8 and 0-6; counts or sums of weights >= 0
+    n, n_eff: respondents and their effective size where the answers are weighted; None: the sum
+        of the three
+    returns: Estimate; value is the plain score and se its standard error
+        100 sqrt((p + d - (p - d)^2) / n). The interval is that of the adjusted counts (3/4 more
+        promoters, 3/4 more detractors, 1 1/2 more passives), so it is not a point when all
+        answer alike; it always contains the value. Nobody: not_applicable
+    raises: StatisticsError if a count is negative
+    assumes: independent respondents
+    source: adjusted Wald interval, Rocks 2016, The American Statistician 70(4):365-372,
+        and its R package NPS (pseudo-observations .75, 1.5, .75)
+
+    >>> score = nps([162], [108], [54])
+    >>> score.value.round(4).tolist(), score.se.round(3).tolist()
+    ([33.3333], [4.141])
+    >>> nps([10], [0], [0]).low.round(1).tolist()
+    [47.5]
+    """
+    z = float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
+    up, middle, down = np.broadcast_arrays(
+        finite(promoters, "promoters"),
+        finite(passives, "passives"),
+        finite(detractors, "detractors"),
+    )
+    if (up < 0).any() or (middle < 0).any() or (down < 0).any():
+        raise StatisticsError("counts cannot be negative")
+    total = up + middle + down
+    some = total > 0
+    safe = np.where(some, total, 1.0)
+    people = total if n is None else np.broadcast_to(finite(n, "n"), total.shape)
+    size = total if n_eff is None else np.broadcast_to(finite(n_eff, "n_eff"), total.shape)
+    if ((size <= 0) & some).any():
+        raise StatisticsError("n_eff must be positive")
+    p, d = up / safe, down / safe
+    value, se = 100 * (p - d), 100 * _spread(p, d, np.where(some, size, 1.0))
+    p, d = (p * size + 0.75) / (size + 3), (d * size + 0.75) / (size + 3)
+    half = 100 * z * _spread(p, d, size + 3)
+    low = np.clip(np.minimum(100 * (p - d) - half, value), -100.0, 100.0)
+    high = np.clip(np.maximum(100 * (p - d) + half, value), -100.0, 100.0)
+    return _where_some(some, value, se, low, high, np.rint(people).astype(np.int64), size)
+
+
+def _spread(p: FloatArray, d: FloatArray, n: FloatArray) -> FloatArray:
+    return np.sqrt(np.maximum(p + d - (p - d) ** 2, 0.0) / n)
+
+
+def _where_some(
+    some: npt.NDArray[np.bool_],
+    value: FloatArray,
+    se: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    n: npt.NDArray[np.int64],
+    n_eff: FloatArray,
+) -> Estimate:
+    value, se, low, high = (np.where(some, part, np.nan) for part in (value, se, low, high))
+    return Estimate(
+        value,
+        se,
+        low,
+        high,
+        n=n.copy(),
+        n_eff=np.where(some, n_eff, 0.0),
+        status=np.where(some, Status.OK, Status.NOT_APPLICABLE).astype(np.uint8),
+    )

@@ -13,9 +13,7 @@ def _said(event: type[Event]) -> set[str]:
     found = re.search(r"Heard by: (.*)$", text)
     assert found is not None, f"{event.__name__} does not say who hears it"
     without_asides = re.sub(r"\([^)]*\)", "", found[1])
-    names = {
-        name.strip() for name in re.split(r"[,;]| and ", without_asides.split(".")[0])
-    }
+    names = {name.strip() for name in re.split(r"[,;]| and ", without_asides.split(".")[0])}
     return names - {"", "nobody", "nobody yet"}
 
 

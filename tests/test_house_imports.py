@@ -20,9 +20,16 @@ ORDER = (
 """The files of a room, highest first; a file imports from its room only what stands lower."""
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 
-OWN_NAMES = {"sqcore.base", "sqcore.identity", "sqcore.project", "sqcore.stats", "sqcore.management"}
+OWN_NAMES = {
+    "sqcore.base",
+    "sqcore.identity",
+    "sqcore.project",
+    "sqcore.stats",
+    "sqcore.management",
+}
 """Rooms that are no feature: they have names of their own."""
 THINGS = {
+    "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},

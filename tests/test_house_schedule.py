@@ -13,9 +13,7 @@ def tasks() -> dict[str, str]:
     """Return the module of each task of the house by the task's name."""
     app.loader.import_default_modules()
     app.finalize()
-    return {
-        name: task.__module__ for name, task in app.tasks.items() if name.split(".")[0] in APPS
-    }
+    return {name: task.__module__ for name, task in app.tasks.items() if name.split(".")[0] in APPS}
 
 
 def test_every_scheduled_task_exists(tasks: dict[str, str]) -> None:
@@ -27,9 +25,7 @@ def test_the_bell_rings_for_a_task_that_exists(tasks: dict[str, str]) -> None:
 
 
 def test_tasks_are_named_after_their_room(tasks: dict[str, str]) -> None:
-    wrong = [
-        name for name, module in tasks.items() if name.split(".")[:2] != module.split(".")[:2]
-    ]
+    wrong = [name for name, module in tasks.items() if name.split(".")[:2] != module.split(".")[:2]]
 
     assert wrong == []
 

@@ -141,7 +141,7 @@ def _step(out: TextIO, name: str) -> Iterator[None]:
 
 
 class Bar:
-    """A progress bar for each thing that is done; on anything but a terminal one line at its end."""
+    """A progress bar for each thing done; elsewhere than on a terminal a line at its end."""
 
     WIDTH = 30
 

@@ -27,7 +27,7 @@ class BadSetting(ImproperlyConfigured):
 
 
 class Environment:
-    """The variables of one start; remembers which were asked for, so that a typing slip is found."""
+    """The variables of one start; remembers which were asked for, so that a slip is found."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = {key: text for key, text in values.items() if key.startswith(PREFIX)}
@@ -98,7 +98,9 @@ class Environment:
         parts = urlsplit(self.address(name, ("postgresql", "postgres")))
         database = unquote(parts.path.lstrip("/"))
         if not database:
-            raise BadSetting(name, "must end with the name of the database: postgresql://host/name.")
+            raise BadSetting(
+                name, "must end with the name of the database: postgresql://host/name."
+            )
         return {
             "NAME": database,
             "USER": unquote(parts.username or ""),

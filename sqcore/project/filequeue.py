@@ -17,6 +17,21 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+        except ValueError:
+            # A process was killed while it wrote this table; all it says is said again here.
+            self._exchange_file(exchange).unlink(missing_ok=True)
+            super()._queue_bind(exchange, routing_key, pattern, queue)
+
+    def get_table(self, exchange: str) -> list[Any]:
+        try:
+            table: list[Any] = super().get_table(exchange)
+        except ValueError:
+            return []
+        return table
+
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
         # Nanoseconds of the wall clock, zero-padded: sorted names are the order of sending.
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"

@@ -19,6 +19,9 @@ ROWS = (
     Row("sqcore.evaluation.run_due", timedelta(seconds=60), "closed and touched periods are run"),
     Row("sqcore.notices.send_mail", timedelta(seconds=60), "notices leave as e-mail"),
     Row("sqcore.audit.seal", timedelta(seconds=60), "new audit rows join the hash chain"),
+    Row("sqcore.audit.check", timedelta(days=1), "the chain is computed again, its head kept"),
+    Row("sqcore.base.forget_events", timedelta(days=1), "old events that all heard are deleted"),
+    Row("sqcore.jobs.forget", timedelta(days=1), "jobs that ended long ago are deleted"),
     Row("sqcore.base.forget_requests", timedelta(days=1), "repeat protection ends after its days"),
 )
 

@@ -24,7 +24,7 @@ class StaticConfig(StaticFilesConfig):
 
 
 class QuickCompressor(Compressor):  # type: ignore[misc]  # WhiteNoise is not annotated
-    """Brotli one step below its slowest: Plotly's file takes a fraction of the time and 11 % more bytes."""
+    """Brotli one step below its slowest: a fraction of the time for 11 % more bytes."""
 
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:

@@ -9,14 +9,13 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess  # noqa: S404 - the supervisor's purpose
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -31,7 +30,7 @@ class AlreadyRunning(RuntimeError):
 
 
 @contextlib.contextmanager
-def held_lock(path: Path):  # type: ignore[no-untyped-def]  # a generator that yields nothing
+def held_lock(path: Path) -> Iterator[None]:
     """Hold a lock file while the block runs; the kernel frees it whatever happens to us.
 
     raises: AlreadyRunning when somebody else holds it

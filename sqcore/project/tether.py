@@ -1,4 +1,4 @@
-"""Run a command that must not outlive its parent: `python -m sqcore.project.tether PARENT COMMAND…`.
+"""Run a command that must not outlive its parent: `-m sqcore.project.tether PARENT COMMAND…`.
 
 On Linux the kernel kills the command when the parent dies, however that happens. Elsewhere this
 process stays beside it and watches the parent.
@@ -7,7 +7,7 @@ process stays beside it and watches the parent.
 import ctypes
 import os
 import signal
-import subprocess  # noqa: S404 - runs what the supervisor names
+import subprocess
 import sys
 import time
 

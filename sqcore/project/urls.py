@@ -1,9 +1,10 @@
 """All addresses of the product."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from sqcore.access.api import unknown_address
 from sqcore.project.health import healthz, readyz
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", include("surveys.urls")),
     path("api/v1/", include("sqcore.api_urls")),
     path("api/v1/", include("surveys.api_urls")),
+    re_path("^api/", unknown_address),
     path("language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -16,9 +16,7 @@ RESPONDENTS = "/s/"
 class TerseLogger(Logger):
     """One short line a request, without addresses of people and without query strings."""
 
-    def access(
-        self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta
-    ) -> None:
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         path = environ.get("PATH_INFO", "")
         if path.startswith(QUIET):
             return

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
 
 from sqcore.project.env import read_environment
 from sqcore.project.schedule import beat_schedule
+
+# Lets classes of Django name what they hold, as in ModelAdmin[Unit].
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parents[3]
 env = read_environment(BASE_DIR)
@@ -177,15 +180,15 @@ X_FRAME_OPTIONS = "DENY"
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "sqcore.access.api.TokenAuthentication",
-        "sqcore.access.api.PersonAuthentication",
+        "sqcore.access.authentication.TokenAuthentication",
+        "sqcore.access.authentication.PersonAuthentication",
     ],
     # Views stand on `sqcore.identity.api.ApiView`; one that does not is for administrators.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["sqcore.base.api.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["sqcore.base.api.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "sqcore.base.api.OneForm",
-    "EXCEPTION_HANDLER": "sqcore.access.api.exception_handler",
+    "EXCEPTION_HANDLER": "sqcore.access.authentication.exception_handler",
     "COERCE_DECIMAL_TO_STRING": False,
 }
 API_LIMITS = {"read": 1200, "write": 1200, "refused": 60}
@@ -230,7 +233,9 @@ EMAIL_HOST = env.text("SQ_EMAIL_HOST", "")
 EMAIL_PORT = env.number("SQ_EMAIL_PORT", 587, least=1, most=65535)
 EMAIL_HOST_USER = env.text("SQ_EMAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.text("SQ_EMAIL_PASSWORD", "")
-EMAIL_USE_TLS = env.choice("SQ_EMAIL_SECURITY", "starttls", ("starttls", "tls", "none")) == "starttls"
+EMAIL_USE_TLS = (
+    env.choice("SQ_EMAIL_SECURITY", "starttls", ("starttls", "tls", "none")) == "starttls"
+)
 EMAIL_USE_SSL = env.text("SQ_EMAIL_SECURITY", "starttls") == "tls"
 EMAIL_TIMEOUT = 20
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"

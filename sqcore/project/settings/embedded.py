@@ -30,7 +30,7 @@ DATABASES = {
 MEDIA_ROOT = HOME.media
 STATIC_ROOT = HOME.static
 
-CELERY_BROKER_URL = "filequeue://"
+CELERY_BROKER_URL = "filequeue://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "data_folder_in": str(HOME.queue / "messages"),
     "data_folder_out": str(HOME.queue / "messages"),

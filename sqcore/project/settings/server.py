@@ -28,7 +28,8 @@ DATABASES = {
                 "timeout": 10,
             },
             "connect_timeout": "5",
-            "options": f"-c statement_timeout={seconds}s -c idle_in_transaction_session_timeout=600s",
+            "options": f"-c statement_timeout={seconds}s"
+            " -c idle_in_transaction_session_timeout=600s",
             **database["OPTIONS"],
         },
     }
@@ -62,7 +63,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {"confirm_publish": True}
 )
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME.schedule)
-cache_url = env.address("SQ_CACHE_URL", ("redis", "rediss"), CELERY_BROKER_URL if redis else "redis://-")
+cache_url = env.address(
+    "SQ_CACHE_URL", ("redis", "rediss"), CELERY_BROKER_URL if redis else "redis://-"
+)
 CACHES = {
     # Without Redis every process keeps its own counts of requests, so that the limits of the API
     # hold for each process by itself.

@@ -31,7 +31,10 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME.database,
-            "OPTIONS": SQLITE_OPTIONS | {"init_command": "PRAGMA synchronous=OFF;"},
+            "OPTIONS": SQLITE_OPTIONS
+            | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"},
+            # A file, as in production: in memory, two threads meet other locks than elsewhere.
+            "TEST": {"NAME": HOME.path / "test.sqlite3"},
         }
     }
 

@@ -1,6 +1,6 @@
 """Invented numbers and a form for the living page of the design; nothing else reads them."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from django import forms
 
@@ -51,7 +51,8 @@ def comparison_figure() -> Figure:
     return bars_figure(points, target=70, value_range=(50, 100))
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """A line of the example table; no value where too few answered or none did."""
 
     name: str

@@ -135,7 +135,7 @@ def interval_bar(
     decimals: int = 1,
 ) -> dict[str, Any]:
     """Draw a value with its interval and target on a fixed scale."""
-    given = {"value": value, "low": low, "high": high, "target": target}
+    given: dict[str, Any] = {"value": value, "low": low, "high": high, "target": target}
     # A name that an including template does not know arrives as "".
     numbers = {name: None if number == "" else number for name, number in given.items()}
     bar = figures.interval_bar_of(scale=(minimum, maximum), **numbers)

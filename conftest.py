@@ -1,6 +1,9 @@
 """What every test starts from."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from surveys.instruments.codebook import forget_codebooks
 
@@ -8,3 +11,28 @@ from surveys.instruments.codebook import forget_codebooks
 @pytest.fixture(autouse=True)
 def _fresh_codebooks() -> None:
     forget_codebooks()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptying_is_allowed() -> Iterator[None]:
+    """Let tests with real transactions empty all tables afterwards; triggers would refuse it."""
+    with pytest.MonkeyPatch.context() as patch:
+        empty = BaseDatabaseOperations.execute_sql_flush
+
+        def empty_without_triggers(self: BaseDatabaseOperations, statements: list[str]) -> None:
+            with self.connection.cursor() as cursor:
+                if self.connection.vendor == "postgresql":
+                    cursor.execute("SET session_replication_role = replica")
+                    empty(self, statements)
+                    cursor.execute("RESET session_replication_role")
+                    return
+                cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+                triggers = cursor.fetchall()
+                for name, _sql in triggers:
+                    cursor.execute(f"DROP TRIGGER {name}")
+                empty(self, statements)
+                for _name, sql in triggers:
+                    cursor.execute(sql)
+
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", empty_without_triggers)
+        yield

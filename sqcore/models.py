@@ -1,7 +1,7 @@
 """The models of the ground floor, room by room."""
 
 from sqcore.access.models import ApiToken
-from sqcore.audit.models import AuditEntry, AuditSeal
+from sqcore.audit.models import AuditCheck, AuditEntry, AuditSeal
 from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
 from sqcore.identity.models import User
@@ -30,6 +30,7 @@ from sqcore.org.models import (
 __all__ = [
     "ApiToken",
     "Assignment",
+    "AuditCheck",
     "AuditEntry",
     "AuditSeal",
     "Channel",

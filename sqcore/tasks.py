@@ -1,6 +1,7 @@
 """The periodic and background tasks of this app, room by room."""
 
+from sqcore.audit import tasks as audit_tasks
 from sqcore.base import tasks as base_tasks
 from sqcore.jobs import tasks as jobs_tasks
 
-__all__ = ["base_tasks", "jobs_tasks"]
+__all__ = ["audit_tasks", "base_tasks", "jobs_tasks"]

@@ -68,9 +68,13 @@ class TestPublish:
         assert rung == [{"task": "sqcore.base.deliver", "event_id": row.pk}]
 
     def test_leaves_nothing_behind_when_its_transaction_fails(self) -> None:
-        with heard_by(one=effect), pytest.raises(ZeroDivisionError), transaction.atomic():
+        @transaction.atomic
+        def act() -> None:
             bus.publish(SOME_EVENT, now=NOW)
             raise ZeroDivisionError
+
+        with heard_by(one=effect), pytest.raises(ZeroDivisionError):
+            act()
 
         assert not OutboxEvent.objects.exists()
         assert not Delivery.objects.exists()

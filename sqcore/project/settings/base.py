@@ -202,8 +202,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Grain": "sqcore.base.periods.Grain",
+        "RunState": "sqcore.evaluation.models.EvaluationRun.State",
+        "CampaignState": "surveys.campaigns.models.Campaign.State",
+    },
 }
 
 # ---- Work in the background ----------------------------------------------------------------------

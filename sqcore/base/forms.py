@@ -1,0 +1,42 @@
+"""Form fields that the data of the house needs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from sqcore.base.text import TranslatedText
+
+
+class TranslatedTextWidget(forms.MultiWidget):
+    """One line for each language of the house, each with its language named."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        lines = {
+            code.replace("-", "_"): forms.TextInput(
+                {"lang": code, "placeholder": language, "aria-label": language}
+            )
+            for code, language in settings.LANGUAGES
+        }
+        super().__init__(lines, attrs)
+
+    def decompress(self, value: object) -> list[str]:
+        texts = value if isinstance(value, dict) else {}
+        return [texts.get(code, "") for code, _language in settings.LANGUAGES]
+
+
+class TranslatedTextField(forms.MultiValueField):
+    """A text in one or more languages; at least one when it is required."""
+
+    widget = TranslatedTextWidget
+
+    def __init__(self, **options: Any) -> None:
+        for unused in ("encoder", "decoder"):
+            options.pop(unused, None)
+        lines = [forms.CharField(required=False) for _language in settings.LANGUAGES]
+        super().__init__(fields=lines, require_all_fields=False, **options)
+
+    def compress(self, data_list: Sequence[str]) -> TranslatedText:
+        codes = [code for code, _language in settings.LANGUAGES]
+        return {code: text for code, text in zip(codes, data_list, strict=False) if text}

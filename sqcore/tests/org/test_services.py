@@ -1,0 +1,170 @@
+"""The organisation changes by dated steps; the past keeps its tree."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from sqcore.audit.models import AuditEntry
+from sqcore.base.errors import Conflict, InvalidInput
+from sqcore.identity.permissions import Permission, Role
+from sqcore.identity.principals import EVERYWHERE, system_principal
+from sqcore.org.models import Assignment, Placement, RoleGrant, Staff, Unit
+from sqcore.org.queries import principal_for, tree_on
+from sqcore.org.services import (
+    add_staff,
+    assign_staff,
+    close_unit,
+    end_role,
+    grant_role,
+    move_unit,
+    open_unit,
+)
+from sqcore.tests.factories import (
+    NOW,
+    TODAY,
+    give_role,
+    make_post,
+    make_staff,
+    make_unit,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+SYSTEM = system_principal()
+TOMORROW = TODAY + timedelta(days=1)
+
+
+@pytest.fixture
+def bank() -> Unit:
+    return make_unit("bank")
+
+
+class TestTree:
+    def test_moved_unit_stood_where_it_was_before(self, bank: Unit) -> None:
+        east, west = make_unit("east", parent=bank), make_unit("west", parent=bank)
+        ferry = make_unit("ferry", parent=east)
+
+        move_unit(unit=ferry, parent=west, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert tree_on(TODAY - timedelta(days=1)).path(ferry.pk) == [ferry.pk, east.pk, bank.pk]
+        assert tree_on(TODAY).path(ferry.pk) == [ferry.pk, west.pk, bank.pk]
+
+    def test_refuses_a_unit_below_itself(self, bank: Unit) -> None:
+        east = make_unit("east", parent=bank)
+        ferry = make_unit("ferry", parent=east)
+
+        with pytest.raises(InvalidInput, match="below itself"):
+            move_unit(unit=east, parent=ferry, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert Placement.objects.get(unit=east).parent == bank
+
+    def test_refuses_a_second_whole(self, bank: Unit) -> None:
+        with pytest.raises(Conflict, match="whole organisation"):
+            open_unit(code="other", name={"en": "Other"}, parent=None, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert Unit.objects.count() == 1
+
+    def test_refuses_to_close_above_open_units(self, bank: Unit) -> None:
+        make_unit("east", parent=bank)
+
+        with pytest.raises(Conflict, match="below it first"):
+            close_unit(unit=bank, on=TODAY, by=SYSTEM, now=NOW)
+
+        bank.refresh_from_db()
+        assert bank.closed_on is None
+
+    def test_closing_ends_place_assignments_and_roles(self, bank: Unit) -> None:
+        ferry = make_unit("ferry", parent=bank)
+        give_role(make_user("mei"), Role.MANAGER, ferry)
+        Assignment.objects.create(
+            staff=make_staff("1"), unit=ferry, post=make_post(), valid_from=date(2020, 1, 1)
+        )
+
+        close_unit(unit=ferry, on=TODAY, by=SYSTEM, now=NOW)
+
+        for rows in (Placement, Assignment, RoleGrant):
+            assert rows.objects.get(unit=ferry).valid_to == TODAY
+        assert AuditEntry.objects.filter(action="unit.closed").count() == 1
+
+
+class TestPeople:
+    def test_new_assignment_ends_the_one_before(self, bank: Unit) -> None:
+        ferry, post = make_unit("ferry", parent=bank), make_post()
+        li = add_staff(
+            number="7", name="Li", unit=bank, post=post, on=date(2025, 1, 1), by=SYSTEM, now=NOW
+        )
+
+        assign_staff(staff=li, unit=ferry, post=post, on=TODAY, by=SYSTEM, now=NOW)
+
+        spans = li.assignments.order_by("valid_from").values_list("unit__code", "valid_to")
+        assert list(spans) == [("bank", TODAY), ("ferry", None)]
+
+    def test_refuses_a_number_that_is_taken(self, bank: Unit) -> None:
+        make_staff("7")
+
+        with pytest.raises(Conflict, match="7 is taken"):
+            add_staff(
+                number="7", name="X", unit=bank, post=make_post(), on=TODAY, by=SYSTEM, now=NOW
+            )
+
+        assert Staff.objects.count() == 1
+
+
+class TestRoles:
+    def test_manager_sees_the_unit_and_below(self, bank: Unit) -> None:
+        east, west = make_unit("east", parent=bank), make_unit("west", parent=bank)
+        ferry, mei = make_unit("ferry", parent=east), make_user("mei")
+
+        grant_role(user=mei, role=Role.MANAGER, unit=east, on=TODAY, by=SYSTEM, now=NOW)
+
+        scope = principal_for(mei, on=TODAY).scope(Permission.VIEW_RESULTS)
+        assert scope.units == {east.pk, ferry.pk}
+        assert west.pk not in scope
+
+    def test_staff_see_their_unit_alone(self, bank: Unit) -> None:
+        make_unit("east", parent=bank)
+        li = make_user("li")
+        give_role(li, Role.STAFF, bank)
+
+        principal = principal_for(li, on=TODAY)
+
+        assert principal.scope(Permission.VIEW_RESULTS).units == {bank.pk}
+        assert not principal.may(Permission.VIEW_PEOPLE)
+
+    def test_ended_role_gives_nothing_any_more(self, bank: Unit) -> None:
+        mei = make_user("mei")
+        end_role(grant=give_role(mei, Role.MANAGER, bank), on=TODAY, by=SYSTEM, now=NOW)
+
+        assert not principal_for(mei, on=TODAY).may(Permission.VIEW_RESULTS)
+        assert principal_for(mei, on=TODAY - timedelta(days=1)).may(Permission.VIEW_RESULTS)
+
+    def test_role_that_begins_later_never_begins(self, bank: Unit) -> None:
+        mei = make_user("mei")
+        grant = grant_role(user=mei, role=Role.MANAGER, unit=bank, on=TOMORROW, by=SYSTEM, now=NOW)
+
+        end_role(grant=grant, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert not RoleGrant.objects.exists()
+
+    def test_giving_twice_changes_nothing(self, bank: Unit) -> None:
+        mei = make_user("mei")
+        for _ in range(2):
+            grant_role(user=mei, role=Role.MANAGER, unit=bank, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert RoleGrant.objects.count() == 1
+        assert AuditEntry.objects.filter(action="role.granted").count() == 1
+
+    def test_manager_without_unit_is_refused(self) -> None:
+        with pytest.raises(InvalidInput, match="belongs to a unit"):
+            grant_role(
+                user=make_user("mei"), role=Role.MANAGER, unit=None, on=TODAY, by=SYSTEM, now=NOW
+            )
+
+        assert not RoleGrant.objects.exists()
+
+    def test_superuser_is_administrator_everywhere(self) -> None:
+        ada = make_user("ada", is_superuser=True)
+
+        assert principal_for(ada, on=TODAY).scope(Permission.MANAGE_USERS) == EVERYWHERE
+        assert not principal_for(ada, on=TODAY).may(Permission.VIEW_PEOPLE)

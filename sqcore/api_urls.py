@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from sqcore.access.api import RootView
+from sqcore.access.views import api_page, schema
 from sqcore.evaluation.api import KpiListView, RunListView, RunView
+from sqcore.indicators.api import (
+    IndicatorListView,
+    IndicatorView,
+    SystemListView,
+    SystemView,
+)
 from sqcore.org.api import (
     ChannelListView,
     OrganisationView,
@@ -15,12 +23,20 @@ from sqcore.org.api import (
 app_name = "sqcore-api"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RootView.as_view(), name="access-root"),
+    path("docs/", api_page, name="access-docs"),
+    path("schema/", schema, name="access-schema"),
+    path("schema/openapi.json", schema, {"form": "json"}, name="access-schema-json"),
     path("organisation", OrganisationView.as_view(), name="org-organisation"),
     path("units", UnitListView.as_view(), name="org-units"),
     path("units/<slug:code>", UnitView.as_view(), name="org-unit"),
     path("channels", ChannelListView.as_view(), name="org-channels"),
     path("segments", SegmentListView.as_view(), name="org-segments"),
     path("staff", StaffListView.as_view(), name="org-staff"),
+    path("indicators", IndicatorListView.as_view(), name="indicators-list"),
+    path("indicators/<slug:code>", IndicatorView.as_view(), name="indicators-detail"),
+    path("systems", SystemListView.as_view(), name="indicators-systems"),
+    path("systems/<slug:code>", SystemView.as_view(), name="indicators-system"),
     path("kpi-values", KpiListView.as_view(), name="evaluation-kpi-values"),
     path("runs", RunListView.as_view(), name="evaluation-runs"),
     path("runs/<int:run_id>", RunView.as_view(), name="evaluation-run"),

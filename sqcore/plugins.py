@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.organisation import OrganisationChapter
+from sqcore.identity.permissions import Permission
 from sqcore.notices.queries import unread_count
 
 NAVIGATION.register(
@@ -25,6 +26,17 @@ NAVIGATION.register(
         icon="jobs",
         order=10,
         group=Group.RUNNING,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="tokens",
+        title=_("API tokens"),
+        url_name="sqcore:access-tokens",
+        icon="lock",
+        order=15,
+        group=Group.RUNNING,
+        permission=Permission.MANAGE_USERS,
     )
 )
 NAVIGATION.register(

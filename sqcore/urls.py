@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.identity.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.jobs.urls")),
+    path("", include("sqcore.access.urls")),
 ]

@@ -1,5 +1,23 @@
-"""Addresses of this app, room by room."""
+"""Addresses of the REST interface, room by room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from surveys.responses.api import (
+    CampaignListView,
+    CampaignView,
+    ResponseBatchView,
+    ResponseView,
+)
+
+app_name = "surveys-api"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("campaigns", CampaignListView.as_view(), name="responses-campaigns"),
+    path("campaigns/<slug:code>", CampaignView.as_view(), name="responses-campaign"),
+    path("campaigns/<slug:code>/responses", ResponseView.as_view(), name="responses-add"),
+    path(
+        "campaigns/<slug:code>/response-batches",
+        ResponseBatchView.as_view(),
+        name="responses-add-batch",
+    ),
+]

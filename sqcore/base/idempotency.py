@@ -42,8 +42,8 @@ def answer_once(
     The row is written first, in the transaction in which `make` works: of requests at the same time
     one works and the others wait for its answer. What fails is not remembered.
 
-    The client's key itself is not stored, and the digest of the body is keyed with it: who holds the
-    database, even with the server's secret, cannot try which of its rows a request had brought.
+    The client's key itself is not stored, and the digest of the body is keyed with it: who
+    holds the database, even with the server's secret, cannot try which rows a request had brought.
 
     raises: InvalidInput without a usable key; KeyUsedBefore when the body is another one
     """

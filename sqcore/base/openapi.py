@@ -1,6 +1,7 @@
 """How addresses are described in the OpenAPI document, so that all say the same things alike."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from django import forms
@@ -87,6 +88,7 @@ def documented(
     summary: str,
     tag: str,
     answer: Any,
+    about: str = "",
     status: int = 200,
     takes: Any = None,
     filters: type[FilterSet] | None = None,
@@ -103,9 +105,10 @@ def documented(
             responses[code] = OpenApiResponse(description=PROBLEMS[code])
         else:
             responses[(code, PROBLEM_JSON)] = OpenApiResponse(ProblemDocument, PROBLEMS[code])
-    described = extend_schema(
+    return extend_schema(
         operation_id=operation,
         summary=summary,
+        description=about or f"{summary}.",
         tags=[tag],
         request={"application/json": takes} if takes is not None else None,
         responses=responses,
@@ -116,9 +119,9 @@ def documented(
         ],
         examples=list(examples),
     )
-    return described  # type: ignore[return-value]  # it decorates any method
 
 
+@cache
 def page_schema(row: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
     """Return the page of these rows."""
     return inline_serializer(

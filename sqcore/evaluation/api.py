@@ -56,6 +56,9 @@ class KpiListView(ApiView):
 
     @documented(
         operation="kpi_values", summary="KPI series with n, interval and coverage", tag="Results",
+        about="Series after series, each in the order of time; only figures that are current. A "
+        "figure of too few answers has the status “suppressed” and no numbers. Send the ETag of "
+        "the last answer as If-None-Match: 304 says that nothing was published since.",
         answer=page_schema(KpiRow), filters=KpiFilter, pages=True, problems=(304,),
         parameters=[IF_NONE_MATCH], examples=[KPI_EXAMPLE],
     )  # fmt: skip

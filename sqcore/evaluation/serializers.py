@@ -1,5 +1,6 @@
 """How KPI values and runs look over REST."""
 
+from datetime import UTC
 from typing import Any
 
 from rest_framework import serializers
@@ -36,7 +37,7 @@ class KpiRow(serializers.Serializer[Any]):
     coverage = serializers.FloatField(allow_null=True, help_text="Share of the weights present")
     run = serializers.IntegerField()
     revision = serializers.IntegerField()
-    published_at = serializers.DateTimeField()
+    published_at = serializers.DateTimeField(default_timezone=UTC)
 
 
 class RunRow(serializers.Serializer[Any]):
@@ -52,9 +53,9 @@ class RunRow(serializers.Serializer[Any]):
     reason = serializers.CharField()
     input_digest = serializers.CharField(help_text="SHA-256 of what it read")
     result_digest = serializers.CharField(help_text="SHA-256 of what it found; a replay finds it")
-    created_at = serializers.DateTimeField()
-    collected_at = serializers.DateTimeField(allow_null=True)
-    published_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField(default_timezone=UTC)
+    collected_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+    published_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
 
 
 class RunRequest(serializers.Serializer[Any]):

@@ -47,6 +47,7 @@ class UnitListView(ApiView):
 
     @documented(
         operation="units", summary="Units in the tree of a day", tag=TAG,
+        about="Each unit names the one above it on that day, so that the rows are the tree.",
         answer=page_schema(UnitRow), filters=UnitFilter, pages=True,
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
@@ -120,6 +121,7 @@ class StaffListView(ApiView):
 
     @documented(
         operation="staff", summary="Staff by number, with their assignments of a day", tag="Staff",
+        about="For tokens bound to units: who works there, by number. Every reading is recorded.",
         answer=page_schema(StaffRow), filters=StaffFilter, pages=True,
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:

@@ -139,3 +139,12 @@ def parent_codes(principal: Principal, *, on: date) -> dict[int, str]:
     visible = Unit.objects.visible_to(principal)
     rows = Placement.objects.filter(during(on), parent__in=visible)
     return dict(rows.order_by("unit_id").values_list("unit_id", "parent__code"))
+
+
+def units_named(codes: Iterable[str]) -> list[Unit]:
+    """Return the units of these codes. raises: NotFound naming those that there are not"""
+    wanted = list(codes)
+    units = list(Unit.objects.filter(code__in=wanted).order_by("code"))
+    if missing := sorted(set(wanted) - {unit.code for unit in units}):
+        raise NotFound(f"There is no unit: {', '.join(missing)}.")
+    return units

@@ -1,0 +1,116 @@
+"""The catalogue of indicators and the published systems over REST."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from sqcore.base.api import Keyset, conditions_of, json_response, page_of
+from sqcore.base.errors import NotFound
+from sqcore.base.openapi import documented, page_schema
+from sqcore.identity.api import ApiView
+from sqcore.identity.permissions import Permission
+from sqcore.indicators.definition import DimensionDefinition
+from sqcore.indicators.filters import IndicatorFilter
+from sqcore.indicators.models import Indicator, IndicatorSystem
+from sqcore.indicators.queries import definition_of, published_version, system_by_code
+from sqcore.indicators.serializers import IndicatorRow, SystemDetail, SystemRow
+
+SEES_RESULTS = {"GET": (Permission.VIEW_RESULTS,)}
+BY_CODE = Keyset(("code",))
+TAG = "Indicators"
+
+
+class IndicatorListView(ApiView):
+    needs = SEES_RESULTS
+
+    @documented(
+        operation="indicators", summary="The catalogue of indicators", tag=TAG,
+        answer=page_schema(IndicatorRow), filters=IndicatorFilter, pages=True,
+    )  # fmt: skip
+    def get(self, request: Request) -> HttpResponse:
+        asked = conditions_of(IndicatorFilter, request._request.GET)
+        indicators = Indicator.objects.visible_to(self.principal).filter(**asked)
+        return json_response(page_of(request._request, indicators, BY_CODE, indicator_row))
+
+
+class IndicatorView(ApiView):
+    needs = SEES_RESULTS
+
+    @documented(
+        operation="indicator", summary="One indicator", tag=TAG, answer=IndicatorRow,
+        problems=(404,),
+    )  # fmt: skip
+    def get(self, request: Request, code: str) -> HttpResponse:
+        conditions_of(None, request._request.GET, also=())
+        indicator = Indicator.objects.visible_to(self.principal).filter(code=code).first()
+        if indicator is None:
+            raise NotFound(f"There is no indicator “{code}”.")
+        return json_response(indicator_row(indicator))
+
+
+def indicator_row(indicator: Indicator) -> dict[str, Any]:
+    return dict(IndicatorRow(indicator).data)
+
+
+class SystemListView(ApiView):
+    needs = SEES_RESULTS
+
+    @documented(
+        operation="systems", summary="Indicator systems", tag=TAG, answer=page_schema(SystemRow),
+        pages=True,
+    )  # fmt: skip
+    def get(self, request: Request) -> HttpResponse:
+        conditions_of(None, request._request.GET)
+        systems = IndicatorSystem.objects.visible_to(self.principal)
+        return json_response(page_of(request._request, systems, BY_CODE, system_row))
+
+
+class SystemView(ApiView):
+    needs = SEES_RESULTS
+
+    @documented(
+        operation="system", summary="A system as it is published: dimensions, weights, goalposts",
+        tag=TAG, answer=SystemDetail, problems=(404,),
+    )  # fmt: skip
+    def get(self, request: Request, code: str) -> HttpResponse:
+        conditions_of(None, request._request.GET, also=())
+        system = system_by_code(self.principal, code)
+        return json_response(system_row(system) | published_row(system))
+
+
+def system_row(system: IndicatorSystem) -> dict[str, Any]:
+    return {"code": system.code, "name": system.name, "is_active": system.is_active}
+
+
+def published_row(system: IndicatorSystem) -> dict[str, Any]:
+    version = published_version(system)
+    if version is None:
+        return {
+            "version": None, "published_at": None, "grains": [], "since": None, "dimensions": []
+        }  # fmt: skip
+    tops = definition_of(version).dimensions
+    return {
+        "version": version.number,
+        "published_at": version.published_at,
+        "grains": version.grains,
+        "since": version.since,
+        "dimensions": [row for top in tops for row in dimension_rows(top, None)],
+    }
+
+
+def dimension_rows(dimension: DimensionDefinition, parent: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the dimension and those below it as flat rows, parents first."""
+    yield {
+        "code": dimension.code,
+        "name": dimension.name,
+        "parent": parent,
+        "weight": dimension.weight,
+        "indicators": [
+            {"code": leaf.code, "weight": leaf.weight, "floor": leaf.floor, "target": leaf.target}
+            for leaf in dimension.indicators
+        ],
+    }
+    for below in dimension.dimensions:
+        yield from dimension_rows(below, dimension.code)

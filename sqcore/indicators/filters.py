@@ -1,0 +1,14 @@
+"""By what the catalogue can be filtered."""
+
+from django_filters import CharFilter, ChoiceFilter, FilterSet
+
+from sqcore.indicators.models import Indicator
+
+
+class IndicatorFilter(FilterSet):
+    source = CharFilter(help_text="Where values come from", max_length=60)
+    direction = ChoiceFilter(choices=Indicator.Direction.choices, help_text="Which way is better")
+
+    class Meta:
+        model = Indicator
+        fields: list[str] = []

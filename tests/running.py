@@ -67,15 +67,15 @@ class Installation:
     def start(self) -> None:
         """Start it and return when it answers."""
         with (self.home / "up.out").open("ab") as out:
-            self.process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--port", str(self.port)],
                 cwd=ROOT,
                 env=self.environment(),
                 stdout=out,
                 stderr=out,
             )
-        wait_for(lambda: self.answers() or self.process.poll() is not None, seconds=60)
-        assert self.process.poll() is None, (self.home / "up.out").read_text()
+        wait_for(lambda: self.answers() or process.poll() is not None, seconds=60)
+        assert process.poll() is None, (self.home / "up.out").read_text()
         wait_for(lambda: all(self.child(role) for role in ROLES), seconds=10)
 
     def get(self, path: str, *, timeout: float = 1) -> tuple[int, bytes]:

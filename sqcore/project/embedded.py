@@ -46,8 +46,12 @@ def run(home: Home, *, demo: bool, host: str, port: int, out: TextIO) -> None:
             "SQ_BASE_URL": settings.BASE_URL,
             "SQ_DEMO": "yes" if demo else "no",
         }
-        family = Supervisor(_children(home, listener), say=lambda line: _say(out, line))
-        family.run(when_started=lambda: _answers(host, port) and _say(out, words))
+        family = Supervisor(
+            _children(home, listener),
+            say=lambda line: _say(out, line),
+            is_up=lambda: _answers(host, port),
+        )
+        family.run(welcome=words)
     _say(out, "Stopped.")
 
 
@@ -115,10 +119,9 @@ def _answers(host: str, port: int) -> bool:
 
 
 # ---- What people see in the terminal -------------------------------------------------------------
-def _say(out: TextIO, line: str) -> bool:
+def _say(out: TextIO, line: str) -> None:
     out.write(f"{line}\n")
     out.flush()
-    return True
 
 
 def _prepare(home: Home, *, demo: bool, out: TextIO) -> None:

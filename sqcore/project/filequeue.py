@@ -17,12 +17,12 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(self, exchange: str, routing_key: Any, pattern: Any, queue: str) -> None:
         try:
             super()._queue_bind(exchange, routing_key, pattern, queue)
         except ValueError:
             # A process was killed while it wrote this table; all it says is said again here.
-            self._exchange_file(exchange).unlink(missing_ok=True)
+            (Path(self.control_folder) / f"{exchange}.exchange").unlink(missing_ok=True)
             super()._queue_bind(exchange, routing_key, pattern, queue)
 
     def get_table(self, exchange: str) -> list[Any]:
@@ -32,7 +32,7 @@ class Channel(filesystem.Channel):
             return []
         return table
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_options: Any) -> None:  # type: ignore[override]  # as kombu
         # Nanoseconds of the wall clock, zero-padded: sorted names are the order of sending.
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
         folder = Path(self.data_folder_out)
@@ -40,7 +40,7 @@ class Channel(filesystem.Channel):
         hidden.write_text(dumps(payload), encoding="utf-8")
         hidden.rename(folder / name)
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         folder = Path(self.data_folder_in)
         for name in sorted(os.listdir(folder)):
             if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
@@ -50,9 +50,9 @@ class Channel(filesystem.Channel):
                 (folder / name).rename(claimed)
             except FileNotFoundError:
                 continue  # another worker was faster
-            message = claimed.read_text(encoding="utf-8")
+            text = claimed.read_text(encoding="utf-8")
             claimed.unlink()
-            return loads(message)
+            return loads(text)
         raise Empty
 
 

@@ -84,24 +84,30 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Runs its children until SIGINT or SIGTERM. `say` is told what people should know."""
+    """Runs its children until SIGINT or SIGTERM.
+
+    `say` is told what people should know; `is_up` looks whether the whole works.
+    """
 
     children: list[Child]
     say: Callable[[str], None]
+    is_up: Callable[[], bool]
     _stop: bool = field(default=False, init=False)
     _hurry: bool = field(default=False, init=False)
 
-    def run(self, *, when_started: Callable[[], bool]) -> None:
-        """Start all and keep them; `when_started` is called each moment until it says True."""
+    def run(self, *, welcome: str) -> None:
+        """Start all and keep them; say `welcome` once when it is up."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._asked_to_stop)
-        started, logs_seen = False, 0.0
+        welcomed, logs_seen = False, 0.0
         try:
             while not self._stop:
                 now = time.monotonic()
                 for child in self.children:
                     self._keep(child, now)
-                started = started or when_started()
+                if not welcomed and self.is_up():
+                    welcomed = True
+                    self.say(welcome)
                 if now - logs_seen > 60:
                     logs_seen = now
                     self._trim_logs()

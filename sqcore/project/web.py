@@ -13,7 +13,7 @@ RESPONDENTS = "/s/"
 """Below this respondents answer: their log lines name neither the link nor the moment."""
 
 
-class TerseLogger(Logger):
+class TerseLogger(Logger):  # type: ignore[misc]  # gunicorn is not annotated
     """One short line a request, without addresses of people and without query strings."""
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:

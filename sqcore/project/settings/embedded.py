@@ -1,8 +1,11 @@
 """One organisation on one machine: SQLite and a queue of files, everything in one data home."""
 
+from typing import Any
+from urllib.parse import urlsplit
+
 from sqcore.project.home import Home
 from sqcore.project.settings.base import *  # noqa: F403 - settings build on each other
-from sqcore.project.settings.base import BASE_DIR, BASE_URL, SQLITE_OPTIONS, env, urlsplit
+from sqcore.project.settings.base import BASE_DIR, BASE_URL, SQLITE_OPTIONS, env
 
 HOME = Home(env.folder("SQ_HOME", BASE_DIR / "var" / "own"))
 HOME.make()
@@ -31,7 +34,7 @@ MEDIA_ROOT = HOME.media
 STATIC_ROOT = HOME.static
 
 CELERY_BROKER_URL = "filequeue://localhost"
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "data_folder_in": str(HOME.queue / "messages"),
     "data_folder_out": str(HOME.queue / "messages"),
     "control_folder": str(HOME.queue / "control"),

@@ -1,9 +1,12 @@
 """For an organisation's servers: PostgreSQL, Redis or RabbitMQ, HTTPS, any number of processes."""
 
+from typing import Any
+from urllib.parse import urlsplit
+
 from sqcore.project.env import BadSetting
 from sqcore.project.home import Home
 from sqcore.project.settings.base import *  # noqa: F403 - settings build on each other
-from sqcore.project.settings.base import BASE_DIR, BASE_URL, PROXIES, env, urlsplit
+from sqcore.project.settings.base import BASE_DIR, BASE_URL, PROXIES, env
 
 HOME = Home(env.folder("SQ_HOME", BASE_DIR / "var" / "server"))
 """Files of the installation; on several machines its `media` is one shared folder."""
@@ -56,7 +59,7 @@ CSRF_COOKIE_NAME = "__Host-csrf"
 CELERY_BROKER_URL = env.address("SQ_BROKER_URL", ("redis", "rediss", "amqp", "amqps"))
 redis = CELERY_BROKER_URL.startswith("redis")
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
-CELERY_BROKER_TRANSPORT_OPTIONS = (
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     # What a killed worker held comes back after this time, should the sweepers not find it first.
     {"visibility_timeout": 3600, "socket_timeout": 10, "socket_connect_timeout": 2}
     if redis

@@ -6,11 +6,12 @@ kept as that integer, so that sums over respondents stay exact (see `moments`).
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, IntArray, finite, int64s, shaped
+from sqcore.stats.arrays import BoolArray, IntArray, finite, int64s, integers, shaped
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, interval_of, mean_covariance
 from sqcore.stats.moments import Moments
@@ -33,7 +34,11 @@ class Scores:
 
 
 def dimension_scores(
-    items: npt.ArrayLike, answered: npt.ArrayLike, dimension: npt.ArrayLike
+    items: npt.ArrayLike,
+    answered: npt.ArrayLike,
+    dimension: npt.ArrayLike,
+    *,
+    scale: int | None = None,
 ) -> Scores:
     """Return each respondent's mean of the answered items of each dimension.
 
@@ -41,9 +46,12 @@ def dimension_scores(
         looked at
     answered: shape (N, I), bool; not applicable and missing are both not answered
     dimension: shape (I,), the dimension of each item, 0..D-1, each with an item at least
-    returns: Scores (N, D); present where at least half of the items (rounded up) are answered;
-        scale is the least common multiple of 1..k for the k items of the longest dimension
-    raises: StatisticsError if a shape or type is wrong or a dimension has no item
+    scale: by what means are multiplied, > 0; None: the least common multiple of 1..k for the k
+        items of the longest dimension, which makes every mean whole. With another scale a mean
+        that is not whole is rounded to the nearest
+    returns: Scores (N, D); present where at least half of the items (rounded up) are answered
+    raises: StatisticsError if a shape or type is wrong, a dimension has no item or the scale is
+        not positive
     source: Parasuraman, Zeithaml, Berry 1988, Journal of Retailing 64(1):12-40; half rule
         as in Fayers et al. 2001, EORTC QLQ-C30 Scoring Manual
 
@@ -55,34 +63,42 @@ def dimension_scores(
     sizes = np.bincount(groups)
     if (sizes == 0).any():
         raise StatisticsError("every dimension needs an item")
-    scale = math.lcm(*range(1, int(sizes.max()) + 1))
-    member = np.equal.outer(groups, np.arange(sizes.size)).astype(np.float64)
+    if scale is None:
+        scale = math.lcm(*range(1, int(sizes.max()) + 1))
+    if scale < 1:
+        raise StatisticsError("scale must be positive")
+    member = np.equal.outer(groups, np.arange(sizes.size)).astype(_exact_float(x))
     values = np.zeros((x.shape[0], sizes.size), dtype=np.int64)
     present = np.zeros(values.shape, dtype=np.bool_)
     for at in range(0, x.shape[0], ROWS_AT_ONCE):
         rows = slice(at, at + ROWS_AT_ONCE)
-        here = seen[rows].astype(np.float64)
-        count = (here @ member).astype(np.int64)
-        total = ((x[rows] * here) @ member).astype(np.int64)
+        count = seen[rows].astype(member.dtype) @ member
+        total = np.where(seen[rows], x[rows], 0).astype(member.dtype) @ member
         enough = 2 * count >= sizes
-        values[rows] = np.where(enough, total * scale // np.maximum(count, 1), 0)
+        mean = np.rint(total.astype(np.float64) * scale / np.maximum(count, 1))
+        values[rows] = np.where(enough, mean, 0)
         present[rows] = enough
     return Scores(values, present, scale)
 
 
+def _exact_float(x: npt.NDArray[np.integer[Any]]) -> type[np.floating[Any]]:
+    """The shorter float in which sums of a few such integers are exact."""
+    return np.float32 if x.dtype.itemsize <= 2 and x.shape[1] < 2**8 else np.float64
+
+
 def _items(
     items: npt.ArrayLike, answered: npt.ArrayLike, dimension: npt.ArrayLike
-) -> tuple[IntArray, BoolArray, IntArray]:
-    x = int64s(items, "items")
+) -> tuple[npt.NDArray[np.integer[Any]], BoolArray, IntArray]:
+    x = integers(items, "items")
     if x.ndim != 2 or x.shape[1] == 0:
         raise StatisticsError("items must have shape (respondents, items)")
-    seen = np.asarray(answered).astype(np.bool_)
+    seen = np.asarray(answered).astype(np.bool_, copy=False)
     shaped(seen, x.shape, "answered")
     groups = int64s(dimension, "dimension")
     shaped(groups, (x.shape[1],), "dimension")
     if int(groups.min()) < 0:
         raise StatisticsError("dimension cannot be negative")
-    if seen.any() and int(np.abs(np.where(seen, x, 0)).max()) > 2**31:
+    if x.dtype.itemsize > 2 and seen.any() and int(np.abs(np.where(seen, x, 0)).max()) > 2**31:
         raise StatisticsError("items must fit 32 bits")
     return x, seen, groups
 
@@ -93,12 +109,15 @@ def gap_scores(
     expected: npt.ArrayLike,
     perceived: npt.ArrayLike,
     dimension: npt.ArrayLike,
+    *,
+    scale: int | None = None,
 ) -> Scores:
     """Return each respondent's mean gap, perception minus expectation, on each dimension.
 
     expectations, perceptions: shape (N, I), integers
     expected, perceived: shape (N, I), bool, whether that half of the pair is answered
     dimension: shape (I,), 0..D-1
+    scale: as in `dimension_scores`
     returns: Scores (N, D), negative where the service falls short; present where at least half
         of the pairs (rounded up) are complete
     raises: StatisticsError as `dimension_scores`
@@ -107,11 +126,13 @@ def gap_scores(
     >>> gap_scores([[7, 7]], [[6, 5]], [[1, 1]], [[1, 1]], [0, 0]).values.tolist()
     [[-3]]
     """
-    e, p = int64s(expectations, "expectations"), int64s(perceptions, "perceptions")
+    e, p = integers(expectations, "expectations"), integers(perceptions, "perceptions")
     shaped(p, e.shape, "perceptions")
-    both = np.asarray(expected).astype(np.bool_) & np.asarray(perceived).astype(np.bool_)
+    both = np.asarray(expected, dtype=np.bool_) & np.asarray(perceived, dtype=np.bool_)
     shaped(both, e.shape, "expected and perceived")
-    return dimension_scores(np.where(both, p - e, 0), both, dimension)
+    width = np.int16 if max(e.dtype.itemsize, p.dtype.itemsize) == 1 else np.int64
+    gaps = np.subtract(p, e, dtype=width, casting="unsafe")
+    return dimension_scores(gaps, both, dimension, scale=scale)
 
 
 def weighted_scores(

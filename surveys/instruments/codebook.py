@@ -37,6 +37,10 @@ class Measure:
     paired: tuple[int, ...] = ()
     top: int = 0
 
+    @property
+    def kind(self) -> str:
+        return self.key.partition(":")[0]
+
 
 @dataclass(frozen=True)
 class Codebook:
@@ -137,14 +141,15 @@ def _measures(scored: Sequence[Item]) -> Iterable[Measure]:
         ]
         for dimension in dimensions
     }
+    scale = _scale(members)
     for dimension, items in members.items():
         columns = tuple(position[item.code] for item in items)
-        yield Measure(f"perception:{dimension}", _scale(len(items)), columns)
+        yield Measure(f"perception:{dimension}", scale, columns)
     for dimension, items in members.items():
         pairs = [(position[i.code], expected[i.code]) for i in items if i.code in expected]
         if pairs:
             columns, paired = zip(*pairs, strict=True)
-            yield Measure(f"gap:{dimension}", _scale(len(pairs)), columns, paired)
+            yield Measure(f"gap:{dimension}", scale, columns, paired)
     for item in scored:
         at = (position[item.code],)
         if item.kind == Item.Kind.NPS:
@@ -154,10 +159,11 @@ def _measures(scored: Sequence[Item]) -> Iterable[Measure]:
             yield Measure(f"top2:{item.code}", 1, at, top=item.high - 1)
 
 
-def _scale(items: int) -> int:
+def _scale(members: Mapping[str, Sequence[Item]]) -> int:
     """60 makes every mean of up to six answered items a whole number, 420 of seven; the mean of
     more is rounded to 1/420 of a point, so that sums of a million weighted answers fit 63 bits."""
-    return 60 if items <= 6 else 420
+    longest = max((len(items) for items in members.values()), default=0)
+    return 60 if longest <= 6 else 420
 
 
 @lru_cache(maxsize=256)

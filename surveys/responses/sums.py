@@ -1,6 +1,6 @@
 """From packed answers to exact sums by cell: the one way in which answers are added up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sqcore.base.periods import Grain
 from sqcore.stats.moments import Moments, moments_of
+from sqcore.stats.servqual import Scores, dimension_scores, gap_scores
 from surveys.instruments.codebook import NOT_APPLICABLE, Bytes, Codebook, Measure
 
 Ints = npt.NDArray[np.int64]
@@ -62,34 +63,48 @@ def measure_values(codebook: Codebook, answers: Bytes) -> tuple[Ints, Bools]:
     there = answers < NOT_APPLICABLE
     values = np.zeros((len(answers), len(codebook.measures)), dtype=np.int64)
     present = np.zeros(values.shape, dtype=np.bool_)
+    kinds = [measure.kind for measure in codebook.measures]
+    for kind, score in (("perception", _perceptions), ("gap", _gaps)):
+        places = [at for at, found in enumerate(kinds) if found == kind]
+        if places:
+            scores = score([codebook.measures[at] for at in places], answers, there)
+            values[:, places], present[:, places] = scores.values, scores.present
     for at, measure in enumerate(codebook.measures):
-        values[:, at], present[:, at] = _measure(measure, answers, there)
+        if measure.kind not in ("perception", "gap"):
+            values[:, at] = _outcome(measure, answers)
+            present[:, at] = there[:, measure.columns[0]]
     return values, present
 
 
-def _measure(measure: Measure, answers: Bytes, there: Bools) -> tuple[Ints, Bools]:
-    columns = list(measure.columns)
-    kind = measure.key.partition(":")[0]
-    if kind == "perception":
-        return _scores(answers[:, columns].astype(np.int64), there[:, columns], measure.scale)
-    if kind == "gap":
-        paired = list(measure.paired)
-        gaps = answers[:, columns].astype(np.int64) - answers[:, paired]
-        return _scores(gaps, there[:, columns] & there[:, paired], measure.scale)
-    answer, given = answers[:, columns[0]].astype(np.int64), there[:, columns[0]]
-    if kind == "nps":
-        return (answer >= PROMOTER).astype(np.int64) - (answer <= DETRACTOR), given
-    if kind == "top2":
-        return (answer >= measure.top).astype(np.int64), given
-    return answer, given
+def _perceptions(measures: Sequence[Measure], answers: Bytes, there: Bools) -> Scores:
+    columns = [column for measure in measures for column in measure.columns]
+    dimension = np.repeat(np.arange(len(measures)), [len(each.columns) for each in measures])
+    return dimension_scores(
+        answers[:, columns], there[:, columns], dimension, scale=measures[0].scale
+    )
 
 
-def _scores(answers: Ints, there: Bools, scale: int) -> tuple[Ints, Bools]:
-    """Return the mean of the answered items times the scale; absent below half of the items."""
-    answered = there.sum(axis=1)
-    sums = np.where(there, answers, 0).sum(axis=1) * scale
-    means = np.rint(sums / np.maximum(answered, 1)).astype(np.int64)
-    return means, 2 * answered >= answers.shape[1]
+def _gaps(measures: Sequence[Measure], answers: Bytes, there: Bools) -> Scores:
+    columns = [column for measure in measures for column in measure.columns]
+    paired = [column for measure in measures for column in measure.paired]
+    dimension = np.repeat(np.arange(len(measures)), [len(each.columns) for each in measures])
+    return gap_scores(
+        answers[:, paired],
+        answers[:, columns],
+        there[:, paired],
+        there[:, columns],
+        dimension,
+        scale=measures[0].scale,
+    )
+
+
+def _outcome(measure: Measure, answers: Bytes) -> Ints:
+    answer = answers[:, measure.columns[0]].astype(np.int64)
+    if measure.kind == "nps":
+        return (answer >= PROMOTER).astype(np.int64) - (answer <= DETRACTOR)
+    if measure.kind == "top2":
+        return (answer >= measure.top).astype(np.int64)
+    return answer
 
 
 def sums_by_cell(codebook: Codebook, rows: AnswerColumns) -> tuple[list[SumCell], Moments]:

@@ -5,8 +5,14 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.organisation import OrganisationChapter
+from sqcore.evaluation.services import EvaluationJob
+from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
+from sqcore.jobs.runner import JOB_KINDS
 from sqcore.notices.queries import unread_count
+from sqcore.org.directory import RoleDirectory
+
+provide_directory(RoleDirectory())
 
 NAVIGATION.register(
     NavigationEntry(
@@ -51,3 +57,4 @@ NAVIGATION.register(
     )
 )
 CHAPTERS.register(OrganisationChapter())
+JOB_KINDS.register(EvaluationJob())

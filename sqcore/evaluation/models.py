@@ -10,6 +10,7 @@ from sqcore.base.periods import Grain
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
+from sqcore.jobs.models import Job
 from sqcore.org.models import Unit
 
 
@@ -35,6 +36,12 @@ class EvaluationRun(models.Model):
         QUEUED = "queued", _("Waiting")
         PUBLISHED = "published", _("Published")
 
+    class Reason(models.TextChoices):
+        CLOSED = "closed", _("The period was over")
+        DATA = "data", _("Answers came in or were withdrawn")
+        RULES = "rules", _("The indicator system or the smallest group changed")
+        ASKED = "asked", _("Somebody asked for it")
+
     system = models.ForeignKey(IndicatorSystem, on_delete=models.PROTECT, related_name="runs")
     version = models.ForeignKey(SystemVersion, on_delete=models.PROTECT, related_name="runs")
     grain = models.CharField(_("grain"), max_length=8, choices=Grain)
@@ -44,7 +51,7 @@ class EvaluationRun(models.Model):
     revision = models.PositiveIntegerField(_("revision"), default=1)
     is_current = models.BooleanField(default=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
-    reason = models.CharField(_("reason"), max_length=200)
+    reason = models.CharField(_("reason"), max_length=10, choices=Reason)
     definition = models.JSONField(default=dict)
     policy = models.JSONField(default=dict)
     tree = models.JSONField(default=dict)
@@ -52,6 +59,9 @@ class EvaluationRun(models.Model):
     respondents = models.PositiveIntegerField(null=True)
     input_digest = models.CharField(max_length=64, blank=True)
     result_digest = models.CharField(max_length=64, blank=True)
+    job = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, related_name="evaluation_runs", null=True
+    )
     created_at = models.DateTimeField()
     collected_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)

@@ -633,7 +633,7 @@ def _provenance(run: EvaluationRun, definition: SystemDefinition, fiscal_start: 
         period=Period(run.starts_on, Grain(run.grain), fiscal_start),
         system=in_language(definition.name),
         version=definition.version,
-        reason=run.reason,
+        reason=run.get_reason_display(),
         collected_at=run.collected_at,
         published_at=run.published_at,
         sources=tuple(source_title(key) for key in definition.sources()),

@@ -1,7 +1,32 @@
 """The computation of a run: frozen inputs in, rows out. No database, no clock."""
 
+import hashlib
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+from sqcore.evaluation.lattice import Key, Lattice
+from sqcore.evaluation.release import History, Release, release
+from sqcore.indicators.definition import (
+    COMPOSITE,
+    DimensionDefinition,
+    IndicatorDefinition,
+    SystemDefinition,
+)
+from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
+from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores, independent
+from sqcore.stats.estimates import Estimate as Estimates
+from sqcore.stats.estimates import MeanCovariance, mean_covariance, means
+from sqcore.stats.moments import Moments
+from sqcore.stats.proportions import nps, proportion
+
+RESPONDENTS = ""
+"""Stands for the respondents among the codes that are counted."""
 
 
 class Estimate(NamedTuple):
@@ -15,8 +40,414 @@ def difference(after: Estimate, before: Estimate) -> Estimate:
 
     Recovers the variances from the two intervals (Newcombe's hybrid for shares; for symmetric
     intervals the usual one). source: Zou, Donner 2008, doi:10.1002/sim.3095
+
+    >>> difference(Estimate(75.0, 72.0, 78.0), Estimate(70.0, 66.0, 74.0))
+    Estimate(value=5.0, low=0.0, high=10.0)
     """
     value = after.value - before.value
     low = value - math.hypot(after.value - after.low, before.high - before.value)
     high = value + math.hypot(after.high - after.value, before.value - before.low)
     return Estimate(value, low, high)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for every figure of a run."""
+
+    smallest_group: int = 5
+    coverage: float = 0.6
+    confidence: float = 0.95
+    method: int = 1
+
+
+class Row(NamedTuple):
+    """One figure, in the order of its columns. Hidden ones have no numbers."""
+
+    unit_id: int
+    margin: str
+    margin_value: str
+    kind: str
+    code: str
+    status: str
+    reason: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    n: int | None = None
+    coverage: float | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.unit_id, self.margin, self.margin_value)
+
+
+OK, SUPPRESSED, INSUFFICIENT = "ok", "suppressed", "insufficient"
+TOO_FEW, COVERAGE, NO_INTERVAL, HELD = "too_few", "coverage", "no_interval", "held"
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """People of a source: (cells, 1 + measures), the respondents first."""
+
+    cells: Sequence[SourceCell]
+    measures: Sequence[str]
+    people: IntArray
+
+
+def counted(source: Collected) -> Counted:
+    people = np.column_stack([source.moments.respondents, source.moments.n])
+    return Counted(source.cells, source.measures, people)
+
+
+@dataclass(frozen=True, eq=False)
+class Former:
+    """The current run of the period, when there is one: its figures, and whom it counted."""
+
+    rows: tuple[Row, ...]
+    sources: Mapping[str, Counted]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All that enters a run."""
+
+    definition: SystemDefinition
+    policy: Policy
+    parents: Mapping[int, int | None]
+    sources: Mapping[str, Collected]
+    history: History = field(default_factory=History)
+    former: Former | None = None
+
+
+def evaluate(inputs: Inputs) -> list[Row]:
+    """Return every figure of the run, in the order of the lattice."""
+    lattice = Lattice.over(inputs.parents, inputs.sources.values())
+    if not lattice.keys:
+        return []
+    leaves = inputs.definition.all_indicators()
+    codes = [RESPONDENTS, *(leaf.code for leaf in leaves)]
+    sources = {name: counted(source) for name, source in inputs.sources.items()}
+    counts = _counts(lattice, leaves, sources)
+    former = inputs.former and _counts(lattice, leaves, inputs.former.sources)
+    decided = release(
+        lattice,
+        codes,
+        counts,
+        k=inputs.policy.smallest_group,
+        history=inputs.history,
+        former_counts=former,
+    )
+    sheet = _Sheet(inputs, lattice, leaves, counts[: len(lattice.keys)], decided)
+    return list(sheet.rows())
+
+
+def digest_of(rows: Sequence[Row]) -> str:
+    """Return a hash of the figures, rounded to what no library version changes."""
+    names = [row[:7] for row in rows]
+    numbers = np.array([row[7:] for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    canonical = np.round(numbers, 9) + 0.0
+    found = hashlib.sha256(orjson.dumps(names))
+    found.update(np.where(np.isnan(canonical), -1e99, canonical).astype("<f8").tobytes())
+    return found.hexdigest()
+
+
+def _counts(
+    lattice: Lattice, leaves: Sequence[IndicatorDefinition], sources: Mapping[str, Counted]
+) -> IntArray:
+    """Return the people in all counted cells: all respondents, then those of each indicator."""
+    out = np.zeros((len(lattice.counted), 1 + len(leaves)), dtype=np.int64)
+    for name, source in sources.items():
+        people = lattice.counts(source.cells, source.people)
+        out[:, 0] += people[:, 0]
+        for column, leaf in enumerate(leaves, 1):
+            if leaf.source == name and leaf.measure in source.measures:
+                out[:, column] = people[:, 1 + list(source.measures).index(leaf.measure)]
+    return out
+
+
+class _Sheet:
+    """The figures of all cells, column by column, and their rows."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        lattice: Lattice,
+        leaves: Sequence[IndicatorDefinition],
+        people: IntArray,
+        decided: Release,
+    ) -> None:
+        self.inputs, self.lattice, self.leaves = inputs, lattice, leaves
+        self.people, self.decided = people, decided
+        self.column = {leaf.code: at for at, leaf in enumerate(leaves)}
+        self.shown: BoolArray = decided.shown[:, 1:]
+        self.goalposts = Goalposts(
+            np.array([leaf.floor for leaf in leaves]), np.array([leaf.target for leaf in leaves])
+        )
+        moments = {name: lattice.rolled_up(each) for name, each in inputs.sources.items()}
+        self.means = self._joint_means(moments)
+        self.estimates = self._estimates(moments)
+
+    def _unit(self, leaf: IndicatorDefinition) -> float:
+        """What an integer step of the leaf's measure is worth in its natural unit."""
+        source = self.inputs.sources[leaf.source]
+        scale = source.scales[list(source.measures).index(leaf.measure)]
+        return (100.0 if leaf.statistic == "nps" else 1.0) / scale
+
+    def _joint_means(self, moments: Mapping[str, Moments]) -> MeanCovariance:
+        """The means of all leaves and how they vary together; what is not shown is not there."""
+        parts, order = [], []
+        for name, rolled in moments.items():
+            mine = [leaf for leaf in self.leaves if leaf.source == name]
+            measures = list(self.inputs.sources[name].measures)
+            chosen = rolled.select([measures.index(leaf.measure) for leaf in mine])
+            parts.append(mean_covariance(chosen, scale=[self._unit(leaf) for leaf in mine]))
+            order += [self.column[leaf.code] for leaf in mine]
+        joined = independent(*parts)
+        back = np.argsort(order)
+        return MeanCovariance(
+            np.where(self.shown, joined.value[:, back], np.nan),
+            joined.covariance[:, back][:, :, back],
+            np.where(self.shown, joined.n[:, back], 0),
+            joined.n_eff[:, back],
+        )
+
+    def _estimates(self, moments: Mapping[str, Moments]) -> dict[str, Estimates]:
+        """Each leaf's value with the interval of its statistic."""
+        found = {}
+        for leaf in self.leaves:
+            source = self.inputs.sources[leaf.source]
+            one = moments[leaf.source].select([list(source.measures).index(leaf.measure)])
+            found[leaf.code] = _estimate(
+                one, leaf.statistic, self._unit(leaf), self.inputs.policy.confidence
+            )
+        return found
+
+    def rows(self) -> Iterator[Row]:
+        columns = [_Column("composite", COMPOSITE, *self._overall())]
+        for dimension in self.inputs.definition.all_dimensions():
+            columns.append(_Column("dimension", dimension.code, *self._dimension(dimension)))
+        for leaf in self.leaves:
+            columns.append(self._indicator(leaf))
+        former = _by_key(self.inputs.former.rows if self.inputs.former else ())
+        known = {column.code for column in columns}
+        lists = [column.rows_of(self.lattice.keys) for column in columns]
+        for at, key in enumerate(self.lattice.keys):
+            if self.decided.fresh[at]:
+                yield from (rows[at] for rows in lists if rows[at] is not None)  # type: ignore[misc]  # the condition says so
+            else:
+                yield from (
+                    _held(row, self.inputs.policy) for row in former[key] if row.code in known
+                )
+
+    def _indicator(self, leaf: IndicatorDefinition) -> "_Column":
+        at = self.column[leaf.code]
+        estimate = self.estimates[leaf.code]
+        scores = [
+            goalpost_scores(numbers[:, None], self._goalposts_of(at)).score[:, 0]
+            for numbers in (estimate.value, estimate.low, estimate.high)
+        ]
+        people = self.people[:, 1 + at]
+        return _Column(
+            "indicator",
+            leaf.code,
+            Figures(
+                value=estimate.value,
+                low=estimate.low,
+                high=estimate.high,
+                score=scores[0],
+                score_low=np.minimum(scores[1], scores[2]),
+                score_high=np.maximum(scores[1], scores[2]),
+                n=people,
+                coverage=np.ones(len(people)),
+            ),
+            there=people > 0,
+            shown=self.shown[:, at],
+            enough=people >= 2,
+        )
+
+    def _goalposts_of(self, at: int) -> Goalposts:
+        return Goalposts(self.goalposts.worst[at : at + 1], self.goalposts.best[at : at + 1])
+
+    def _dimension(
+        self, dimension: DimensionDefinition
+    ) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+        share = self._share_of(dimension.indicators, dimension.dimensions)
+        return self._aggregate(share, _leaves_of([dimension]), respondents=False)
+
+    def _overall(self) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+        tops = self.inputs.definition.dimensions
+        return self._aggregate(self._share_of((), tops), _leaves_of(tops), respondents=True)
+
+    def _share_of(
+        self,
+        indicators: Iterable[IndicatorDefinition],
+        dimensions: Iterable[DimensionDefinition],
+    ) -> "_Share":
+        """Return what each leaf weighs here, cell by cell, over what is shown.
+
+        A dimension with too little coverage is left out as a whole; the others keep their weights
+        among each other, whatever is missing within them.
+        """
+        cells = len(self.lattice.keys)
+        weights, coverage, total = np.zeros(self.shown.shape), np.zeros(cells), np.zeros(cells)
+        for leaf in indicators:
+            at = self.column[leaf.code]
+            weights[:, at] += leaf.weight * self.shown[:, at]
+            coverage += leaf.weight * self.shown[:, at]
+            total += leaf.weight * self.shown[:, at]
+        for dimension in dimensions:
+            below = self._share_of(dimension.indicators, dimension.dimensions)
+            counts = below.coverage >= self.inputs.policy.coverage - 1e-12
+            weights += dimension.weight * below.weights * counts[:, None]
+            coverage += dimension.weight * below.coverage * counts
+            total += dimension.weight * counts
+        return _Share(weights / np.where(total > 0, total, 1.0)[:, None], coverage)
+
+    def _aggregate(
+        self, share: "_Share", within: Sequence[IndicatorDefinition], *, respondents: bool
+    ) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+        inside = [self.column[leaf.code] for leaf in within]
+        there = (self.people[:, 1:][:, inside] > 0).any(axis=1)
+        some = share.weights.any(axis=1)
+        enough = some & (share.coverage >= self.inputs.policy.coverage - 1e-12)
+        found = self._composite(np.where(enough[:, None], share.weights, 1.0))
+        estimate = found.estimate
+        n = self.people[:, 0] if respondents else estimate.n
+        nothing = np.full(len(n), np.nan)
+        figures = Figures(
+            value=nothing,
+            low=nothing,
+            high=nothing,
+            score=estimate.value,
+            score_low=estimate.low,
+            score_high=estimate.high,
+            n=n,
+            coverage=np.minimum(share.coverage, 1.0),
+        )
+        any_shown = self.shown[:, inside].any(axis=1)
+        return figures, there, any_shown, enough & ~np.isnan(estimate.value)
+
+    def _composite(self, weights: FloatArray) -> Composite:
+        return composite(
+            self.means,
+            self.goalposts,
+            weights,
+            minimum_coverage=0.0,
+            confidence=self.inputs.policy.confidence,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """weights: (cells, leaves), summing to 1 where there is anything; coverage: (cells,)."""
+
+    weights: FloatArray
+    coverage: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Numbers of one code in all cells, each (cells,); NaN where there is none."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    score: FloatArray
+    score_low: FloatArray
+    score_high: FloatArray
+    n: IntArray
+    coverage: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """One code in all cells: where there is anything at all, may be shown, and is enough."""
+
+    kind: str
+    code: str
+    figures: Figures
+    there: BoolArray
+    shown: BoolArray
+    enough: BoolArray
+
+    def rows_of(self, keys: Sequence[Key]) -> list[Row | None]:
+        """Return the row of every cell, None where there is nothing."""
+        f = self.figures
+        numbers = zip(
+            *(_plain(each) for each in (f.value, f.low, f.high, f.score, f.score_low)),
+            _plain(f.score_high),
+            f.n.tolist(),
+            f.coverage.tolist(),
+            strict=True,
+        )
+        flags = zip(self.there.tolist(), self.shown.tolist(), self.enough.tolist(), strict=True)
+        rows: list[Row | None] = []
+        for key, each, (there, shown, enough) in zip(keys, numbers, flags, strict=True):
+            if not there:
+                rows.append(None)
+            elif not shown:
+                rows.append(Row(*key, self.kind, self.code, SUPPRESSED, TOO_FEW))
+            elif not enough:
+                rows.append(Row(*key, self.kind, self.code, INSUFFICIENT, COVERAGE))
+            else:
+                reason = NO_INTERVAL if each[4] is None else ""
+                rows.append(Row(*key, self.kind, self.code, OK, reason, *each))
+        return rows
+
+
+def _plain(numbers: FloatArray) -> list[float | None]:
+    return [None if number != number else number for number in numbers.tolist()]
+
+
+def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> Estimates:
+    """Return the values (cells,) of one measure with the interval that its statistic asks for."""
+    mean = _flat(means(one, scale=unit, confidence=confidence))
+    if statistic == "mean":
+        return mean
+    n_eff = np.where(mean.n > 0, np.maximum(mean.n_eff, 1e-9), 1.0)
+    if statistic == "proportion":
+        return proportion(np.clip(mean.value, 0, 1), mean.n, n_eff, confidence=confidence)
+    net = np.where(mean.n > 0, mean.value / 100, 0.0)
+    both, _crossed, squares = (part[:, 0] for part in one.own)
+    ends = np.clip(squares / np.maximum(both, 1), np.abs(net), 1.0)
+    size = np.where(mean.n > 0, mean.n_eff, 0.0)
+    return nps(
+        (ends + net) / 2 * size,
+        (1 - ends) * size,
+        (ends - net) / 2 * size,
+        n=mean.n,
+        n_eff=n_eff,
+        confidence=confidence,
+    )
+
+
+def _flat(estimate: Estimates) -> Estimates:
+    return Estimates(
+        *(
+            getattr(estimate, name)[:, 0]
+            for name in ("value", "se", "low", "high", "n", "n_eff", "status")
+        )
+    )
+
+
+def _leaves_of(dimensions: Iterable[DimensionDefinition]) -> list[IndicatorDefinition]:
+    return [leaf for top in dimensions for each in top.walk() for leaf in each.indicators]
+
+
+def _by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(row)
+    return found
+
+
+def _held(row: Row, policy: Policy) -> Row:
+    """Return a former figure again, marked as such; hidden if by now its group is too small."""
+    if row.status != OK:
+        return row
+    if row.n is None or row.n < policy.smallest_group:
+        return Row(*row.key, row.kind, row.code, SUPPRESSED, TOO_FEW)
+    return row._replace(reason=HELD)

@@ -43,6 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     theme = models.CharField(_("appearance"), max_length=10, choices=Theme, default=Theme.SYSTEM)
+    gets_mail = models.BooleanField(_("send me notices by e-mail"), default=True)
     is_active = models.BooleanField(_("may log in"), default=True)
     is_staff = models.BooleanField(_("may open the workshop"), default=False)
     joined_at = models.DateTimeField(_("joined"), auto_now_add=True)

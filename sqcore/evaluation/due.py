@@ -1,0 +1,154 @@
+"""Which closed periods should be evaluated, and are not, or not as things stand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from sqcore.base.periods import FINENESS, Grain, Period, periods_between
+from sqcore.evaluation.models import EvaluationRun, QuietPeriod
+from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.queries import definition_of, published_versions
+from sqcore.indicators.sources import SOURCES, IndicatorSource
+from sqcore.jobs.models import Job
+from sqcore.org.queries import local_day, organisation
+
+TRY_AGAIN_AFTER = timedelta(hours=1)
+"""How long a run whose job failed is left to people."""
+
+Span = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Due:
+    version: SystemVersion
+    period: Period
+    reason: str
+
+    @property
+    def order(self) -> tuple[date, int, int]:
+        """Oldest first; of those that end together the shortest first."""
+        return self.period.end, FINENESS[self.period.grain], self.version.pk
+
+
+def due_periods(*, now: datetime) -> list[Due]:
+    """Return the closed periods of every published version that need a run, oldest first.
+
+    That is: there is data, and no current run of this version, or the data or the smallest group
+    changed since. Periods that wait in an open job are not due.
+    """
+    org = organisation()
+    today = local_day(now, org)
+    found: list[Due] = []
+    for version in published_versions():
+        sources = [SOURCES[key] for key in definition_of(version).sources() if key in SOURCES]
+        state = _State(version, org.smallest_group, sources, now)
+        for grain in map(Grain, version.grains):
+            for period in _closed(version, grain, sources, today, org.fiscal_start):
+                if reason := state.reason_for(period):
+                    found.append(Due(version, period, reason))
+    return sorted(found, key=lambda due: due.order)
+
+
+def _closed(
+    version: SystemVersion,
+    grain: Grain,
+    sources: Sequence[IndicatorSource],
+    today: date,
+    fiscal_start: int,
+) -> Iterator[Period]:
+    """Yield the periods that begin after `since`, are over, and lie where a source has data."""
+    spans = [
+        span
+        for source in sources
+        for finest, span in source.spans().items()
+        if FINENESS[finest] <= FINENESS[grain]
+    ]
+    if not spans:
+        return
+    first = max(min(span[0] for span in spans), version.since)
+    last = min(max(span[1] for span in spans) + timedelta(days=1), today)
+    for period in periods_between(first, last, grain, fiscal_start=fiscal_start):
+        inside = any(period.start <= end and start < period.end for start, end in spans)
+        if inside and version.since <= period.start and period.end <= today:
+            yield period
+
+
+class _State:
+    """What is known of the runs of a version's system, read once."""
+
+    def __init__(
+        self,
+        version: SystemVersion,
+        smallest_group: int,
+        sources: Sequence[IndicatorSource],
+        now: datetime,
+    ) -> None:
+        self.version, self.smallest_group = version, smallest_group
+        self.sources = sources
+        runs = (
+            EvaluationRun.objects.current()
+            .filter(system_id=version.system_id)
+            .annotate(known_at=Coalesce(F("checked_at"), F("collected_at")))
+            .values_list("grain", "starts_on", "version_id", "known_at", "policy")
+        )
+        self.current = {(grain, start): rest for grain, start, *rest in runs}
+        quiet = QuietPeriod.objects.filter(version=version)
+        self.quiet: Mapping[tuple[str, date], datetime] = {
+            (grain, start): at
+            for grain, start, at in quiet.values_list("grain", "starts_on", "checked_at")
+        }
+        self.waiting = self._waiting(now)
+        known = [rest[1] for rest in self.current.values()] + list(self.quiet.values())
+        self.oldest = min((at for at in known if at is not None), default=None)
+        self._changes: dict[datetime, list[Span]] = {}
+
+    def _waiting(self, now: datetime) -> set[tuple[str, date]]:
+        queued = EvaluationRun.objects.filter(
+            version=self.version, state=EvaluationRun.State.QUEUED, job__isnull=False
+        ).select_related("job")
+        return {
+            (run.grain, run.starts_on)
+            for run in queued
+            if run.job is not None and not _is_over(run.job, now)
+        }
+
+    def reason_for(self, period: Period) -> str:
+        """Return why the period needs a run; empty when it needs none."""
+        key = (period.grain.value, period.start)
+        reason = EvaluationRun.Reason
+        if key in self.waiting:
+            return ""
+        if key in self.quiet:
+            return reason.CLOSED if self._touched(period, self.quiet[key]) else ""
+        if key not in self.current:
+            return reason.CLOSED
+        version_id, known_at, policy = self.current[key]
+        if version_id != self.version.pk or policy.get("smallest_group") != self.smallest_group:
+            return reason.RULES
+        return reason.DATA if self._touched(period, known_at) else ""
+
+    def _touched(self, period: Period, since: datetime) -> bool:
+        """Ask the sources, first for all periods at once, then for those that may be touched."""
+        if self.oldest is None or not _meets(period, self._changed(self.oldest)):
+            return False
+        return since == self.oldest or _meets(period, self._changed(since))
+
+    def _changed(self, since: datetime) -> list[Span]:
+        if since not in self._changes:
+            self._changes[since] = [
+                span for source in self.sources for span in source.changed_since(since)
+            ]
+        return self._changes[since]
+
+
+def _is_over(job: Job, now: datetime) -> bool:
+    if job.is_open:
+        return False
+    return job.finished_at is None or job.finished_at + TRY_AGAIN_AFTER <= now
+
+
+def _meets(period: Period, spans: Sequence[Span]) -> bool:
+    return any(first < period.end and period.start <= last for first, last in spans)

@@ -33,6 +33,7 @@ THINGS = {
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},
+    "sqcore.org": {"directory"},
     "surveys.imports": {"encodings"},
     "surveys.instruments": {"codebook", "definitions"},
     "surveys.responses": {"sums"},

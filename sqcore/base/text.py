@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language
+from django.utils.functional import Promise
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 TranslatedText = dict[str, str]
@@ -24,6 +26,25 @@ def in_language(text: Mapping[str, str], language: str | None = None) -> str:
         if text.get(key):
             return text[key]
     return next((value for value in text.values() if value), "")
+
+
+def in_all_languages(text: str | Promise, **values: str | Mapping[str, str]) -> TranslatedText:
+    """Return an interface text, with its %(names)s filled in, in every language of the house.
+
+    text: lazily translated; a value may itself be text of the data
+
+    >>> in_all_languages("New: %(name)s", name={"en": "Branch", "zh-hans": "网点"})
+    {'en': 'New: Branch', 'zh-hans': 'New: 网点'}
+    """
+    found = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            filled = {
+                key: in_language(value) if isinstance(value, Mapping) else value
+                for key, value in values.items()
+            }
+            found[language] = str(text) % filled
+    return found
 
 
 def validate_translated(value: object) -> None:

@@ -21,6 +21,7 @@ ROWS = (
     Row("sqcore.audit.seal", timedelta(seconds=60), "new audit rows join the hash chain"),
     Row("sqcore.audit.check", timedelta(days=1), "the chain is computed again, its head kept"),
     Row("sqcore.base.forget_events", timedelta(days=1), "old events that all heard are deleted"),
+    Row("sqcore.notices.forget", timedelta(days=1), "notices of long ago are deleted"),
     Row("sqcore.jobs.forget", timedelta(days=1), "jobs that ended long ago are deleted"),
     Row("sqcore.base.forget_requests", timedelta(days=1), "repeat protection ends after its days"),
 )

@@ -77,15 +77,18 @@ def suppress(
 
     counts: shape (C,), how many people a cell holds, >= 0. Empty cells are never hidden for
         their own sake: they tell of nobody
-    families: which cells are the sum of which
+    families: which cells are the sum of which. A parent may hold people who are in none of its
+        children (their channel is not known); they are a group like the others
     k: smallest group that is shown, >= 3
     hidden: shape (C,), bool, cells that are hidden for another reason, or None
     returns: shape (C,), bool
-    raises: StatisticsError if a count is negative, k is below 3 or a family names no cell
+    raises: StatisticsError if a count is negative, k is below 3, a family names no cell, or
+        children hold more people than their parent
     assumes: who looks knows every published figure and every family, and that an empty cell is
         empty; not what else they know about people, and not estimates (bounds) of a hidden one.
-        Sets of more than two hidden cells that only several families together give away are
-        searched as far as `LONG_SEARCH` small cells
+        The sum of a set of hidden cells that only several families together give away is
+        searched for up to two cells, and up to four where at most `LONG_SEARCH` small cells
+        hang together (so with k <= 5 such a lattice is searched completely)
     source: primary and complementary suppression as in Hundepool et al. 2012, Statistical
         Disclosure Control, chapter 4; what the equations determine is read off a random vector
         of their null space
@@ -97,12 +100,30 @@ def suppress(
     [False, False, False, False]
     """
     n = _counts(counts, families, k)
+    already = np.zeros(n.shape, np.bool_) if hidden is None else np.asarray(hidden, np.bool_)
+    shaped(already, n.shape, "hidden")
+    rest = n[families.parents] - _sums(families, n)
+    if (rest < 0).any():
+        raise StatisticsError("the children of a family hold more people than their parent")
+    return _suppressed(n, rest, families, k, already)
+
+
+def _suppressed(
+    n: IntArray, rest: IntArray, families: Families, k: int, hidden: BoolArray
+) -> BoolArray:
+    """Return what is hidden; those of a parent who are in no child are one child more."""
+    cells = n.size
+    left_over = np.flatnonzero(rest)
+    order = np.argsort(np.concatenate([families.family, left_over]), kind="stable")
+    complete = Families(
+        families.parents,
+        np.concatenate([families.family, left_over])[order],
+        np.concatenate([families.children, cells + np.arange(left_over.size)])[order],
+    )
+    n = np.concatenate([n, rest[left_over]])
     out: BoolArray = (n > 0) & (n < k)
-    if hidden is not None:
-        already = np.asarray(hidden, dtype=np.bool_)
-        shaped(already, n.shape, "hidden")
-        out |= already
-    lattice = _Lattice(n, families, k)
+    out[:cells] |= hidden
+    lattice = _Lattice(n, complete, k, never_shown=cells)
     lattice.settle(out)
     fresh = out
     while found := lattice.leaks(out, fresh):
@@ -110,7 +131,7 @@ def suppress(
         lattice.close(out, found)
         lattice.settle(out)
         fresh = out & ~before
-    return out
+    return out[:cells]
 
 
 def keep_former(
@@ -145,12 +166,14 @@ def keep_former(
     """
     before, now = _counts(old, families, k), _counts(new, families, k)
     shaped(now, before.shape, "new")
-    moved = np.abs(now - before)
+    signed = now - before
+    moved = np.abs(signed)
     if changed is not None:
         touched = np.asarray(changed, dtype=np.bool_)
         shaped(touched, moved.shape, "changed")
         moved = np.where(touched, np.maximum(moved, 1), moved)
-    return suppress(moved, families, k=k)
+    rest = np.abs(signed[families.parents] - _sums(families, signed))
+    return _suppressed(moved, rest, families, k, np.zeros(moved.shape, dtype=np.bool_))
 
 
 def differences(counts: npt.ArrayLike, published: npt.ArrayLike, families: Families) -> IntArray:
@@ -201,7 +224,8 @@ TOLERANCE = 1e-6
 class _Lattice:
     """One lattice of counts; `hidden` goes in and is widened in place."""
 
-    def __init__(self, n: IntArray, families: Families, k: int) -> None:
+    def __init__(self, n: IntArray, families: Families, k: int, *, never_shown: int) -> None:
+        """Cells from `never_shown` on are not published anyway, so they are hidden first."""
         self.n, self.families, self.k = n, families, k
         # Empty children never matter, so they are left out from the start.
         kept = n[families.children] > 0
@@ -209,7 +233,9 @@ class _Lattice:
         self.of = families.family[kept]
         self.parent = families.parents
         self.rank = np.empty(n.size, dtype=np.int64)
-        self.rank[np.lexsort((np.arange(n.size), n))] = np.arange(n.size)
+        shown = np.arange(n.size) < never_shown
+        self.rank[np.lexsort((np.arange(n.size), n, shown))] = np.arange(n.size)
+        self.price = np.where(shown, n, 0).astype(np.float64)
 
     # One family at a time
 
@@ -334,7 +360,7 @@ class _Lattice:
         equations = equations[np.diff(equations.indptr) > 0]
         total = sparse.csr_array(np.isin(near, cells).astype(np.float64)[None, :])
         kept = sparse.vstack([equations, total], format="csr")
-        cost = np.where(hidden[near], 0.0, self.n[near])
+        cost = np.where(hidden[near], 0.0, self.price[near])
         target = np.zeros(kept.shape[0])
         target[-1] = 1.0
         solved = linprog(

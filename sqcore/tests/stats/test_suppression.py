@@ -124,6 +124,19 @@ class TestSuppress:
         assert not hidden[:8].any()
         assert hidden[8:].sum() > (table < 5).sum()
 
+    def test_people_whose_channel_is_not_known_are_a_group_too(self):
+        lattice = families_of([(0, [1, 2])])
+
+        # 52 - 20 - 30 = 2 came through a channel that nobody wrote down.
+        assert suppress([52, 20, 30], lattice).tolist() == [False, True, False]
+        assert not suppress([55, 20, 30], lattice).any()
+
+    def test_a_group_that_is_never_shown_protects_for_nothing(self):
+        lattice = families_of([(0, [1, 2])])
+
+        # 54 - 30 = 4 + 20, and the 20 stand nowhere.
+        assert suppress([54, 4, 30], lattice).tolist() == [False, True, False]
+
     def test_keeps_hidden_what_is_hidden_for_another_reason(self):
         lattice = families_of([(0, [1, 2, 3])])
         hidden = suppress([60, 20, 20, 20], lattice, hidden=[False, False, True, False])
@@ -222,7 +235,8 @@ class TestDifferences:
         ([[1, 2]], [(0, [1])], 5, "shape"),
         ([1, 2], [(0, [2])], 5, "0..1"),
         ([1, 2], [(-1, [1])], 5, "0..1"),
-        ([1, 2], [(0, [1])], 2, "below 3"),
+        ([1, 2], [(0, [])], 2, "below 3"),
+        ([1, 2], [(0, [1])], 5, "more people than their parent"),
     ],
 )
 def test_refuses_a_lattice_that_cannot_be(counts, families, k, reason):

@@ -79,6 +79,13 @@ ROWS = [
 ]
 
 
+CHOICES = {
+    "grain": [("month", "Month"), ("quarter", "Quarter"), ("year", "Year")],
+    "period": [("2026-02", "February 2026"), ("2026-01", "January 2026")],
+    "channel": [("", "All channels"), ("counter", "Counter"), ("telephone", "Telephone")],
+}
+
+
 class SpecimenForm(forms.Form):
     """Every kind of field."""
 

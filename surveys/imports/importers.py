@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import islice
@@ -169,7 +170,7 @@ def _with_header(table: Table) -> Table:
         raise InvalidInput(
             f"The file has {len(names):,} columns; at most {table.limits.columns:,} are possible."
         )
-    if problem := _unreadable(found):
+    if problem := _unreadable(found) or _strange("".join(found)):
         raise InvalidInput(
             "The column names cannot be read.", problems=[Problem(problem, row=wanted)]
         )
@@ -199,6 +200,11 @@ def _unreadable(cells: Sequence[str]) -> str:
     if not joined.isascii() and any("\ud800" <= letter <= "\udfff" for letter in joined):
         return "has half a character (a lone surrogate)"
     return ""
+
+
+def _strange(names: str) -> str:
+    is_text = all(letter >= " " or letter in "\t\r\n" for letter in names)
+    return "" if is_text else "has characters that are no text"
 
 
 def _records(table: Table, *, all_rows: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -285,9 +291,8 @@ def _what_is_wrong(message: str) -> str:
 def _open_workbook(path: Path, layout: Layout, limits: Limits) -> Table:
     _refuse_bombs(path, limits)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = tuple(sheet.title for sheet in book.worksheets)
-        book.close()
+        with _workbook(path) as book:
+            sheets = tuple(sheet.title for sheet in book.worksheets)
     except BROKEN_WORKBOOK as error:
         raise InvalidInput("The workbook is damaged or not an Excel workbook.") from error
     if not sheets:
@@ -332,11 +337,21 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
         )
 
 
+@contextmanager
+def _workbook(path: Path) -> Iterator[openpyxl.Workbook]:
+    # By its content: openpyxl would judge a path by the ending of its name.
+    with path.open("rb") as file:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
+
+
 def _workbook_records(table: Table) -> Iterator[list[str]]:
     number = 0
     try:
-        book = openpyxl.load_workbook(table.path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with _workbook(table.path) as book:
             sheet = book[table.sheet]
             sheet.reset_dimensions()
             for values in sheet.iter_rows(values_only=True):
@@ -347,10 +362,6 @@ def _workbook_records(table: Table) -> Iterator[list[str]]:
                         problems=[Problem(f"has {len(values):,} cells", row=number)],
                     )
                 yield _even([cell_text(value) for value in values], len(table.header))
-        finally:
-            book.close()
-    except InvalidInput:
-        raise
     except BROKEN_WORKBOOK as error:
         raise InvalidInput(
             "The workbook is damaged.", problems=[Problem("cannot be read", row=number + 1)]

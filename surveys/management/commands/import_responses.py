@@ -42,8 +42,7 @@ class Command(BaseCommand):
         try:
             mapping = read_mapping_file(options["mapping"])
             taken = sum(
-                self._import(path, mapping, dry_run=options["dry_run"])
-                for path in options["files"]
+                self._import(path, mapping, dry_run=options["dry_run"]) for path in options["files"]
             )
         except DomainError as error:
             raise CommandError("\n".join([error.message, *map(_line, error.problems)])) from error
@@ -135,10 +134,16 @@ def _some(texts: list[str]) -> str:
 
 
 def _outside(entry: dict[str, Any]) -> str:
-    what = "rows left out" if entry["costs_row"] else "answers dropped"
+    one = entry["count"] == 1
+    if entry["costs_row"]:
+        what = "row left out" if one else "rows left out"
+    else:
+        what = "answer dropped" if one else "answers dropped"
     value = f" “{entry['value']}”" if entry["value"] else ""
     column = f"{entry['column']}{value} " if entry["column"] else ""
-    return f"{entry['count']:,} {what}: {column}{entry['reason']} (first in row {entry['first_row']})"
+    return (
+        f"{entry['count']:,} {what}: {column}{entry['reason']} (first in row {entry['first_row']})"
+    )
 
 
 def _line(problem: object) -> str:

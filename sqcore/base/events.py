@@ -16,7 +16,10 @@ class Event:
 
 @dataclass(frozen=True)
 class ResponsesImported(Event):
-    """A file of answers is in. Heard by: evaluation (the periods it touched become due)."""
+    """A file of answers is in.
+
+    Heard by: evaluation (the periods it touched become due), imports (who gave it is told).
+    """
 
     kind: ClassVar[str] = "surveys.responses.imported"
     import_id: int
@@ -27,7 +30,7 @@ class ResponsesImported(Event):
 
 @dataclass(frozen=True)
 class EvaluationPublished(Event):
-    """A run is on the pages. Heard by: notices."""
+    """A run is on the pages. Heard by: evaluation (who looks after results is told)."""
 
     kind: ClassVar[str] = "evaluation.run.published"
     run_id: int

@@ -12,7 +12,7 @@ TranslatedText = dict[str, str]
 
 
 def in_language(text: Mapping[str, str], language: str | None = None) -> str:
-    """Return the text in `language` (default: the active one), else English, else whatever is there.
+    """Return the text in `language` (default: the active one), else English, else any.
 
     >>> in_language({"en": "Branch", "zh-hans": "网点"}, "zh-hans")
     '网点'

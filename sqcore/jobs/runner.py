@@ -105,6 +105,18 @@ class JobContext:
         finally:
             self._completing = False
 
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """Hold a part of the effects in one transaction, before the end of the job.
+
+        Keeps the job's row until it commits: whoever takes the job over waits for it.
+        raises: LeaseLost, and nothing is written, when somebody else took the job over
+        """
+        with transaction.atomic():
+            if not self.renew():
+                raise LeaseLost(str(self.job.pk))
+            yield
+
     def renew(self) -> bool:
         """Extend the lease and show the progress; False, with nothing written, when it is lost."""
         until = self._lease_clock() + LEASE

@@ -198,6 +198,19 @@ class TestLease:
         assert not Heartbeat.objects.exists()
         assert not OutboxEvent.objects.exists()
 
+    def test_who_woke_up_too_late_writes_no_part_of_the_effects(self) -> None:
+        def work(context: JobContext) -> None:
+            with context.fenced():
+                Heartbeat.objects.create(name="before", seen_at=NOW)
+            take_over(context.job)
+            with context.fenced():
+                Heartbeat.objects.create(name="after", seen_at=NOW)
+
+        with kind_that(work):
+            run_job(start_job().pk, clock=lambda: NOW)
+
+        assert [beat.name for beat in Heartbeat.objects.all()] == ["before"]
+
     def test_who_woke_up_too_late_stops_at_the_next_progress(self) -> None:
         def work(context: JobContext) -> None:
             take_over(context.job)

@@ -170,7 +170,7 @@ class KpiValue(models.Model):
         NO_SPREAD = "no_interval", _("How sure it is cannot be said")
         HELD = "held", _("As published before: too few answers changed to show a new figure")
 
-    # Both are found by the first column of an index below.
+    # No indexes of their own: a run writes thousands of rows, and those below find them.
     run = models.ForeignKey(
         EvaluationRun, on_delete=models.CASCADE, related_name="kpi_values", db_index=False
     )
@@ -180,7 +180,9 @@ class KpiValue(models.Model):
     )
     grain = models.CharField(max_length=8, choices=Grain)
     starts_on = models.DateField()
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="kpi_values")
+    unit = models.ForeignKey(
+        Unit, on_delete=models.PROTECT, related_name="kpi_values", db_index=False
+    )
     margin = models.CharField(max_length=8, blank=True)
     margin_value = models.CharField(max_length=50, blank=True)
     kind = models.CharField(max_length=10, choices=Kind)

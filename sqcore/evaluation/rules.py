@@ -189,6 +189,7 @@ class _Sheet:
         moments = {name: lattice.rolled_up(each) for name, each in inputs.sources.items()}
         self.means = self._joint_means(moments)
         self.estimates = self._estimates(moments)
+        self.scores = {leaf.code: self._scores(leaf) for leaf in leaves}
 
     def _unit(self, leaf: IndicatorDefinition) -> float:
         """What an integer step of the leaf's measure is worth in its natural unit."""
@@ -244,11 +245,7 @@ class _Sheet:
 
     def _indicator(self, leaf: IndicatorDefinition) -> "_Column":
         at = self.column[leaf.code]
-        estimate = self.estimates[leaf.code]
-        scores = [
-            goalpost_scores(numbers[:, None], self._goalposts_of(at)).score[:, 0]
-            for numbers in (estimate.value, estimate.low, estimate.high)
-        ]
+        estimate, scores = self.estimates[leaf.code], self.scores[leaf.code]
         people = self.people[:, 1 + at]
         return _Column(
             "indicator",
@@ -257,9 +254,9 @@ class _Sheet:
                 value=estimate.value,
                 low=estimate.low,
                 high=estimate.high,
-                score=scores[0],
-                score_low=np.minimum(scores[1], scores[2]),
-                score_high=np.maximum(scores[1], scores[2]),
+                score=scores.score,
+                score_low=scores.low,
+                score_high=scores.high,
                 n=people,
                 coverage=np.ones(len(people)),
             ),
@@ -268,8 +265,14 @@ class _Sheet:
             enough=people >= 2,
         )
 
-    def _goalposts_of(self, at: int) -> Goalposts:
-        return Goalposts(self.goalposts.worst[at : at + 1], self.goalposts.best[at : at + 1])
+    def _scores(self, leaf: IndicatorDefinition) -> "_Scores":
+        ends = Goalposts(np.array([leaf.floor]), np.array([leaf.target]))
+        estimate = self.estimates[leaf.code]
+        score, low, high = (
+            goalpost_scores(numbers[:, None], ends).score[:, 0]
+            for numbers in (estimate.value, estimate.low, estimate.high)
+        )
+        return _Scores(score, np.minimum(low, high), np.maximum(low, high))
 
     def _dimension(
         self, dimension: DimensionDefinition
@@ -316,14 +319,21 @@ class _Sheet:
         found = self._composite(np.where(enough[:, None], share.weights, 1.0))
         estimate = found.estimate
         n = self.people[:, 0] if respondents else estimate.n
+        low, high = estimate.low.copy(), estimate.high.copy()
+        alone = (share.weights > 0).sum(axis=1) == 1
+        for at in inside:
+            # What rests on one indicator is as sure as that one.
+            mine = alone & (share.weights[:, at] > 0)
+            low[mine] = self.scores[self.leaves[at].code].low[mine]
+            high[mine] = self.scores[self.leaves[at].code].high[mine]
         nothing = np.full(len(n), np.nan)
         figures = Figures(
             value=nothing,
             low=nothing,
             high=nothing,
             score=estimate.value,
-            score_low=estimate.low,
-            score_high=estimate.high,
+            score_low=low,
+            score_high=high,
             n=n,
             coverage=np.minimum(share.coverage, 1.0),
         )
@@ -338,6 +348,13 @@ class _Sheet:
             minimum_coverage=0.0,
             confidence=self.inputs.policy.confidence,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    score: FloatArray
+    low: FloatArray
+    high: FloatArray
 
 
 @dataclass(frozen=True, eq=False)

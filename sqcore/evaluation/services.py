@@ -20,12 +20,12 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import frozen
 from sqcore.evaluation.due import Due, due_periods
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
-from sqcore.evaluation.published import PUBLISHED, former_of, history_of
+from sqcore.evaluation.published import PUBLISHED, former_of, history_of, rows_of
 from sqcore.evaluation.rules import Inputs, Policy, Row, digest_of, evaluate
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
-from sqcore.indicators.queries import definition_of, published_version
+from sqcore.indicators.queries import definition_of, published_version, system_by_code
 from sqcore.indicators.sources import SOURCES, Collected
 from sqcore.jobs import services as jobs
 from sqcore.jobs.models import Job
@@ -98,6 +98,30 @@ def evaluate_due(
     due = [each for each in due_periods(now=now) if system in (None, each.version.system)]
     planned = plan_runs(due=due, by=by or system_principal(), now=now)
     return run_jobs(planned=planned, now=now, report=report)
+
+
+def evaluate_from_outside(
+    *, system_code: str, period_key: str, now: datetime, report: OnProgress | None = None
+) -> int:
+    """Evaluate here and now: one period of one system, or, without a period, whatever is due.
+
+    Return how many runs were published. raises: NotFound, InvalidInput
+    """
+    by = system_principal()
+    if not period_key:
+        wanted = system_by_code(by, system_code) if system_code else None
+        return evaluate_due(now=now, report=report, system=wanted)
+    if not system_code:
+        raise InvalidInput("Say which indicator system to evaluate in that period.")
+    job = request_run(
+        system=system_by_code(by, system_code),
+        period=Period.parse(period_key, fiscal_start=organisation().fiscal_start),
+        by=by,
+        now=now,
+    )
+    if job is None:
+        raise NotFound(f"“{system_code}” has no published version yet.")
+    return run_jobs(planned=[job], now=now, report=report)
 
 
 def run_jobs(*, planned: Iterable[Job], now: datetime, report: OnProgress | None = None) -> int:
@@ -192,14 +216,16 @@ class Replay:
     run: EvaluationRun
     digest: str
     rows: list[Row]
+    fault: str
 
     @property
     def is_same(self) -> bool:
-        return self.digest == self.run.result_digest
+        return not self.fault
 
 
 def replay(*, run_id: int) -> Replay:
-    """Compute a published run anew from its frozen inputs alone; changes nothing.
+    """Compute a published run anew from its frozen inputs alone, and compare its hashes and the
+    stored figures; changes nothing.
 
     raises: NotFound
     """
@@ -210,24 +236,35 @@ def replay(*, run_id: int) -> Replay:
     )
     if run is None:
         raise NotFound(f"There is no published run {run_id}.")
-    contents = {
-        name: frozen.decompressed(bytes(content))
-        for name, content in FrozenCells.objects.filter(run=run)
-        .order_by("id")
-        .values_list("source", "content")
-    }
+    stored = FrozenCells.objects.filter(run=run).order_by("id")
+    contents, broken = {}, []
+    for cells in stored:
+        contents[cells.source] = frozen.decompressed(bytes(cells.content))
+        if frozen.digest(contents[cells.source]) != cells.digest:
+            broken.append(cells.source)
     history, former = frozen.thaw_published(contents.pop(PUBLISHED))
-    rows = evaluate(
-        Inputs(
-            definition=SystemDefinition.from_json(run.definition),
-            policy=Policy(**run.policy),
-            parents={int(unit): parent for unit, parent in run.tree.items()},
-            sources={name: frozen.thaw_source(content) for name, content in contents.items()},
-            history=history,
-            former=former,
-        )
+    inputs = Inputs(
+        definition=SystemDefinition.from_json(run.definition),
+        policy=Policy(**run.policy),
+        parents={int(unit): parent for unit, parent in run.tree.items()},
+        sources={name: frozen.thaw_source(content) for name, content in contents.items()},
+        history=history,
+        former=former,
     )
-    return Replay(run, digest_of(rows), rows)
+    rows = evaluate(inputs)
+    digests = {name: frozen.digest(content) for name, content in contents.items()}
+    faults = {
+        "The frozen cells are damaged.": bool(broken),
+        "The frozen inputs are not those of the run.": (
+            frozen.input_digest(inputs, digests) != run.input_digest
+        ),
+        "The computation gives another result.": digest_of(rows) != run.result_digest,
+        "The stored figures are not those of the run.": (
+            digest_of(rows_of(run)) != run.result_digest
+        ),
+    }
+    fault = next((reason for reason, found in faults.items() if found), "")
+    return Replay(run, digest_of(rows), rows, fault)
 
 
 def _period_of(run: EvaluationRun) -> Period:

@@ -159,7 +159,7 @@ class Dimension(models.Model):
     )
     code = models.SlugField(_("code"), max_length=50)
     name = models.JSONField(_("name"), validators=[validate_translated])
-    weight = models.DecimalField(_("weight"), max_digits=9, decimal_places=6)
+    weight = models.DecimalField(_("weight"), max_digits=13, decimal_places=12)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
     class Meta:
@@ -181,7 +181,7 @@ class WeightedIndicator(models.Model):
 
     dimension = models.ForeignKey(Dimension, on_delete=models.CASCADE, related_name="indicators")
     indicator = models.ForeignKey(Indicator, on_delete=models.PROTECT, related_name="uses")
-    weight = models.DecimalField(_("weight"), max_digits=9, decimal_places=6)
+    weight = models.DecimalField(_("weight"), max_digits=13, decimal_places=12)
     floor = models.FloatField(_("value of 0 points"))
     target = models.FloatField(_("value of 100 points"))
     position = models.PositiveSmallIntegerField(_("order"), default=0)

@@ -30,7 +30,7 @@ from sqcore.indicators.sources import SOURCES
 
 TOLERANCE = Decimal("0.000001")
 """How far the weights of siblings may be from 1."""
-STEP = Decimal("0.000001")
+STEP = Decimal("0.000000000001")
 """The smallest step in which weights are kept."""
 
 
@@ -276,7 +276,7 @@ def equal_weights(count: int) -> list[Decimal]:
     """Return equal weights that sum to exactly 1; the first ones carry what rounding leaves.
 
     >>> [str(weight) for weight in equal_weights(3)]
-    ['0.333334', '0.333333', '0.333333']
+    ['0.333333333334', '0.333333333333', '0.333333333333']
     """
     if count == 0:
         return []
@@ -420,8 +420,8 @@ def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
     for at, code in [(None, "dimensions"), *((found.pk, found.code) for found in dimensions)]:
         if not weights.get(at):
             yield Problem("It has neither an indicator nor a dimension in it.", field=code)
-        elif abs(sum(weights[at]) - 1) > TOLERANCE:
-            yield Problem(f"The weights in it sum to {sum(weights[at])}, not to 1.", field=code)
+        elif abs((total := sum(weights[at])) - 1) > TOLERANCE:
+            yield Problem(f"The weights in it sum to {float(total):.6g}, not to 1.", field=code)
     for leaf in leaves:
         try:
             _require_source(leaf.indicator)

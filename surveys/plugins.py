@@ -1,6 +1,10 @@
 """What this app offers to the registries of the house."""
 
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry
 from sqcore.demo.chapters import CHAPTERS
+from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from surveys.demo.chapters import AnswersChapter, SystemChapter
@@ -11,3 +15,14 @@ SOURCES.register(SurveySource())
 CHAPTERS.register(AnswersChapter())
 CHAPTERS.register(SystemChapter())
 JOB_KINDS.register(ImportJob())
+NAVIGATION.register(
+    NavigationEntry(
+        key="surveys",
+        title=_("Surveys"),
+        url_name="surveys:campaigns-list",
+        icon="surveys",
+        order=10,
+        group=Group.ANSWERS,
+        when=lambda who: who.may(Permission.MANAGE_SURVEYS) or who.may(Permission.VIEW_RESULTS),
+    )
+)

@@ -1,7 +1,7 @@
 """Campaigns: an instrument version put to people, and the links that lead to it."""
 
 import secrets
-from datetime import date
+from datetime import date, timedelta
 from typing import Self
 
 from django.db import models
@@ -85,6 +85,11 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return in_language(self.name)
+
+    @property
+    def last_on(self) -> date | None:
+        """The last day on which it takes answers."""
+        return self.closes_on - timedelta(days=1) if self.closes_on else None
 
 
 class Closed(models.TextChoices):

@@ -7,7 +7,7 @@ from datetime import date
 
 from django.db.models import Count, Q, QuerySet
 
-from sqcore.base.errors import NotFound
+from sqcore.base.errors import NotFound, NotPermitted
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.queries import organisation
@@ -62,9 +62,15 @@ class UnitRow:
     answers: Answers
 
 
-def campaigns_for(principal: Principal) -> QuerySet[Campaign]:
-    """Return the campaigns that who asks may see, newest first."""
+def campaigns_for(principal: Principal, *, state: str = "") -> QuerySet[Campaign]:
+    """Return the campaigns that who asks may see, newest first.
+
+    raises: NotPermitted for who sees neither surveys nor results anywhere
+    """
+    if not (principal.may(Permission.MANAGE_SURVEYS) or principal.may(Permission.VIEW_RESULTS)):
+        raise NotPermitted("Surveys are for who runs them or sees results.")
     campaigns = Campaign.objects.visible_to(principal).select_related("version__instrument")
+    campaigns = campaigns.filter(state=state) if state else campaigns
     return campaigns.order_by("-opens_on", "-id")
 
 
@@ -114,7 +120,8 @@ def links_for(campaign: Campaign, *, principal: Principal) -> QuerySet[Link]:
 
 def link_named(token: str, *, campaign: Campaign, principal: Principal) -> Link:
     """Return a link of the campaign. raises: NotFound"""
-    link = links_for(campaign, principal=principal).filter(token=token).first()
+    found = links_for(campaign, principal=principal).filter(token=token)
+    link = found.first() if TOKEN.fullmatch(token) else None
     if link is None:
         raise NotFound("There is no such link, or it is not for you to see.")
     return link

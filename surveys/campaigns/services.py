@@ -66,6 +66,37 @@ def create_campaign(
 
 
 @transaction.atomic
+def start_campaign(
+    *,
+    name: Mapping[str, str],
+    version: InstrumentVersion,
+    mode: Campaign.Mode,
+    opens_on: date,
+    closes_on: date | None,
+    units: Sequence[Unit],
+    channels: Sequence[Channel],
+    open_now: bool,
+    by: Principal,
+    now: datetime,
+) -> Campaign:
+    """Add a campaign with its links, and open it if wanted: all of it or nothing."""
+    campaign = create_campaign(
+        name=name,
+        version=version,
+        mode=mode,
+        opens_on=opens_on,
+        closes_on=closes_on,
+        by=by,
+        now=now,
+    )
+    if units:
+        make_links(campaign=campaign, units=units, channels=channels, by=by, now=now)
+    if open_now:
+        open_campaign(campaign=campaign, by=by, now=now)
+    return campaign
+
+
+@transaction.atomic
 def open_campaign(*, campaign: Campaign, by: Principal, now: datetime) -> None:
     """Let answers in, from its first day on; a closed one can be opened again. Locks it.
 
@@ -137,11 +168,12 @@ def make_links(
     units: Sequence[Unit],
     by: Principal,
     now: datetime,
-    channels: Sequence[Channel | None] = (None,),
+    channels: Sequence[Channel | None] = (),
 ) -> list[Link]:
     """Return a link for every unit and channel; those that there are already stay as they are.
 
-    A channel of None is a link for the unit whatever the channel. Locks the campaign.
+    Without channels, or for a channel of None, the link is for the unit whatever the channel.
+    Locks the campaign.
     raises: Conflict for a campaign with names, whose answers no public link can bring
     """
     by.require(Permission.MANAGE_SURVEYS)

@@ -142,21 +142,27 @@ def keep_former(
     k: int = 5,
     changed: npt.ArrayLike | None = None,
 ) -> BoolArray:
-    """Return which cells must keep their former figures when late answers come in.
+    """Return which cells must keep their former figures when a batch of late answers comes in.
 
-    A revised figure minus the former one tells of those who came or went in between. A cell is
-    revised only if they are none or at least k, and if no smaller group follows from the cells
-    that are revised.
+    The figure with the batch minus the one without it tells of those who came or went with it.
+    A cell takes the batch in only if they are none or at least k, and if no smaller group
+    follows from the cells that take it in. Whoever keeps its former figure stays without this
+    batch for good, also when later ones are taken in: made up for later, the batch could be
+    subtracted from what others showed in between. So batches are best large and rare.
 
-    old, new: shape (C,), people before and now, >= 0
+    old, new: shape (C,), people in each cell without and with this batch, >= 0; everybody who
+        is in, whether the cell took them in or not
     families: which cells are the sum of which
     k: smallest group that is shown, >= 3
     changed: shape (C,), bool, cells whose figures differ although their number may not (an
         answer was corrected); such a cell counts as a group of one at least. None: none
     returns: shape (C,), bool; True keeps the former figures
     raises: StatisticsError as in `suppress`
-    assumes: within a cell either some came or some went; if both happened since the last
-        revision, pass the people who came plus those who went as `new` and zeros as `old`
+    assumes: within a cell and batch either some came or some went; if both, pass the people
+        who came plus those who went as `new` and zeros as `old`. A cell that was hidden before
+        its first batch stays hidden
+    source: batches are disjoint groups of people, so what can be computed from all of them
+        together falls apart into what can be computed from each
 
     >>> lattice = families_of([(0, [1, 2])])
     >>> keep_former([100, 60, 40], [103, 63, 40], lattice).tolist()

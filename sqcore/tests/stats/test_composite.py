@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from sqcore.stats.arrays import IntArray
 from sqcore.stats.composite import (
     Goalposts,
     composite,
@@ -17,15 +18,15 @@ from sqcore.stats.moments import moments_of
 SEVEN = Goalposts(np.full(3, 1.0), np.full(3, 7.0))
 
 
-def answers(seed, n=60, absent=0.1, low=1, high=7):
+def answers(seed: int, n: int = 60, absent: float = 0.1) -> tuple[MeanCovariance, IntArray]:
     rng = np.random.default_rng(seed)
     person = rng.normal(0, 1, (n, 1))
-    values = np.clip(np.rint(5 + person + rng.normal(0, 1, (n, 3))), low, high).astype(int)
+    values = np.clip(np.rint(5 + person + rng.normal(0, 1, (n, 3))), 1, 7).astype(int)
     here = rng.random((n, 3)) >= absent
     return mean_covariance(moments_of(values, here, None, np.zeros(n, dtype=int), 1)), values
 
 
-def certain(*values):
+def certain(*values: float) -> MeanCovariance:
     """Means of one cell with a given value each, NaN for none."""
     v = np.array([values])
     n = np.where(np.isnan(v), 0, 50)
@@ -34,7 +35,7 @@ def certain(*values):
 
 
 class TestGoalpostScores:
-    def test_matches_human_development_of_ghana_2013(self):
+    def test_matches_human_development_of_ghana_2013(self) -> None:
         # UNDP Human Development Report 2013, technical note 1; income on the log scale
         life, schooling, expected, income = 64.6, 7.0, 11.4, 1684.0
         education = goalpost_scores(
@@ -48,21 +49,21 @@ class TestGoalpostScores:
         np.testing.assert_allclose(scores / 100, [0.702, 0.596, 0.417], atol=0.0016)
         assert (scores.prod() ** (1 / 3)) / 100 == pytest.approx(0.558, abs=0.0016)
 
-    def test_runs_down_where_lower_is_better(self):
+    def test_runs_down_where_lower_is_better(self) -> None:
         minutes = Goalposts(np.array([30.0]), np.array([0.0]))
         scores = goalpost_scores([[30.0], [12.0], [0.0]], minutes)
 
         assert scores.score.tolist() == [[0.0], [60.0], [100.0]]
         assert (scores.slope < 0).all()
 
-    def test_clips_and_says_so(self):
+    def test_clips_and_says_so(self) -> None:
         scores = goalpost_scores([[0.5], [7.5], [7.0]], Goalposts(np.array([1.0]), np.array([7.0])))
 
         assert scores.score.tolist() == [[0.0], [100.0], [100.0]]
         assert scores.slope[:2].tolist() == [[0.0], [0.0]]
         assert scores.clipped.tolist() == [[True], [True], [False]]
 
-    def test_no_value_stays_no_value(self):
+    def test_no_value_stays_no_value(self) -> None:
         scores = goalpost_scores([np.nan], Goalposts(np.array([1.0]), np.array([7.0])))
 
         assert np.isnan(scores.score).all()
@@ -70,20 +71,20 @@ class TestGoalpostScores:
 
 
 class TestComposite:
-    def test_weighs_the_scores(self):
+    def test_weighs_the_scores(self) -> None:
         result = composite(certain(1.0, 4.0, 7.0), SEVEN, [1, 1, 2])
 
         assert result.estimate.value.tolist() == [62.5]
         assert result.coverage.tolist() == [1.0]
 
-    def test_renormalises_over_what_is_present(self):
+    def test_renormalises_over_what_is_present(self) -> None:
         result = composite(certain(np.nan, 4.0, 7.0), SEVEN, [1, 1, 2])
 
         assert result.estimate.value.tolist() == [(50 + 2 * 100) / 3]
         assert result.coverage.tolist() == [0.75]
         assert result.used.tolist() == [[False, True, True]]
 
-    def test_exactly_sixty_percent_is_enough(self):
+    def test_exactly_sixty_percent_is_enough(self) -> None:
         enough = composite(certain(4.0, 4.0, np.nan), SEVEN, [0.3, 0.3, 0.4])
         short = composite(certain(4.0, np.nan, 4.0), SEVEN, [0.3, 0.41, 0.29])
 
@@ -92,13 +93,13 @@ class TestComposite:
         assert np.isnan(short.estimate.value).all()
         assert short.coverage.round(2).tolist() == [0.59]
 
-    def test_without_any_indicator_there_is_nothing(self):
+    def test_without_any_indicator_there_is_nothing(self) -> None:
         result = composite(certain(np.nan, np.nan, np.nan), SEVEN, [1, 1, 1])
 
         assert result.estimate.status.tolist() == [Status.NOT_APPLICABLE]
         assert result.coverage.tolist() == [0.0]
 
-    def test_one_answer_does_not_make_an_indicator(self):
+    def test_one_answer_does_not_make_an_indicator(self) -> None:
         means = certain(4.0, 4.0, 7.0)
         means.n[0, 2] = 1
 
@@ -107,7 +108,7 @@ class TestComposite:
         assert result.estimate.value.tolist() == [50.0]
         assert result.coverage.round(4).tolist() == [0.6667]
 
-    def test_its_standard_error_is_that_of_each_respondents_composite(self):
+    def test_its_standard_error_is_that_of_each_respondents_composite(self) -> None:
         means, values = answers(1, absent=0)
         result = composite(means, SEVEN, [0.2, 0.3, 0.5])
 
@@ -116,7 +117,7 @@ class TestComposite:
         assert result.estimate.se[0] == pytest.approx(own.std(ddof=1) / np.sqrt(60))
         assert result.estimate.n_eff.tolist() == [60.0]
 
-    def test_agrees_with_a_bootstrap_of_respondents_when_answers_are_absent(self):
+    def test_agrees_with_a_bootstrap_of_respondents_when_answers_are_absent(self) -> None:
         rng = np.random.default_rng(3)
         n, draws = 150, 4000
         person = rng.normal(0, 1, (n, 1))
@@ -130,14 +131,14 @@ class TestComposite:
         resampled = (picks @ (values * here)) / (picks @ here)
         assert se == pytest.approx(resampled.mean(axis=1).std() * 100 / 300, rel=0.06)
 
-    def test_a_clipped_indicator_counts_as_certain_and_is_flagged(self):
+    def test_a_clipped_indicator_counts_as_certain_and_is_flagged(self) -> None:
         ends = Goalposts(np.array([1.0, 1.0, 1.0]), np.array([7.0, 7.0, 3.0]))
         result = composite(certain(4.0, 4.0, 4.0), ends, [1, 1, 1])
 
         assert result.clipped.tolist() == [True]
         assert result.estimate.se[0] == pytest.approx(np.sqrt(2 * 0.01) * 100 / 6 / 3)
 
-    def test_equal_answers_get_an_interval_of_their_own(self):
+    def test_equal_answers_get_an_interval_of_their_own(self) -> None:
         values = np.full((20, 3), 7)
         means = mean_covariance(
             moments_of(values, np.ones((20, 3), dtype=bool), None, np.zeros(20, dtype=int), 1)
@@ -148,13 +149,13 @@ class TestComposite:
         assert estimate.value.tolist() == [100.0]
         assert 80 < estimate.low[0] < 90
 
-    def test_an_unused_weight_hides_no_indicator(self):
+    def test_an_unused_weight_hides_no_indicator(self) -> None:
         result = composite(certain(4.0, np.nan, 7.0), SEVEN, [1, 0, 1])
 
         assert result.coverage.tolist() == [1.0]
 
     @given(st.integers(0, 10_000), st.floats(0.01, 100))
-    def test_only_the_ratio_of_weights_counts(self, seed, times):
+    def test_only_the_ratio_of_weights_counts(self, seed: int, times: float) -> None:
         means, _ = answers(seed, n=12, absent=0.4)
         one = composite(means, SEVEN, [1, 2, 3]).estimate
         other = composite(means, SEVEN, np.array([1, 2, 3]) * times).estimate
@@ -163,7 +164,7 @@ class TestComposite:
         np.testing.assert_allclose(one.value, other.value)
         np.testing.assert_allclose(one.low, other.low)
 
-    def test_every_cell_may_have_weights_of_its_own(self):
+    def test_every_cell_may_have_weights_of_its_own(self) -> None:
         both = certain(1.0, 4.0, 7.0)
         two = MeanCovariance(*(np.concatenate([part, part]) for part in vars(both).values()))
         result = composite(two, SEVEN, [[1, 0, 0], [0, 0, 1]])
@@ -172,7 +173,7 @@ class TestComposite:
 
 
 class TestChange:
-    def test_compares_what_both_sides_have(self):
+    def test_compares_what_both_sides_have(self) -> None:
         change = composite_change(
             certain(4.0, 7.0, np.nan), certain(1.0, 7.0, 1.0), SEVEN, [2, 2, 1]
         )
@@ -181,19 +182,19 @@ class TestChange:
         assert change.coverage.tolist() == [0.8]
         assert change.composition_changed.tolist() == [True]
 
-    def test_same_composition_is_not_flagged(self):
+    def test_same_composition_is_not_flagged(self) -> None:
         change = composite_change(
             certain(4.0, 7.0, np.nan), certain(1.0, 7.0, np.nan), SEVEN, [2, 2, 1]
         )
 
         assert change.composition_changed.tolist() == [False]
 
-    def test_is_welchs_interval_for_one_indicator(self):
+    def test_is_welchs_interval_for_one_indicator(self) -> None:
         rng = np.random.default_rng(5)
         first, second = rng.integers(20, 60, (30, 1)), rng.integers(30, 90, (12, 1))
         ends = Goalposts(np.array([0.0]), np.array([100.0]))
 
-        def side(values):
+        def side(values: IntArray) -> MeanCovariance:
             n = len(values)
             return mean_covariance(
                 moments_of(values, np.ones((n, 1), dtype=bool), None, np.zeros(n, dtype=int), 1)
@@ -205,7 +206,7 @@ class TestChange:
         expected = welch.confidence_interval()
         np.testing.assert_allclose([change.low[0], change.high[0]], [*expected], rtol=1e-10)
 
-    def test_nothing_in_common_is_no_change(self):
+    def test_nothing_in_common_is_no_change(self) -> None:
         change = composite_change(
             certain(4.0, np.nan, np.nan), certain(np.nan, 4.0, 4.0), SEVEN, [1] * 3
         )
@@ -214,7 +215,7 @@ class TestChange:
         assert np.isnan(change.estimate.value).all()
 
 
-def test_independent_parts_do_not_share_variance():
+def test_independent_parts_do_not_share_variance() -> None:
     joined = independent(certain(4.0), certain(5.0, 6.0))
 
     assert joined.value.tolist() == [[4.0, 5.0, 6.0]]

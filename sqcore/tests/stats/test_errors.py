@@ -1,5 +1,7 @@
 """One sweep over all functions: what breaks a rule is refused by name, never computed."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ ENDS = Goalposts(np.array([1.0]), np.array([7.0]))
 SCORES = Scores(np.array([[60]]), np.array(YES), 60)
 FAMILY = families_of([(0, [1])])
 
-REFUSED = {
+REFUSED: dict[str, Callable[[], object]] = {
     "fractional values": lambda: moments_of([[1.5]], YES, None, [0], 1),
     "text values": lambda: moments_of([["a"]], YES, None, [0], 1),
     "flat values": lambda: moments_of([1], [True], None, [0], 1),
@@ -109,6 +111,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
-def test_refuses(case):
+def test_refuses(case: Callable[[], object]) -> None:
     with pytest.raises(StatisticsError):
         case()

@@ -27,20 +27,26 @@ help: ## list what can be made
 setup: $(VENV)/.ready ## make the environment alone (uv where it is, else pip)
 setup-dev: $(VENV)/.ready-dev ## the environment with what tests and checks need
 
+# uv installs in seconds what takes pip a minute: it is taken from PATH, else as the pinned and
+# hashed wheel that requirements-dev.txt names. Where it cannot be had, or cannot reach what pip is
+# configured to reach, pip does it.
 define install
-	@if [ -n "$(UV)" ]; then \
-		"$(UV)" pip install --quiet --python $(BIN)/python -r $(1); \
-	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); \
-	fi
+	@uv="$(UV)"; \
+	if [ -z "$$uv" ]; then \
+		uv=$(BIN)/uv; [ -x $$uv ] || { \
+			sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt; \
+			$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check \
+				--no-deps --only-binary uv -r $(VENV)/uv.txt || uv=false; }; \
+	fi; \
+	"$$uv" pip install --quiet --python $(BIN)/python -r $(1) || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
 endef
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "SQCore needs Python 3.11 or newer with venv (Debian: apt install python3-venv)." >&2; exit 1; fi
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version)"
-	@if [ -n "$(UV)" ]; then "$(UV)" venv --quiet --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
-		else $(PYTHON) -m venv $(VENV); fi
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.ready: requirements.txt | $(BIN)/python
 	@echo "Installing what SQCore needs"

@@ -66,6 +66,7 @@ def _children(home: Home, listener: socket.socket) -> list[Child]:
             [*gunicorn, f"--bind=fd://{descriptor}", f"--access-logfile={web_log}"],
             web_log,
             sockets=(descriptor,),
+            prints=True,  # e-mail, as long as no mail server is set
         ),
         Child(
             "worker",

@@ -49,12 +49,16 @@ def held_lock(path: Path) -> Iterator[None]:
 
 @dataclass
 class Child:
-    """One process to keep running. What it writes to stderr is appended to `log`."""
+    """One process to keep running. What it writes is appended to `log`.
+
+    With `prints` its stdout goes to the terminal: what it prints is meant for people.
+    """
 
     name: str
     command: Sequence[str]
     log: Path
     sockets: tuple[int, ...] = ()
+    prints: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -66,6 +70,7 @@ class Child:
             self.process = subprocess.Popen(  # noqa: S603 - commands of this program
                 [*tether, *self.command],
                 stdin=subprocess.DEVNULL,
+                stdout=None if self.prints else log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=self.sockets,

@@ -227,7 +227,7 @@ class TestKeepFormer:
     @settings(max_examples=60, deadline=None)
     def test_no_small_group_is_a_combination_of_all_versions_ever_shown(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        shape = (3, 2, 1)
+        shape = [(2, 2, 1), (4, 1, 1)][seed % 2]
         batches = [rng.negative_binomial(1, p, shape) for p in (0.05, 0.15, 0.3)]
         lattices = [Lattice(batch) for batch in batches]
         families = lattices[0].families

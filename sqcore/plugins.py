@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.demo.chapters import CHAPTERS
+from sqcore.demo.evaluation import EvaluationChapter
 from sqcore.demo.organisation import OrganisationChapter
 from sqcore.evaluation.services import EvaluationJob
 from sqcore.identity.directory import provide_directory
@@ -47,6 +48,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="audit",
+        title=_("Audit"),
+        url_name="sqcore:audit-entries",
+        icon="lock",
+        order=18,
+        group=Group.RUNNING,
+        permission=Permission.VIEW_AUDIT,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="set-up",
         title=_("Set-up"),
         url_name="admin:index",
@@ -57,4 +69,5 @@ NAVIGATION.register(
     )
 )
 CHAPTERS.register(OrganisationChapter())
+CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())

@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.jobs.urls")),
     path("", include("sqcore.access.urls")),
+    path("", include("sqcore.audit.urls")),
 ]

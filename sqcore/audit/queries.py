@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from sqcore.audit.models import AuditCheck, AuditEntry, AuditSeal
+from sqcore.identity.models import User
 from sqcore.identity.principals import Principal
 
 FIRST = "0" * 64
@@ -37,17 +38,34 @@ class ChainReport:
     unsealed: int = 0
 
 
-def entries_of(principal: Principal, *, subject: str = "", actor: str = "") -> QuerySet[AuditEntry]:
+def entries_of(
+    principal: Principal, *, subject: str = "", actor: str = "", before: int | None = None
+) -> QuerySet[AuditEntry]:
     """Return the entries this person may see, newest first.
 
-    subject: the whole of `kind:id`, or its kind alone; actor: the whole key
+    subject: the whole of `kind:id`, or its kind alone; actor: the whole key, or a user name;
+    before: only entries with a lower id
     """
     entries = AuditEntry.objects.visible_to(principal).select_related("seal")
     if subject:
         entries = entries.filter(Q(subject=subject) | Q(subject__startswith=f"{subject}:"))
     if actor:
-        entries = entries.filter(actor=actor)
+        user = User.objects.filter(username=actor).first()
+        entries = entries.filter(actor=f"user:{user.pk}" if user else actor)
+    if before is not None:
+        entries = entries.filter(id__lt=before)
     return entries.order_by("-id")
+
+
+def actor_names(entries: Iterable[AuditEntry]) -> dict[str, str]:
+    """Return the names of the people among the actors of these entries, by actor key."""
+    ids = {
+        int(number)
+        for kind, _colon, number in (entry.actor.partition(":") for entry in entries)
+        if kind == "user" and number.isdecimal()
+    }
+    people = User.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "name")
+    return {f"user:{pk}": name for pk, name in people}
 
 
 def last_check() -> AuditCheck | None:

@@ -96,11 +96,23 @@ class DateMap:
 
 
 @dataclass(frozen=True)
+class SystemMap:
+    """How the answers are judged: by which grains and since when, by which dimensions of the
+    questionnaire and which outcome items (empty: all)."""
+
+    code: str
+    name: TranslatedText
+    grains: tuple[str, ...]
+    since: date | None = None
+    dimensions: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImportMapping:
     """A whole mapping, checked as far as it can be without the file and the database.
 
-    `instrument` is {"code": ...} of one that is there, or a whole definition of a questionnaire;
-    `system` is left to the indicator room.
+    `instrument` is {"code": ...} of one that is there, or a whole definition of a questionnaire.
     """
 
     raw: Mapping[str, Any]
@@ -120,7 +132,7 @@ class ImportMapping:
     units: tuple[NewPlace, ...]
     channels: tuple[NewPlace, ...]
     segments: tuple[NewPlace, ...]
-    system: Mapping[str, Any]
+    system: SystemMap | None
 
     @property
     def defines_instrument(self) -> bool:
@@ -209,6 +221,7 @@ TOP_KEYS = {
 }  # fmt: skip
 COLUMN_KEYS = {"column", "values", "not_applicable", "missing", "reversed", "outside"}
 CODE_KEYS = {"column", "constant", "values", "ranges", "otherwise"}
+SYSTEM_KEYS = {"code", "name", "grains", "since", "dimensions", "outcomes"}
 PLACE_KEYS = {"code", "name", "parent", "kind", "opened_on"}
 
 
@@ -243,7 +256,7 @@ class _Reader:
             channel=self.code_map(raw, "channel"),
             segment=self.code_map(raw, "segment"),
             language=self.code_map(raw, "language"),
-            date=self.date(self.table(raw, "date")),
+            date=self.date_map(self.table(raw, "date")),
             weight=self.single_column(raw, "weight"),
             key=self.single_column(raw, "key"),
             ignore=frozenset(self.names(raw.get("ignore", []), "ignore")),
@@ -251,7 +264,7 @@ class _Reader:
             units=self.places(raw, "units", PLACE_KEYS),
             channels=self.places(raw, "channels", {"code", "name"}),
             segments=self.places(raw, "segments", {"code", "name"}),
-            system=self.table(raw, "system"),
+            system=self.system(raw),
         )
         self.together(mapping)
         return mapping
@@ -439,7 +452,7 @@ class _Reader:
                 )
         return tuple(found)
 
-    def date(self, raw: Mapping[str, Any]) -> DateMap:
+    def date_map(self, raw: Mapping[str, Any]) -> DateMap:
         self.known(raw, {"column", "format", "known_by"}, "date")
         grain = self.text(raw, "known_by", "date", "day")
         if grain not in Grain.values:
@@ -459,6 +472,34 @@ class _Reader:
             return {}
         return {**raw, "name": self.words(raw["name"], "organisation.name")}
 
+    def system(self, top: Mapping[str, Any]) -> SystemMap | None:
+        raw = self.table(top, "system")
+        self.known(raw, SYSTEM_KEYS, "system")
+        if not raw:
+            return None
+        code = self.text(raw, "code", "system")
+        if not code:
+            self.note("system.code", "name the indicator system")
+        grains = self.names(raw.get("grains", ["month", "quarter", "year"]), "system.grains")
+        for grain in grains:
+            if grain not in Grain.values:
+                self.note("system.grains", f"must be among {', '.join(Grain.values)}")
+        return SystemMap(
+            code=code,
+            name=self.words(raw.get("name", code or "-"), "system.name"),
+            grains=grains,
+            since=self.day(raw, "since", "system"),
+            dimensions=self.names(raw.get("dimensions", []), "system.dimensions"),
+            outcomes=self.names(raw.get("outcomes", []), "system.outcomes"),
+        )
+
+    def day(self, raw: Mapping[str, Any], key: str, where: str) -> date | None:
+        value = raw.get(key)
+        if value is None or type(value) is date:
+            return value
+        self.note(f"{where}.{key}", "must be a day, written 2010-01-01 without quotes")
+        return None
+
     def places(self, top: Mapping[str, Any], section: str, keys: set[str]) -> tuple[NewPlace, ...]:
         found = []
         for at, raw in enumerate(self.typed(top, section, list, [], "must be a list of tables"), 1):
@@ -474,16 +515,12 @@ class _Reader:
         code = self.text(raw, "code", where)
         if not code:
             self.note(f"{where}.code", "is missing")
-        opened_on = raw.get("opened_on")
-        if opened_on is not None and type(opened_on) is not date:
-            self.note(f"{where}.opened_on", "must be a day, written 2010-01-01 without quotes")
-            opened_on = None
         return NewPlace(
             code=code,
             name=self.words(raw.get("name", code or "-"), f"{where}.name"),
             parent=self.text(raw, "parent", where),
             kind=self.text(raw, "kind", where, "branch"),
-            opened_on=opened_on,
+            opened_on=self.day(raw, "opened_on", where),
         )
 
 

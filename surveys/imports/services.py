@@ -15,10 +15,12 @@ from sqcore.audit.services import record
 from sqcore.base import bus
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
 from sqcore.base.events import ResponsesImported
+from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost
+from sqcore.jobs.runner import OnProgress as JobProgress
 from sqcore.jobs.services import start
 from surveys.imports.ground import (
     Ground,
@@ -34,6 +36,7 @@ from surveys.imports.reading import Draft
 from surveys.responses.models import Response
 from surveys.responses.services import (
     NewResponse,
+    absorb,
     add_responses,
     reveal_import,
     withdraw_import,
@@ -239,6 +242,13 @@ def _nothing_to_take(imported: Import) -> str:
     if already := imported.report.get("already"):
         return f"This very file was taken in on {already}; taking it again would change nothing."
     return "No row of the file can be taken in; the report says why."
+
+
+def bring_up_to_date(*, now: datetime, report: JobProgress | None = None) -> int:
+    """Add up what is new and evaluate what became due, here and now; return the published runs."""
+    while absorb(now=now):
+        pass
+    return evaluate_due(now=now, report=report)
 
 
 class ImportJob:

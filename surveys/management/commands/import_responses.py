@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from sqcore.jobs.runner import run_inline
 from sqcore.org.queries import local_day
 from surveys.imports.mapping import ImportMapping, read_mapping_file
 from surveys.imports.models import Import
-from surveys.imports.services import check, discard, keep_file, take
+from surveys.imports.services import bring_up_to_date, check, discard, keep_file, take
 
 PIECE = 1 << 20
 SHOWN = 12
@@ -119,7 +120,9 @@ class Command(BaseCommand):
         self.stdout.write(f"\r  [{bar}] {done:,} of {total:,} {stage:<12}", ending="")
 
     def _evaluate(self) -> None:
-        return
+        published = bring_up_to_date(now=timezone.now(), report=self._progress)
+        self.stdout.write(self.style.SUCCESS(f"  Evaluated: {published} {"period" if published == 1 else "periods"}.") + " " * BAR)
+        self.stdout.write(f"  Start it with “make run” and look at {settings.BASE_URL}/quality/")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

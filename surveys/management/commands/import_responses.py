@@ -121,7 +121,8 @@ class Command(BaseCommand):
 
     def _evaluate(self) -> None:
         published = bring_up_to_date(now=timezone.now(), report=self._progress)
-        self.stdout.write(self.style.SUCCESS(f"  Evaluated: {published} {"period" if published == 1 else "periods"}.") + " " * BAR)
+        periods = "1 period" if published == 1 else f"{published} periods"
+        self.stdout.write(self.style.SUCCESS(f"  Evaluated: {periods}.") + " " * BAR)
         self.stdout.write(f"  Start it with “make run” and look at {settings.BASE_URL}/quality/")
 
 

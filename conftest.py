@@ -3,14 +3,25 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+from sqcore.access.authentication import forget_refusals
+from sqcore.org.queries import forget_fiscal_start
 from surveys.instruments.codebook import forget_codebooks
 
 
 @pytest.fixture(autouse=True)
 def _fresh_codebooks() -> None:
     forget_codebooks()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory() -> None:
+    """What a process remembers for some seconds does not outlive a test."""
+    cache.clear()
+    forget_fiscal_start()
+    forget_refusals()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -47,6 +47,10 @@ class PersonAuthentication(SessionAuthentication):
     """The session of a person who is logged in; whatever changes something needs a CSRF token."""
 
 
+def forget_refusals() -> None:
+    _noted.forget()
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """Turn what a view raised into a problem document; note who was refused what."""
     response = problem_of(error)

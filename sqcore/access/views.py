@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from csp.constants import SELF
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -62,7 +62,7 @@ def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
 
 
 # Swagger UI draws some of its parts with style attributes; scripts stay the house's own files.
-@csp_update({"style-src": [SELF, UNSAFE_INLINE]})
+@csp_replace({"style-src": [SELF, UNSAFE_INLINE]})
 @require_GET
 def api_page(request: HttpRequest) -> HttpResponse:
     """The REST interface to read and to try."""

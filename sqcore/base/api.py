@@ -30,6 +30,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from sqcore.base.errors import DomainError, InvalidInput, Problem
+from sqcore.base.idempotency import Answer
 from sqcore.base.json_input import MAX_BYTES, read_json
 
 M = TypeVar("M", bound=Model)
@@ -164,6 +165,14 @@ def json_response(data: Any, *, status: int = 200, etag: str = "") -> HttpRespon
     """Return JSON without the framework's rendering; with an ETag also how it may be kept."""
     response = HttpResponse(dumps(data), status=status, content_type="application/json")
     return tagged(response, etag) if etag else response
+
+
+def remembered_response(answer: Answer) -> HttpResponse:
+    """Return what `answer_once` answered; a repeat says that it is one."""
+    response = json_response(answer.body, status=answer.status)
+    if answer.repeated:
+        response["Idempotent-Replayed"] = "true"
+    return response
 
 
 class OneForm(BaseContentNegotiation):

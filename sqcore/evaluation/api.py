@@ -1,8 +1,10 @@
 """KPI series and evaluation runs over REST."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
@@ -15,16 +17,21 @@ from sqcore.base.api import (
     not_modified,
     page_of,
     page_request,
+    remembered_response,
 )
-from sqcore.base.errors import NotFound
-from sqcore.base.openapi import IF_NONE_MATCH, documented, page_schema
+from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
+from sqcore.base.idempotency import Answer, answer_once
+from sqcore.base.openapi import IDEMPOTENCY_KEY, IF_NONE_MATCH, documented, page_schema
+from sqcore.base.periods import Period
 from sqcore.evaluation.filters import KpiFilter, RunFilter
 from sqcore.evaluation.kpi_page import ORDER, kpi_page, kpi_stamp
 from sqcore.evaluation.models import EvaluationRun
-from sqcore.evaluation.serializers import KpiRow, RunRow
+from sqcore.evaluation.serializers import KpiRow, RunRequest, RunRequested, RunRow
+from sqcore.evaluation.services import request_run
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission
-from sqcore.org.queries import fiscal_start
+from sqcore.indicators.queries import system_by_code
+from sqcore.org.queries import fiscal_start, local_day
 
 SEES_RESULTS = (Permission.VIEW_RESULTS,)
 BY_ID = Keyset(("id",))
@@ -47,6 +54,11 @@ KPI_EXAMPLE = OpenApiExample(
         "next": None,
     },
 )  # fmt: skip
+
+
+RUN_EXAMPLE = OpenApiExample(
+    "A month", request_only=True, value={"system": "service-quality", "period": "2026-05"}
+)
 
 
 class KpiListView(ApiView):
@@ -92,6 +104,47 @@ class RunListView(ApiView):
         runs = EvaluationRun.objects.visible_to(self.principal).filter(**asked)
         runs = runs.select_related("system", "version").defer("definition", "policy", "tree")
         return json_response(page_of(request._request, runs, BY_ID, run_row))
+
+    @documented(
+        operation="request_run",
+        summary="Ask for the evaluation of a closed period",
+        about="It is queued; while it waits or runs, the same job is named. Nothing new is "
+        "published when nothing changed. For people who may start evaluations, not for tokens.",
+        tag="Results",
+        takes=RunRequest,
+        answer=RunRequested,
+        status=202,
+        problems=(404, 409, 413, 415, 422),
+        parameters=[IDEMPOTENCY_KEY],
+        examples=[RUN_EXAMPLE],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        now = timezone.now()
+        asked = RunRequest(data=request.data)
+        unknown = sorted(set(request.data) - set(asked.fields))
+        if unknown:
+            problems = [Problem("is not a field here", field=name[:60]) for name in unknown]
+            raise InvalidInput("Some fields are wrong.", problems=problems)
+        asked.is_valid(raise_exception=True)
+        answer = answer_once(
+            scope=f"{self.principal.key} runs",
+            key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""),
+            body=request.data,
+            today=local_day(now),
+            make=lambda: self._start(**asked.validated_data, now=now),
+        )
+        return remembered_response(answer)
+
+    def _start(self, *, system: str, period: str, now: datetime) -> Answer:
+        job = request_run(
+            system=system_by_code(self.principal, system),
+            period=Period.parse(period, fiscal_start=fiscal_start()),
+            by=self.principal,
+            now=now,
+        )
+        if job is None:
+            raise Conflict("The system has no published version; publish it first.")
+        return Answer(202, {"system": system, "period": period, "job": str(job.pk)})
 
 
 class RunView(ApiView):

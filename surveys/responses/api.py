@@ -9,7 +9,7 @@ from django_filters import ChoiceFilter, FilterSet
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
-from sqcore.base.api import Keyset, conditions_of, json_response, page_of
+from sqcore.base.api import Keyset, conditions_of, json_response, page_of, remembered_response
 from sqcore.base.errors import InvalidInput, NotFound, Problem
 from sqcore.base.idempotency import Answer, answer_once
 from sqcore.base.openapi import IDEMPOTENCY_KEY, documented, page_schema
@@ -164,7 +164,4 @@ def _receive(
         today=local_day(now),
         make=make,
     )
-    response = json_response(answer.body, status=answer.status)
-    if answer.repeated:
-        response["Idempotent-Replayed"] = "true"
-    return response
+    return remembered_response(answer)

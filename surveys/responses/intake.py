@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from sqcore.base.errors import Conflict, InvalidInput, NotPermitted, Problem
 from sqcore.identity.permissions import Permission
@@ -122,8 +123,8 @@ class _Check:
             codebook=codebook_of(campaign.version),
             today=today,
             units=found,
-            channels=dict(Channel.objects.values_list("code", "id")),
-            segments=dict(Segment.objects.values_list("code", "id")),
+            channels=_ids(Channel.objects.all(), _named(rows, "channel")),
+            segments=_ids(Segment.objects.all(), _named(rows, "segment")),
             staff=_assignments(set(_named(rows, "staff")), found),
             taken=frozenset(stored.values_list("external_key", flat=True)) if keys else frozenset(),
             doubled=frozenset(key for key, count in Counter(keys).items() if count > 1),
@@ -170,7 +171,7 @@ class _Check:
             yield Problem("must be a day such as 2026-05-17", field="answered_on")
         elif reason := self._wrong_day(on, unit):
             yield Problem(reason, field="answered_on")
-        elif unit and row.get("staff") and self._staff_id(row["staff"], unit.pk, on) is None:
+        elif unit and not self._has_staff(row, unit.pk, on):
             yield Problem("nobody of this number works at the unit that day", field="staff")
 
     def _wrong_day(self, on: date, unit: Unit | None) -> str:
@@ -182,6 +183,11 @@ class _Check:
         if unit and (on < unit.opened_on or (unit.closed_on is not None and on >= unit.closed_on)):
             return "is a day on which the unit was not open"
         return ""
+
+    def _has_staff(self, row: Mapping[str, Any], unit_id: int, on: date) -> bool:
+        if not row.get("staff") or self.campaign.mode == Campaign.Mode.ANONYMOUS:
+            return True
+        return self._staff_id(row["staff"], unit_id, on) is not None
 
     def _staff_id(self, number: str, unit_id: int, on: date) -> int | None:
         for staff_id, first, end in self.staff.get((number, unit_id), ()):
@@ -232,6 +238,12 @@ def _day(text: str) -> date | None:
 def _named(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
     values = (row.get(name) for row in rows if isinstance(row, Mapping))
     return [value for value in values if isinstance(value, str) and value]
+
+
+def _ids(places: QuerySet[Any], codes: Collection[str]) -> dict[str, int]:
+    if not codes:
+        return {}
+    return dict(places.filter(code__in=set(codes)).values_list("code", "id"))
 
 
 def _assignments(

@@ -1,0 +1,286 @@
+"""Every address of the REST interface, asked by every role: who gets in, and whom it shows."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from sqcore.audit.models import AuditEntry
+from sqcore.base.models import RememberedRequest
+from sqcore.evaluation.models import EvaluationRun
+from sqcore.identity.models import User
+from sqcore.identity.permissions import MATRIX, TOKEN_PERMISSIONS, Permission, Role
+from sqcore.indicators.models import Indicator
+from sqcore.jobs.models import Job
+from sqcore.org.models import Assignment, Unit
+from sqcore.tests.factories import (
+    NOW,
+    TODAY,
+    give_role,
+    make_channel,
+    make_post,
+    make_segment,
+    make_staff,
+    make_unit,
+    make_user,
+)
+from sqcore.tests.rest import make_key, make_run, make_system, make_value
+from surveys.responses.models import Response
+from surveys.tests.factories import make_campaign, make_link
+
+pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).resolve().parents[1]
+P = Permission
+
+PEOPLE = {
+    "ada": (Role.ADMINISTRATOR, None),
+    "hua": (Role.HR, None),
+    "ana": (Role.ANALYST, None),
+    "mei": (Role.MANAGER, "north"),
+    "chen": (Role.MANAGER, "south"),
+    "li": (Role.STAFF, "north"),
+    "nobody": None,
+}
+TOKENS: dict[str, tuple[tuple[Permission, ...], str]] = {
+    "results token": ((P.VIEW_RESULTS,), ""),
+    "organisation token": ((P.VIEW_ORGANISATION,), ""),
+    "people token": ((P.VIEW_PEOPLE,), "north"),
+    "sending token": ((P.SUBMIT_RESPONSES,), "north"),
+}
+KNOWN = {*PEOPLE, *TOKENS}
+EVERYBODY = {"ada", "hua", "ana", "mei", "chen", "li"}
+
+ALLOWED: dict[str, set[str]] = {
+    "GET ": KNOWN,
+    "GET organisation": EVERYBODY | {"organisation token"},
+    "GET units": EVERYBODY | {"organisation token"},
+    "GET units/north": (EVERYBODY - {"chen"}) | {"organisation token"},
+    "GET channels": EVERYBODY | {"organisation token"},
+    "GET segments": EVERYBODY | {"organisation token"},
+    "GET staff": {"hua", "mei", "chen", "people token"},
+    "GET indicators": EVERYBODY | {"results token"},
+    "GET indicators/care": EVERYBODY | {"results token"},
+    "GET systems": EVERYBODY | {"results token"},
+    "GET systems/service": EVERYBODY | {"results token"},
+    "GET kpi-values": EVERYBODY | {"results token"},
+    "GET runs": EVERYBODY | {"results token"},
+    "GET runs/1": EVERYBODY | {"results token"},
+    "POST runs": {"ada", "ana"},
+    "GET campaigns": EVERYBODY | {"results token", "sending token"},
+    "GET campaigns/visits": (EVERYBODY - {"chen"}) | {"results token", "sending token"},
+    "POST campaigns/visits/responses": {"ana", "sending token"},
+    "POST campaigns/visits/response-batches": {"ana", "sending token"},
+}
+"""By method and address: who is let in. Everybody else is refused, 401, 403 or 404."""
+
+RESPONSE = {"unit": "north", "answered_on": "2026-03-02", "answers": {"p1": 6}}
+BODIES = {
+    "POST campaigns/visits/responses": RESPONSE,
+    "POST campaigns/visits/response-batches": {"responses": [RESPONSE]},
+    "POST runs": {"system": "service", "period": "2026-01"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def bank() -> dict[str, Unit]:
+    """A bank with two regions, somebody at work in each, figures and a campaign of the north."""
+    root = make_unit("bank")
+    units = {"bank": root}
+    teller = make_post()
+    for number, code in enumerate(("north", "south")):
+        units[code] = make_unit(code, parent=root)
+        staff = make_staff(f"10{number}")
+        Assignment.objects.create(
+            staff=staff, unit=units[code], post=teller, valid_from=date(2024, 1, 1)
+        )
+    make_channel("counter")
+    make_segment("private")
+    system = make_system()
+    run = make_run(system, "2025-12")
+    EvaluationRun.objects.filter(pk=run.pk).update(id=1)
+    run = EvaluationRun.objects.get()
+    for unit in units.values():
+        make_value(run, unit)
+    _indicator()
+    make_link(make_campaign("visits", opens_on=TODAY - timedelta(days=9)), units["north"])
+    for name, grant in PEOPLE.items():
+        user = make_user(name)
+        if grant is not None:
+            role, code = grant
+            give_role(user, role, units[code] if code else None)
+    return units
+
+
+def _indicator() -> None:
+    Indicator.objects.create(
+        code="care", name={"en": "Care"}, source="surveys", parameters={"measure": "p2"}
+    )
+
+
+def client_of(who: str, bank: dict[str, Unit]) -> Client:
+    if who == "anonymous":
+        return Client()
+    if who in PEOPLE:
+        client = Client()
+        client.force_login(User.objects.get(username=who))
+        return client
+    permissions, code = TOKENS[who]
+    key = make_key(*permissions, units=[bank[code]] if code else [])
+    return Client(headers={"Authorization": f"Bearer {key}"})
+
+
+def ask(client: Client, asked: str, *, once: str = "key-00000001") -> tuple[int, bytes]:
+    method, _space, path = asked.partition(" ")
+    if method == "GET":
+        response = client.get(f"/api/v1/{path}")
+    else:
+        response = client.post(
+            f"/api/v1/{path}",
+            BODIES[asked],
+            content_type="application/json",
+            headers={"Idempotency-Key": once},
+        )
+    return response.status_code, response.content
+
+
+@pytest.mark.parametrize("who", [*sorted(KNOWN), "anonymous"])
+def test_each_role_gets_in_where_the_matrix_says(who: str, bank: dict[str, Unit]) -> None:
+    client = client_of(who, bank)
+
+    let_in = {asked for asked in ALLOWED if ask(client, asked)[0] < 300}
+
+    assert let_in == {asked for asked, allowed in ALLOWED.items() if who in allowed}
+
+
+@pytest.mark.parametrize("who", [*sorted(KNOWN), "anonymous"])
+def test_a_refused_request_changes_nothing(who: str, bank: dict[str, Unit]) -> None:
+    client = client_of(who, bank)
+    refused = [asked for asked, allowed in ALLOWED.items() if who not in allowed]
+
+    statuses = {ask(client, asked)[0] for asked in refused}
+
+    assert statuses <= ({401} if who == "anonymous" else {403, 404})
+    assert not Response.objects.exists()
+    assert not RememberedRequest.objects.exists()
+    assert not Job.objects.exists()
+    assert EvaluationRun.objects.count() == 1
+
+
+def test_the_matrix_knows_every_address() -> None:
+    known = {
+        re.sub(r"/(north|care|service|visits|1)(?=/|$)", "/<>", asked.partition(" ")[2])
+        for asked in ALLOWED
+    }
+    described = {"docs/", "schema/", "schema/openapi.json"}
+
+    routes = {re.sub(r"<[^>]+>", "<>", route) for route in _routes(get_resolver(), "")}
+
+    assert routes - described == known
+
+
+def _routes(resolver: URLResolver, before: str) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern, route)
+        elif isinstance(pattern, URLPattern) and route.startswith("api/v1/"):
+            yield route.removeprefix("api/v1/")
+
+
+SECRETS = {
+    "mei": ("south", "101"),
+    "chen": ("north", "100"),
+    "li": ("south", "101", "100"),
+    "people token": ("south", "101"),
+    "sending token": ("south", "101", "100"),
+}
+"""What must not stand in any answer to them: the other unit, and its people."""
+
+
+@pytest.mark.parametrize("who", sorted(SECRETS))
+def test_nobody_reads_of_a_unit_that_is_not_theirs(who: str, bank: dict[str, Unit]) -> None:
+    client = client_of(who, bank)
+
+    for asked in ALLOWED:
+        if asked.startswith("GET"):
+            status, content = ask(client, asked)
+            if status == 200:
+                for secret in SECRETS[who]:
+                    assert f'"{secret}"'.encode() not in content, (asked, content)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "kpi-values?unit=south",
+        "staff?unit=south",
+        "units/south",
+        "units/bank",
+    ],
+)
+def test_naming_what_is_not_theirs_shows_nothing(path: str, bank: dict[str, Unit]) -> None:
+    response = client_of("mei", bank).get(f"/api/v1/{path}")
+
+    if response.status_code == 200:
+        assert json.loads(response.content)["results"] == []
+    else:
+        assert response.status_code == 404
+
+
+def test_a_person_cannot_send_without_the_csrf_token(bank: dict[str, Unit]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.get(username="ana"))
+
+    status, content = ask(client, "POST campaigns/visits/responses")
+
+    assert status == 403
+    assert b"CSRF" in content
+    assert not Response.objects.exists()
+
+
+def test_a_wrong_token_is_refused_although_a_session_would_do(bank: dict[str, Unit]) -> None:
+    client = client_of("ada", bank)
+
+    response = client.get("/api/v1/units", headers={"Authorization": "Bearer sq_wrong_wrong"})
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_refusal_stands_in_the_ledger_once_a_minute(bank: dict[str, Unit]) -> None:
+    client = client_of("li", bank)
+
+    for _ in range(3):
+        assert client.get("/api/v1/staff").status_code == 403
+
+    entry = AuditEntry.objects.get(action="api.refused")
+    assert entry.details == {"method": "GET", "route": "api/v1/staff"}
+    assert entry.actor.startswith("user:")
+
+
+def test_the_written_matrix_is_the_program() -> None:
+    table = (ROOT / "docs" / "permissions.md").read_text()
+    lines = [line.strip("| \n").split("|") for line in table.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    written = {row[0]: row[1:] for row in cells[2:]}
+
+    assert list(written) == [str(permission.label) for permission in P]
+    assert cells[0][1:-1] == [str(role.label) for role in Role]
+    for permission in P:
+        *roles, token = (written[str(permission.label)] + [""] * 6)[:6]
+        says = {role for role, cell in zip(Role, roles, strict=True) if cell == "yes"}
+        assert says == {role for role in Role if permission in MATRIX[role]}, permission
+        assert token.startswith("can have") == (permission in TOKEN_PERMISSIONS), permission

@@ -4,6 +4,11 @@
 
 (() => {
   const root = document.documentElement;
+  const HOUSE_LOCALE = "house";
+  const chinese = root.lang.startsWith("zh");
+  const dateFormats = chinese
+    ? ["%Y年", "%Y年%b", "%Y年%b%-d日"]
+    : ["%Y", "%b %Y", "%-d %b %Y"];
 
   function probe() {
     const element = document.createElement("span");
@@ -56,10 +61,17 @@
     return {
       autosize: true,
       margin: { l: 8, r: 12, t: 12, b: 8 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
+      paper_bgcolor: "--surface",
+      plot_bgcolor: "--surface",
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "--ink" },
-      xaxis: { ...axis, showgrid: false, nticks: narrow ? 5 : 10 },
+      xaxis: {
+        ...axis,
+        showgrid: false,
+        nticks: narrow ? 5 : 10,
+        spikecolor: "--edge",
+        spikethickness: 1,
+        spikedash: "solid",
+      },
       yaxis: { ...axis, nticks: 6 },
       hovermode: "x unified",
       hoverlabel: {
@@ -74,16 +86,43 @@
     };
   }
 
+  // Names of months and the order of a date in the language of the page.
+  function speak(language) {
+    const names = (options) =>
+      [...Array(12).keys()].map((month) =>
+        new Intl.DateTimeFormat(language, options).format(new Date(2026, month, 15)),
+      );
+    const [year, month, dayMonthYear] = dateFormats;
+    const format = {
+      months: names({ month: "long" }),
+      shortMonths: names({ month: "short" }),
+      year,
+      month,
+      dayMonth: chinese ? "%b%-d日" : "%-d %b",
+      dayMonthYear,
+    };
+    Plotly.register({ moduleType: "locale", name: HOUSE_LOCALE, dictionary: {}, format });
+  }
+
+  // A hovered date is told as coarsely as the series is.
+  function hoverDate(traces) {
+    const dates = traces.flatMap((trace) => trace.x || []);
+    const ends = (with_) => dates.every((date) => String(date).endsWith(with_));
+    const [year, month, dayMonthYear] = dateFormats;
+    return ends("-01-01") ? year : ends("-01") ? month : dayMonthYear;
+  }
+
   function draw(canvas) {
     const source = document.getElementById(canvas.dataset.figure);
     if (!source) return;
     const figure = JSON.parse(source.textContent);
     const colours = probe();
     const layout = merged(houseLayout(canvas.clientWidth < 520), figure.layout);
+    if (layout.xaxis.type === "date") layout.xaxis.hoverformat = hoverDate(figure.data);
     Plotly.react(canvas, coloured(figure.data, colours.read), coloured(layout, colours.read), {
       displayModeBar: false,
       responsive: true,
-      locale: "en",
+      locale: HOUSE_LOCALE,
       doubleClick: false,
     });
     colours.done();
@@ -93,6 +132,7 @@
     for (const canvas of within.querySelectorAll("[data-figure]")) draw(canvas);
   }
 
+  speak(root.lang);
   drawAll(document);
   root.addEventListener("themechange", () => drawAll(document));
   document.body.addEventListener("htmx:afterSwap", (event) => drawAll(event.detail.elt));

@@ -32,6 +32,14 @@ def test_every_component_keeps_the_content_policy(
         log_in(ada.page, "ada", PASSWORD, then="/design/")
         ada.page.wait_for_selector("[data-figure] .main-svg")
 
+        for chart in ada.page.locator("[data-figure]").all():
+            chart.scroll_into_view_if_needed()
+            box = chart.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0}
+            middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            ada.page.mouse.move(middle[0] - 20, middle[1], steps=3)
+            ada.page.mouse.move(*middle, steps=3)
+        ada.page.wait_for_timeout(200)
+
         assert ada.page.locator("[data-figure] .scatterlayer .trace").count() == 6
         assert ada.complaints == []
         assert ada.sideways == 0

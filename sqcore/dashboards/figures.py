@@ -2,7 +2,8 @@
 
 A figure is plain data for Plotly in the browser; nothing of Plotly is imported here. Colours are
 names of the style sheet's custom properties (`--series-1`); `static/charts.js` puts in what they
-are in the theme of the moment. Small drawings (sparkline, interval bar) are computed here for SVG
+are in the theme of the moment. Texts hold no tags but <br>: Plotly turns others into inline styles,
+which the content security policy refuses. Small drawings (sparkline, interval bar) are computed here for SVG
 that the server writes.
 """
 
@@ -117,18 +118,18 @@ def bars_figure(
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "y": [point.label for point in shown],
+        "y": [_plain(point.label) for point in shown],
         "x": [point.value for point in shown],
         "marker": {"color": SERIES_COLOURS[0], "size": 10},
         "error_x": _error_bars(shown, SERIES_COLOURS[0]),
         "customdata": [_sureness(point, decimals) for point in shown],
-        "hovertemplate": f"<b>%{{y}}</b><br>%{{x:.{decimals}f}}%{{customdata}}<extra></extra>",
+        "hovertemplate": f"%{{y}}: %{{x:.{decimals}f}}%{{customdata}}<extra></extra>",
     }
     layout: dict[str, Any] = {
         "yaxis": {
             "type": "category",
             "autorange": "reversed",
-            "categoryarray": [point.label for point in points],
+            "categoryarray": [_plain(point.label) for point in points],
             "showgrid": False,
         },
         "xaxis": {"tickformat": f".{decimals}~f", "showgrid": True},
@@ -142,11 +143,16 @@ def bars_figure(
     return Figure([trace], layout, *_series_table([Series("", points)], decimals))
 
 
+def _plain(text: Text) -> str:
+    """Return a name so that Plotly takes nothing in it for a tag or a placeholder."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
+
+
 def _line_traces(series: Series, named: bool, decimals: int, unit: str) -> list[dict[str, Any]]:
     colour = SERIES_COLOURS[(series.colour - 1) % len(SERIES_COLOURS)]
     points = series.points
-    name = str(series.name)
-    label = f"<b>{name}</b> " if named and name else ""
+    name = _plain(series.name)
+    label = f"{name}: " if named and name else ""
     line = {
         "type": "scatter",
         "mode": "lines+markers" if len(points) <= 40 else "lines",
@@ -178,7 +184,7 @@ def _band_traces(series: Series, colour: str) -> list[dict[str, Any]]:
                 "line": {"width": 0},
                 "hoverinfo": "skip",
                 "showlegend": False,
-                "legendgroup": str(series.name),
+                "legendgroup": _plain(series.name),
             }
         )
     return traces
@@ -217,8 +223,7 @@ def _target_line(target: float, decimals: int, *, upright: bool = False) -> dict
         f"{across}1": 1,
         f"{along}0": target,
         f"{along}1": target,
-        "line": {"color": "--ink-soft", "width": 1.5, "dash": "dash"},
-        "layer": "between",
+        "line": {"color": "--ink-soft", "width": 1.25, "dash": "dash"},
     }
     label = {
         f"{across}ref": "paper",

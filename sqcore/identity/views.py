@@ -39,6 +39,13 @@ class LogIn(LoginView):
     authentication_form = LogInForm
     redirect_authenticated_user = True
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().get(request, *args, **kwargs)
+        if request.headers.get("HX-Request") == "true":
+            # A part of a page refreshed itself after the session ended: the whole page must go.
+            response["HX-Redirect"] = request.get_full_path()
+        return response
+
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         user: User = form.get_user()

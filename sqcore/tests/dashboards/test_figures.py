@@ -57,6 +57,12 @@ class TestSeriesFigure:
         assert figure.layout["shapes"][0]["line"]["color"] == "--ink-soft"
         assert figure.layout["annotations"][0]["text"] == "Target 70.0"
 
+    def test_takes_nothing_in_a_name_for_a_tag(self) -> None:
+        figure = series_figure([Series("A <b>& %{x}", [MARCH]), Series("B", [JUNE])])
+
+        assert figure.traces[1]["name"] == "A &lt;b>&amp; % {x}"
+        assert figure.rows[0][0] == "A <b>& %{x}"
+
 
 class TestBarsFigure:
     def test_shows_each_with_its_interval_and_leaves_unknown_to_the_table(self) -> None:

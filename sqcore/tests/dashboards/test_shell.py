@@ -1,7 +1,8 @@
 import re
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.views.defaults import server_error
 
 from sqcore.identity.permissions import Role
 from sqcore.tests.factories import give_role, make_unit, make_user
@@ -83,6 +84,13 @@ class TestErrors:
         assert response.status_code == 404
         assert faults_of(response.text) == []
         assert "There is no such page" in response.text
+
+    def test_a_bug_gets_a_page_that_needs_nothing_of_the_request(self) -> None:
+        response = server_error(RequestFactory().get("/jobs/"))
+
+        assert response.status_code == 500
+        assert faults_of(response.content.decode()) == []
+        assert "Something went wrong on our side" in response.content.decode()
 
     def test_a_form_without_its_token_is_refused_with_advice(self) -> None:
         client = Client(enforce_csrf_checks=True)

@@ -74,6 +74,15 @@ class TestLogIn:
         assert "_auth_user_id" not in client.session
 
 
+class TestEndedSession:
+    def test_a_part_that_refreshes_itself_sends_the_whole_page_to_log_in(
+        self, client: Client
+    ) -> None:
+        response = client.get("/jobs/", headers={"HX-Request": "true"}, follow=True)
+
+        assert response["HX-Redirect"] == "/log-in/?next=%2Fjobs%2F"
+
+
 class TestLogOut:
     def test_ends_the_session(self, client: Client) -> None:
         client.force_login(make_user("mei"))
@@ -93,7 +102,9 @@ class TestPasswordReset:
         user = make_user("mei")
 
         client.post("/password-reset/", {"email": "mei@bank.test"})
-        (found,) = re.findall(r"http://127.0.0.1:8000(/password-reset/\S+)", mail.outbox[0].body)
+        (found,) = re.findall(
+            r"http://127.0.0.1:8000(/password-reset/\S+)", str(mail.outbox[0].body)
+        )
         form = client.get(found, follow=True)
         new = "a quite different password"
         done = client.post(

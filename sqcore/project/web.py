@@ -9,7 +9,7 @@ from gunicorn.glogging import Logger
 from sqcore.project.tether import die_with_parent
 
 QUIET = ("/static/", "/healthz", "/readyz", "/favicon.ico")
-RESPONDENTS = "/s/"
+RESPONDENTS = "/a/"
 """Below this respondents answer: their log lines name neither the link nor the moment."""
 
 

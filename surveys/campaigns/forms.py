@@ -48,6 +48,7 @@ class PlacesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # 
 class PlacesForm(forms.Form):
     """Where a survey is answered: a link for each chosen unit and channel."""
 
+    everywhere = forms.BooleanField(label=_("Every unit in the list"), required=False)
     units = PlacesField(label=_("Units"))
     channels = PlacesField(
         label=_("Channels"),
@@ -62,7 +63,8 @@ class PlacesForm(forms.Form):
     def places(self) -> dict[str, Any]:
         """Return what the service wants to know about places."""
         cleaned = self.cleaned_data
-        return {"units": list(cleaned["units"]), "channels": list(cleaned["channels"])}
+        units = self.fields["units"].queryset if cleaned["everywhere"] else cleaned["units"]  # type: ignore[attr-defined]  # as above
+        return {"units": list(units), "channels": list(cleaned["channels"])}
 
 
 class CampaignForm(PlacesForm):
@@ -92,7 +94,16 @@ class CampaignForm(PlacesForm):
         required=False,
         initial=True,
     )
-    field_order = ["version", "mode", "opens_on", "last_on", "units", "channels", "open_now"]
+    field_order = [
+        "version",
+        "mode",
+        "opens_on",
+        "last_on",
+        "everywhere",
+        "units",
+        "channels",
+        "open_now",
+    ]
 
     def __init__(self, *args: Any, today: date, **over: Any) -> None:
         super().__init__(*args, today=today, **over)

@@ -1,16 +1,11 @@
 """Pages about campaigns: what runs, how much was answered, links, codes to print."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
-
 import segno
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +13,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from sqcore.base.errors import DomainError, NotFound, NotPermitted
+from sqcore.base.errors import DomainError
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.org.queries import local_day, organisation
@@ -29,26 +24,8 @@ from surveys.campaigns.models import Campaign, Link
 PER_PAGE = 25
 UNITS_PER_PAGE = 50
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
-
-def for_people(view: View[P]) -> View[P]:
-    """Log-in first; what is not there or not for this person is a page that says so."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except NotFound as error:
-            raise Http404 from error
-        except NotPermitted as error:
-            raise PermissionDenied from error
-
-    return login_required(wrapped)
-
-
-@for_people
+@login_required
 @require_safe
 def campaigns(request: HttpRequest) -> HttpResponse:
     """List the campaigns that this person may see."""
@@ -67,7 +44,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     return render(request, "surveys/campaigns/campaigns.html", context)
 
 
-@for_people
+@login_required
 @require_safe
 def campaign(request: HttpRequest, code: str) -> HttpResponse:
     """Show a campaign: its state, its links by unit, how much was answered."""
@@ -84,7 +61,7 @@ def campaign(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "surveys/campaigns/campaign.html", context)
 
 
-@for_people
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_campaign(request: HttpRequest) -> HttpResponse:
     """Start a campaign."""
@@ -105,7 +82,7 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
     return render(request, "surveys/campaigns/new.html", context, status=status)
 
 
-@for_people
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def links(request: HttpRequest, code: str) -> HttpResponse:
     """Make links for more units and channels."""
@@ -126,7 +103,7 @@ def links(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "surveys/campaigns/links.html", context, status=status)
 
 
-@for_people
+@login_required
 @require_POST
 def change_state(request: HttpRequest, code: str) -> HttpResponse:
     """Open or close a campaign."""
@@ -143,7 +120,7 @@ def change_state(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("surveys:campaigns-detail", code=found.code)
 
 
-@for_people
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, code: str, token: str) -> HttpResponse:
     """Ask, and then take a link out of use."""
@@ -161,7 +138,7 @@ def revoke(request: HttpRequest, code: str, token: str) -> HttpResponse:
     return redirect("surveys:campaigns-detail", code=found.code)
 
 
-@for_people
+@login_required
 @require_safe
 def code_image(request: HttpRequest, code: str, token: str) -> HttpResponse:
     """Draw the QR code of a link."""
@@ -176,7 +153,7 @@ def code_image(request: HttpRequest, code: str, token: str) -> HttpResponse:
     return response
 
 
-@for_people
+@login_required
 @require_safe
 def sheet(request: HttpRequest, code: str) -> HttpResponse:
     """Show the QR codes of a campaign, six on a sheet of A4, to be printed."""

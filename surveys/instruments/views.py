@@ -1,14 +1,12 @@
 """Pages about questionnaires."""
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from sqcore.base.errors import NotFound, NotPermitted
 from sqcore.identity.principals import principal_of
 from surveys.instruments.queries import codebook_rows, version_named, versions_for
 
@@ -17,10 +15,7 @@ from surveys.instruments.queries import codebook_rows, version_named, versions_f
 @require_safe
 def instruments(request: HttpRequest) -> HttpResponse:
     """List the questionnaires and their versions."""
-    try:
-        versions = versions_for(principal_of(request))
-    except NotPermitted as error:
-        raise PermissionDenied from error
+    versions = versions_for(principal_of(request))
     return render(request, "surveys/instruments/instruments.html", {"versions": versions})
 
 
@@ -28,12 +23,7 @@ def instruments(request: HttpRequest) -> HttpResponse:
 @require_safe
 def instrument(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """Show the codebook of a version."""
-    try:
-        version = version_named(code, number, principal=principal_of(request))
-    except NotFound as error:
-        raise Http404 from error
-    except NotPermitted as error:
-        raise PermissionDenied from error
+    version = version_named(code, number, principal=principal_of(request))
     trail = [(_("Questionnaires"), reverse("surveys:instruments-list")), (str(version), "")]
     context = {"version": version, "rows": codebook_rows(version), "trail": trail}
     return render(request, "surveys/instruments/instrument.html", context)

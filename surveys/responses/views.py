@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -46,13 +46,12 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         link = answering_link(token)
     except NotFound:
         return _notice(request, "unknown", status=404)
+    if request.method == "POST":
+        return _posted(request, link)
     if why := link.closed_on(local_day(timezone.now())):
         return _closed(request, link, why)
-    if request.method != "POST":
-        return _page(
-            request, link, Seal.new(link.campaign.mode), {}, _first_language(link.campaign)
-        )
-    return _posted(request, link)
+    seal = Seal.new(link.campaign.mode)
+    return _page(request, link, seal, {}, _first_language(link.campaign))
 
 
 @require_safe
@@ -73,10 +72,7 @@ def thanks(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def preview(request: HttpRequest, code: str) -> HttpResponse:
     """Show who runs the campaign what a respondent sees; nothing is stored."""
-    try:
-        campaign = campaign_named(code, principal=principal_of(request))
-    except NotFound as error:
-        raise Http404 from error
+    campaign = campaign_named(code, principal=principal_of(request))
     language = _known(campaign, request.POST.get("_language", "")) or _first_language(campaign)
     answers, _problems = read_answers(codebook_of(campaign.version), request.POST)
     with override(language):
@@ -201,6 +197,8 @@ def _unkept(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "private, no-cache"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
+    # Django would write a refusal into the log, with the link and the moment.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
     return response
 
 

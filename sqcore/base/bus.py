@@ -63,7 +63,7 @@ def handles(event: type[E], *, key: str) -> Callable[[Callable[[E, datetime], No
     def register(handle: Callable[[E, datetime], None]) -> None:
         if key in _handlers:
             raise DuplicateHandler(key)
-        _handlers[key] = Handler(key, event, handle)  # type: ignore[assignment, arg-type]  # the registry holds handlers of any event
+        _handlers[key] = Handler(key, event, handle)  # type: ignore[arg-type]  # the registry holds handlers of any event
 
     return register
 

@@ -209,7 +209,7 @@ def run_job(job_id: UUID | str, *, clock: Clock) -> Job | None:
     now = clock()
     due = Q(state=Job.State.QUEUED, next_attempt_at__lte=now)
     context = _claim(job_id, due, clock=clock, lease_clock=clock)
-    return context and _run(context)
+    return None if context is None else _run(context)
 
 
 def run_inline(job: Job, *, now: datetime, on_progress: OnProgress | None = None) -> Job:

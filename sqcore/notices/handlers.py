@@ -21,7 +21,7 @@ def tell_of_failed_job(event: JobFailed, now: datetime) -> None:
     body = in_all_languages(_("The page of the job says why, and lets you try it again."))
     link = reverse("sqcore:jobs-detail", args=[event.job_id])
     notify(
-        readers=User.objects.filter(pk=event.owner_id, is_active=True),
+        readers=User.objects.filter(pk__in=[event.owner_id or 0], is_active=True),
         key=key,
         title=title,
         body=body,

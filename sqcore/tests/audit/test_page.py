@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -129,7 +130,7 @@ def test_shows_that_the_chain_is_broken(client: Client, ada: User, tmp_path: Pat
 
 
 def test_costs_the_same_queries_for_one_and_for_many(
-    client: Client, ada: User, django_assert_num_queries: Callable
+    client: Client, ada: User, django_assert_num_queries: Callable[[int], Any]
 ) -> None:
     acts(1, by=ada)
     log_in(client, ada)

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin.sites import site
@@ -48,7 +49,9 @@ def broken(event: Event, now: datetime) -> None:
 
 class TestPublish:
     def test_writes_one_delivery_a_handler_and_rings_after_the_commit(
-        self, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        django_capture_on_commit_callbacks: Callable[..., Any],
     ) -> None:
         rung: list[dict[str, object]] = []
         monkeypatch.setattr(

@@ -74,9 +74,9 @@ class Installation:
                 stdout=out,
                 stderr=out,
             )
-        wait_for(lambda: self.answers() or process.poll() is not None, seconds=60)
+        wait_for(lambda: self.answers() or process.poll() is not None, seconds=120)
         assert process.poll() is None, (self.home / "up.out").read_text()
-        wait_for(lambda: all(self.child(role) for role in ROLES), seconds=10)
+        wait_for(lambda: all(self.child(role) for role in ROLES), seconds=30)
 
     def get(self, path: str, *, timeout: float = 1) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

@@ -38,22 +38,22 @@ def running(installation: Installation) -> Installation:
 def test_a_killed_process_is_started_again(running: Installation, role: str) -> None:
     killed = running.kill(role)
 
-    wait_for(lambda: running.child(role) not in {None, killed}, seconds=10)
-    wait_for(running.answers, seconds=10)
+    wait_for(lambda: running.child(role) not in {None, killed}, seconds=30)
+    wait_for(running.answers, seconds=30)
     assert not alive(killed)
 
 
 def test_people_wait_while_a_killed_web_process_comes_back(running: Installation) -> None:
     running.kill("web")
 
-    assert running.get("/healthz", timeout=10)[0] == http.HTTPStatus.OK
+    assert running.get("/healthz", timeout=30)[0] == http.HTTPStatus.OK
 
 
 def test_it_is_ready_again_after_worker_and_clock_were_killed(running: Installation) -> None:
     running.kill("worker")
     running.kill("clock")
 
-    wait_for(running.is_ready, seconds=45)
+    wait_for(running.is_ready, seconds=90)
 
 
 def test_a_second_one_on_the_same_home_is_refused(running: Installation) -> None:

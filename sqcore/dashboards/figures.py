@@ -2,9 +2,9 @@
 
 A figure is plain data for Plotly in the browser; nothing of Plotly is imported here. Colours are
 names of the style sheet's custom properties (`--series-1`); `static/charts.js` puts in what they
-are in the theme of the moment. Texts hold no tags but <br>: Plotly turns others into inline styles,
-which the content security policy refuses. Small drawings (sparkline, interval bar) are computed here for SVG
-that the server writes.
+are in the theme of the moment. Texts hold no tags but <br>: Plotly turns others into inline
+styles, which the content security policy refuses. Small drawings (sparkline, interval bar) are
+computed here for SVG that the server writes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -158,7 +158,7 @@ def _line_traces(series: Series, named: bool, decimals: int, unit: str) -> list[
         "mode": "lines+markers" if len(points) <= 40 else "lines",
         "name": name,
         "legendgroup": name,
-        "x": [point.at for point in points],
+        "x": [_plain(point.at) for point in points],
         "y": [point.value for point in points],
         "line": {"color": colour, "width": 2.25},
         "marker": {"color": colour, "size": 6},
@@ -177,7 +177,7 @@ def _band_traces(series: Series, colour: str) -> list[dict[str, Any]]:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "x": [p.at for p in stretch] + [p.at for p in reversed(stretch)],
+                "x": [_plain(p.at) for p in [*stretch, *reversed(stretch)]],
                 "y": [p.high for p in stretch] + [p.low for p in reversed(stretch)],
                 "fill": "toself",
                 "fillcolor": f"{colour}/0.16",

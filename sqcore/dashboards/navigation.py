@@ -20,7 +20,7 @@ class Group(TextChoices):
     TODAY = "today", ""
     RESULTS = "results", _("Results")
     ANSWERS = "answers", _("Answers")
-    RUNNING = "running", _("Running it")
+    RUNNING = "running", _("System")
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,55 @@
 """KPI series over REST: our list beside raw SQL in a bare Django view and beside stock DRF.
 
-One million KPI values in SQLite, one series of one unit and indicator asked for with a token, the
-first page of fifty. All candidates answer through Django's own WSGI handler in this process; the
-answers are compared byte for byte (stock DRF: value for value) before anything is timed.
+One million KPI values in SQLite; one series of one unit and indicator, asked for with a token. All
+candidates answer through Django's own WSGI handler in this process, so that nothing but CPU is
+compared, and what they answer is compared before anything is timed: the raw view and ours byte for
+byte, stock DRF value for value.
 
-    python -m benchmarks.kpi_rest
+`ours` runs in the product's whole stack of middleware; `raw_bare` has none at all, which is the
+limit; `raw` is the same view in the product's stack.
+
+The settings must be the embedded ones, with a data home of the benchmark's own.
 """
 
+import json
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
+import orjson
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
 from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory, override_settings
+from django.urls import include, path
+from django_filters import CharFilter, FilterSet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import (
+    CharField,
+    DateField,
+    DateTimeField,
+    IntegerField,
+    ModelSerializer,
+)
+from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from sqcore.access.models import ApiToken
 from sqcore.access.services import make_token
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import system_principal
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
@@ -30,6 +63,20 @@ CODES = [
     *(("indicator", f"indicator-{number}") for number in range(22)),
 ]
 NOW = datetime(2026, 2, 1, 3, tzinfo=UTC)
+
+
+ASKED = (
+    "system=service&grain=month&unit=unit-17&code=indicator-3&margin=channel&margin_value=counter"
+)
+
+
+# ---- The data ------------------------------------------------------------------------------------
+
+
+def prepare() -> None:
+    """Make the tables and a million values, once."""
+    call_command("migrate", verbosity=0)
+    fill()
 
 
 def fill() -> None:
@@ -116,3 +163,193 @@ def token() -> str:
         expires_at=now + timedelta(days=1), by=system_principal(), now=now,
     )  # fmt: skip
     return key
+
+
+# ---- The limit: raw SQL in a bare view -----------------------------------------------------------
+
+RAW = """
+    SELECT s.code, u.code, k.grain, k.starts_on, r.ends_on, k.margin, k.margin_value, k.kind,
+           k.code, k.status, k.reason, k.value, k.low, k.high, k.score, k.score_low, k.score_high,
+           k.n, k.coverage, k.run_id, r.revision, r.published_at
+    FROM sqcore_kpivalue k
+    JOIN sqcore_indicatorsystem s ON s.id = k.system_id
+    JOIN sqcore_unit u ON u.id = k.unit_id
+    JOIN sqcore_evaluationrun r ON r.id = k.run_id
+    WHERE k.is_current AND s.code = %s AND k.grain = %s AND u.code = %s AND k.code = %s
+      AND k.margin = %s AND k.margin_value = %s
+    ORDER BY k.starts_on, k.id LIMIT 51
+"""
+NAMES = (
+    "system", "unit", "grain", "period", "starts_on", "ends_on", "margin", "margin_value", "kind",
+    "code", "status", "reason", "value", "low", "high", "score", "score_low", "score_high", "n",
+    "coverage", "run", "revision", "published_at",
+)  # fmt: skip
+
+
+def raw_view(request: HttpRequest) -> HttpResponse:
+    """What one would write by hand for this one question and nothing else."""
+    asked = request.GET
+    names = ("system", "grain", "unit", "code", "margin", "margin_value")
+    params = [asked[name] for name in names]
+    with connection.cursor() as cursor:
+        cursor.execute(RAW, params)
+        rows = cursor.fetchall()
+    results = [
+        dict(
+            zip(
+                NAMES,
+                (
+                    *row[:3],
+                    f"{row[3].year}-{row[3].month:02d}",
+                    *row[3:5],
+                    row[5] or "overall",
+                    row[6] or None,
+                    *row[7:10],
+                    row[10] or None,
+                    *row[11:],
+                ),
+                strict=True,
+            )
+        )
+        for row in rows[:50]
+    ]
+    body = orjson.dumps(
+        {"results": results, "next": None}, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+    )
+    return HttpResponse(body, content_type="application/json")
+
+
+# ---- Stock DRF -----------------------------------------------------------------------------------
+
+
+class StockToken(BaseAuthentication):
+    """As the framework's own: one query a request."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken]:
+        key = request.META["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+        found = ApiToken.objects.filter(digest=sha256(key.encode()).hexdigest()).first()
+        if found is None:
+            raise AuthenticationFailed
+        return User(username="bench"), found
+
+
+class StockFilter(FilterSet):
+    system = CharFilter("system__code")
+    unit = CharFilter("unit__code")
+
+    class Meta:
+        model = KpiValue
+        fields = ("grain", "code", "margin", "margin_value")
+
+
+class StockSerializer(ModelSerializer[KpiValue]):
+    system = CharField(source="system.code")
+    unit = CharField(source="unit.code")
+    ends_on = DateField(source="run.ends_on")
+    revision = IntegerField(source="run.revision")
+    published_at = DateTimeField(source="run.published_at")
+
+    class Meta:
+        model = KpiValue
+        fields = tuple(name for name in NAMES if name != "period")
+
+
+class StockPages(PageNumberPagination):
+    page_size = 50
+
+
+class StockList(ReadOnlyModelViewSet[KpiValue]):
+    queryset = (
+        KpiValue.objects.current()
+        .select_related("system", "unit", "run")
+        .order_by("starts_on", "id")
+    )
+    serializer_class = StockSerializer
+    pagination_class = StockPages
+    authentication_classes = (StockToken,)
+    permission_classes = (IsAuthenticated,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = DefaultContentNegotiation
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = StockFilter
+
+
+router = SimpleRouter()
+router.register("stock", StockList, basename="stock")
+urlpatterns = [
+    path("raw", raw_view),
+    path("", include(router.urls)),
+    path("", include("sqcore.project.urls")),
+]
+
+
+# ---- Side by side --------------------------------------------------------------------------------
+
+
+def candidates() -> dict[str, Callable[[], tuple[int, bytes]]]:
+    """Return what is compared: each call makes one request and returns status and body.
+
+    To be called, and each candidate too, within `side_by_side()`.
+    """
+    whole = WSGIHandler()
+    with override_settings(MIDDLEWARE=[]):
+        bare = WSGIHandler()
+    key = token()
+    ours = f"/api/v1/kpi-values?{ASKED}"
+    _status, _body, tag = _ask(whole, ours, key)
+    return {
+        "raw_bare": lambda: _ask(bare, f"/raw?{ASKED}", key)[:2],
+        "raw": lambda: _ask(whole, f"/raw?{ASKED}", key)[:2],
+        "ours": lambda: _ask(whole, ours, key)[:2],
+        "ours_304": lambda: _ask(whole, ours, key, HTTP_IF_NONE_MATCH=tag)[:2],
+        "stock": lambda: _ask(whole, f"/stock/?{ASKED}", key)[:2],
+    }
+
+
+def side_by_side() -> override_settings:
+    """Return the settings under which all candidates have an address, and no limit a minute."""
+    return override_settings(
+        ROOT_URLCONF=__name__,
+        ALLOWED_HOSTS=["testserver"],
+        API_LIMITS=dict.fromkeys(("read", "write", "refused"), 10**9),
+    )
+
+
+def _ask(handler: WSGIHandler, address: str, key: str, **extra: str) -> tuple[int, bytes, str]:
+    where, _mark, query = address.partition("?")
+    environ = dict(RequestFactory().get(where).environ)
+    environ |= {"QUERY_STRING": query, "HTTP_AUTHORIZATION": f"Bearer {key}", **extra}
+    response = handler(environ, lambda *_head: lambda _body: None)
+    body = b"".join(response)
+    response.close()
+    return response.status_code, body, response.get("ETag", "")
+
+
+def check(asked: dict[str, Callable[[], tuple[int, bytes]]]) -> None:
+    """Refuse to compare what does not answer the same."""
+    answers = {name: ask() for name, ask in asked.items()}
+    assert answers["ours"] == answers["raw"] == answers["raw_bare"]
+    assert answers["ours"][0] == 200
+    assert answers["ours_304"] == (304, b"")
+    rows = json.loads(answers["ours"][1])["results"]
+    stock = json.loads(answers["stock"][1])["results"]
+    assert len(rows) == len(stock) == MONTHS
+    for mine, theirs in zip(rows, stock, strict=True):
+        theirs["margin"] = theirs["margin"] or "overall"
+        theirs |= {name: theirs[name] or None for name in ("margin_value", "reason")}
+        assert theirs == {name: value for name, value in mine.items() if name != "period"}
+
+
+def rounds(count: int = 9, requests: int = 150) -> dict[str, list[float]]:
+    """Return CPU seconds a request, by candidate, for each of interleaved rounds."""
+    with side_by_side():
+        asked = candidates()
+        check(asked)
+        found: dict[str, list[float]] = {name: [] for name in asked}
+        for _round in range(count):
+            for name, ask in asked.items():
+                start = time.process_time()
+                for _request in range(requests):
+                    ask()
+                found[name].append((time.process_time() - start) / requests)
+    return found

@@ -11,7 +11,7 @@ ORDER = (
     ("urls",),
     ("views", "api", "tasks", "handlers", "admin", "panels"),
     ("forms", "serializers", "filters"),
-    ("services",),
+    ("services", "personal"),
     ("sources", "rules", "openers"),
     ("importers",),
     ("queries",),
@@ -21,22 +21,22 @@ ORDER = (
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 
 OWN_NAMES = {
-    "sqcore.base",
-    "sqcore.identity",
-    "sqcore.project",
-    "sqcore.stats",
-    "sqcore.management",
+    *("sqcore.base", "sqcore.identity", "sqcore.project", "sqcore.stats", "sqcore.management"),
+    *("sqcore.demo", "surveys.demo", "surveys.management"),
 }
 """Rooms that are no feature: they have names of their own."""
 THINGS = {
+    "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
+    "sqcore.evaluation": {"due", "frozen", "kpi_page", "lattice", "published", "release"},
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},
-    "sqcore.org": {"directory"},
-    "surveys.imports": {"encodings"},
+    "surveys.imports": {
+        *("encodings", "ground", "guesses", "intake", "mapping", "reading", "report"),
+    },
     "surveys.instruments": {"codebook", "definitions"},
-    "surveys.responses": {"sums"},
+    "surveys.responses": {"intake", "sums"},
 }
 """What is really a thing of its own in a room, beside the usual files."""
 

@@ -87,6 +87,8 @@ class EvaluationRun(models.Model):
                 name="run_current_is_published",
             ),
         ]
+        # Whether anything was published since is asked by every REST client, each time.
+        indexes = [models.Index(fields=["state", "published_at"], name="run_published")]
 
     def __str__(self) -> str:
         return f"{self.system} {self.grain} {self.starts_on} r{self.revision}"

@@ -576,6 +576,10 @@ class Migration(migrations.Migration):
             model_name='quietperiod',
             constraint=models.UniqueConstraint(fields=('version', 'grain', 'starts_on'), name='quiet_period_once'),
         ),
+        migrations.AddIndex(
+            model_name='evaluationrun',
+            index=models.Index(fields=['state', 'published_at'], name='run_published'),
+        ),
         migrations.AddConstraint(
             model_name='evaluationrun',
             constraint=models.UniqueConstraint(fields=('version', 'grain', 'starts_on', 'scope', 'revision'), name='run_once_a_revision'),

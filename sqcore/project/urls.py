@@ -11,11 +11,11 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("favicon.ico", RedirectView.as_view(url="/static/mark.svg")),
-    path("", include("sqcore.urls")),
-    path("", include("surveys.urls")),
     path("api/v1/", include("sqcore.api_urls")),
     path("api/v1/", include("surveys.api_urls")),
     re_path("^api/", unknown_address),
+    path("", include("sqcore.urls")),
+    path("", include("surveys.urls")),
     path("language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

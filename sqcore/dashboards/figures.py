@@ -132,7 +132,7 @@ def bars_figure(
             "categoryarray": [_plain(point.label) for point in points],
             "showgrid": False,
         },
-        "xaxis": {"tickformat": f".{decimals}~f", "showgrid": True},
+        "xaxis": {"tickformat": f".{decimals}~f", "showgrid": True, "nticks": 7},
         "hovermode": "closest",
         "showlegend": False,
     }

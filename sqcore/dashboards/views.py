@@ -23,7 +23,10 @@ def design(request: HttpRequest) -> HttpResponse:
         "gappy_trend": specimens.GAPPY_TREND,
         "rows": specimens.ROWS,
         "choices": specimens.CHOICES,
-        "problems": ["row 12, unit: there is no unit “harbor”", "row 19, q3: 9 is outside 1 to 5"],
+        "wrong_rows": [
+            "row 12, unit: there is no unit “harbor”",
+            "row 19, q3: 9 is outside 1 to 5",
+        ],
         "form": specimens.SpecimenForm({"answers": "abc"} if "errors" in request.GET else None),
         "page": Paginator(range(134), 25).get_page(2),
         "trail": [("Quality", "#"), ("Region North", "#"), ("Bell Street", "")],

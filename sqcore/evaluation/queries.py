@@ -1,16 +1,17 @@
 """Reading the KPI series. Every figure comes through `KpiValue.objects.visible_to`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.rules import Estimate, difference
+from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
     COMPOSITE,
@@ -21,7 +22,7 @@ from sqcore.indicators.definition import (
 from sqcore.indicators.models import IndicatorSystem
 from sqcore.indicators.queries import source_title
 from sqcore.org.models import Channel, Segment, Unit
-from sqcore.org.queries import organisation
+from sqcore.org.queries import UnitTree, fiscal_start, organisation
 
 MARGINS = ("channel", "segment")
 
@@ -147,6 +148,19 @@ class MarginLine:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """One period as a page shows it: a unit's standing, its parts, and other units beside it.
+
+    `units` holds the composite and each dimension (and `code`) of every unit by code, `margins`
+    one code of the unit by channel and by segment, without the line of all together.
+    """
+
+    standing: "Standing"
+    units: Mapping[str, list[UnitLine]]
+    margins: Mapping[str, list[MarginLine]]
+
+
+@dataclass(frozen=True)
 class Provenance:
     """From what, how and since when: what stands behind every figure of a run."""
 
@@ -205,6 +219,156 @@ def latest_period(*, system: IndicatorSystem, grain: Grain) -> Period | None:
     return None if start is None else Period(start, grain, organisation().fiscal_start)
 
 
+def evaluated(*, system: IndicatorSystem) -> dict[Grain, list[Period]]:
+    """Return the periods that there are results of by grain, finest first, each newest first.
+
+    One query, and seldom a second.
+    """
+    begins = fiscal_start()
+    found: dict[str, list[Period]] = {}
+    runs = EvaluationRun.objects.current().filter(system=system).order_by("-starts_on", "id")
+    for grain, start in runs.values_list("grain", "starts_on"):
+        found.setdefault(grain, []).append(Period(start, Grain(grain), begins))
+    return {grain: found[grain] for grain in Grain if grain in found}
+
+
+def top_units(*, principal: Principal, run: EvaluationRun) -> list[int]:
+    """Return the highest units of the run's tree whose results the asker may see."""
+    scope = principal.scope(Permission.VIEW_RESULTS)
+    parents = _parents(run)
+    return [
+        unit
+        for unit, parent in parents.items()
+        if unit in scope and (parent is None or parent not in scope)
+    ]
+
+
+def path_to(*, principal: Principal, run: EvaluationRun, unit_id: int) -> list[Unit]:
+    """Return the units from the highest that the asker may see down to this one. One query."""
+    scope = principal.scope(Permission.VIEW_RESULTS)
+    path = [found for found in UnitTree(_parents(run)).path(unit_id) if found in scope]
+    units = Unit.objects.in_bulk(path)
+    return [units[found] for found in reversed(path) if found in units]
+
+
+def run_of(*, system: IndicatorSystem, period: Period) -> EvaluationRun:
+    """Return the current run of a period. One query. raises: NotFound"""
+    run = _runs(system, period, with_previous=False).get(period.start)
+    if run is None:
+        raise NotFound(f"{period} is not evaluated.")
+    return run
+
+
+def overview(
+    *,
+    principal: Principal,
+    run: EvaluationRun,
+    unit: Unit,
+    code: str = COMPOSITE,
+    below: Unit | None = None,
+) -> Overview:
+    """Return what a page shows of a period; three queries, whatever the number of units.
+
+    `code` is broken down by channel and segment; `below` keeps, of the units, its children.
+    """
+    period = Period(run.starts_on, Grain(run.grain), fiscal_start())
+    former = _runs(run.system, period.previous, with_previous=False).get(period.previous.start)
+    definition, formerly = SystemDefinition.from_json(run.definition), _definition(former)
+    parents = _parents(run)
+    codes = [COMPOSITE, *(found.code for found in definition.all_dimensions())]
+    codes = codes if code in codes else [*codes, code]
+    beside = Q(code__in=codes)
+    if below is not None:
+        children = [found for found, parent in parents.items() if parent == below.pk]
+        beside &= Q(unit__in=children)
+    parts = Q(margin__in=MARGINS, unit=unit, code=code, run=run)
+    # By run, not by period: the index that begins with it finds the few rows of one period.
+    rows = (
+        KpiValue.objects.visible_to(principal)
+        .current()
+        .filter(run__in=[run, former] if former else [run])
+        .filter(Q(margin="") & (Q(unit=unit) | beside) | parts)
+        .order_by("id")
+    )
+    names: dict[int, tuple[str, str]] = {}
+    at: dict[tuple[date, str], dict[int, Figure]] = {}
+    broken_down: dict[tuple[str, str], Figure] = {}
+    for row in rows.values(*_FIELDS, "unit__code", "unit__name"):
+        figure = _figure(row, period.fiscal_start)
+        if figure.margin:
+            broken_down[figure.margin, figure.margin_value] = figure
+            continue
+        names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
+        at.setdefault((figure.period.start, figure.code), {})[figure.unit_id] = figure
+    own = {
+        start: {
+            key[1]: found[unit.pk]
+            for key, found in at.items()
+            if key[0] == start and unit.pk in found
+        }
+        for start in (period.start, period.previous.start)
+    }
+    compare = _Compared(names, parents, definition, formerly)
+    beside_ids = None if below is None else set(children)
+    return Overview(
+        standing=_standing(
+            unit.pk, run, definition, formerly, own[period.start], own[period.previous.start]
+        ),
+        units={
+            each: compare.lines(
+                at.get((period.start, each), {}),
+                at.get((period.previous.start, each), {}),
+                only=beside_ids,
+            )
+            for each in codes
+        },
+        margins=_broken_down(broken_down),
+    )
+
+
+def margin_names() -> list[tuple[str, str, str]]:
+    """Return (margin, code, name) of every channel and segment in their order. One query."""
+    fields = ("margin_of", "position", "id", "code", "name")
+    channels = Channel.objects.annotate(margin_of=Value("channel")).order_by()
+    segments = Segment.objects.annotate(margin_of=Value("segment")).order_by()
+    rows = channels.values_list(*fields).union(segments.values_list(*fields), all=True)
+    return [(row[0], row[3], in_language(row[4])) for row in sorted(rows, key=lambda row: row[:3])]
+
+
+def _broken_down(figures: Mapping[tuple[str, str], Figure]) -> dict[str, list[MarginLine]]:
+    found: dict[str, list[MarginLine]] = {margin: [] for margin in MARGINS}
+    for margin, value, name in margin_names() if figures else []:
+        if (margin, value) in figures:
+            found[margin].append(MarginLine(value, name, figures[margin, value]))
+    return found
+
+
+def history(
+    *,
+    principal: Principal,
+    system: IndicatorSystem,
+    unit: Unit,
+    codes: Sequence[str],
+    periods: Sequence[Period],
+) -> dict[str, dict[date, Figure]]:
+    """Return these codes of a unit, all together, by code and start of period. One query."""
+    found: dict[str, dict[date, Figure]] = {code: {} for code in codes}
+    if not periods:
+        return found
+    starts = [period.start for period in periods]
+    rows = _visible(principal, system).filter(
+        unit=unit,
+        code__in=codes,
+        grain=periods[0].grain,
+        margin="",
+        starts_on__gte=min(starts),
+        starts_on__lte=max(starts),
+    )
+    for figure in _figures(rows.order_by("starts_on", "id"), periods[0].fiscal_start):
+        found[figure.code][figure.period.start] = figure
+    return found
+
+
 def kpi_series(
     *,
     principal: Principal,
@@ -247,23 +411,13 @@ def standing(
         unit=unit, grain=period.grain, margin="", starts_on__in=list(runs)
     )
     figures = _by_period(_figures(rows.order_by("id"), period.fiscal_start))
-    now = figures.get(period.start, {})
-    then = figures.get(period.previous.start, {})
-    definition = SystemDefinition.from_json(run.definition)
-    compare = _Comparison(definition, _definition(before), now, then)
-    return Standing(
-        unit_id=unit.pk,
-        period=period,
-        run=_provenance(run, definition, period.fiscal_start),
-        composite=Line(
-            code=COMPOSITE,
-            name=definition.name_of(COMPOSITE),
-            kind=KpiValue.Kind.COMPOSITE,
-            weight=1.0,
-            figure=now.get(COMPOSITE),
-            change=compare.aggregate(COMPOSITE, definition.dimensions),
-        ),
-        dimensions=tuple(_line(found, now, compare) for found in definition.dimensions),
+    return _standing(
+        unit.pk,
+        run,
+        SystemDefinition.from_json(run.definition),
+        _definition(before),
+        figures.get(period.start, {}),
+        figures.get(period.previous.start, {}),
     )
 
 
@@ -303,28 +457,13 @@ def units_compared(
         figure = _figure(row, period.fiscal_start)
         names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
         figures.setdefault(figure.period.start, {})[figure.unit_id] = figure
-    then = figures.get(period.previous.start, {})
-    definition = SystemDefinition.from_json(run.definition)
-    same = definition.dimensions == getattr(
-        _definition(runs.get(period.previous.start)), "dimensions", None
+    compare = _Compared(
+        names,
+        parents,
+        SystemDefinition.from_json(run.definition),
+        _definition(runs.get(period.previous.start)),
     )
-    lines = []
-    for unit_id, depth in _in_tree_order(parents, names):
-        figure_now = figures.get(period.start, {}).get(unit_id)
-        if figure_now is None:
-            continue
-        lines.append(
-            UnitLine(
-                unit_id=unit_id,
-                code=names[unit_id][0],
-                name=names[unit_id][1],
-                depth=depth,
-                parent_id=parents.get(unit_id),
-                figure=figure_now,
-                change=_plain_change(figure_now, then.get(unit_id), definition, same=same),
-            )
-        )
-    return lines
+    return compare.lines(figures.get(period.start, {}), figures.get(period.previous.start, {}))
 
 
 def margins_compared(
@@ -377,18 +516,79 @@ def _visible(principal: Principal, system: IndicatorSystem) -> QuerySet[KpiValue
     return KpiValue.objects.visible_to(principal).current().filter(system=system)
 
 
-def _runs(system: IndicatorSystem, period: Period) -> dict[date, EvaluationRun]:
+def _runs(
+    system: IndicatorSystem, period: Period, *, with_previous: bool = True
+) -> dict[date, EvaluationRun]:
     """Return the current runs of a period and the one before, by start."""
+    starts = [period.start, period.previous.start] if with_previous else [period.start]
     found = (
         EvaluationRun.objects.current()
         .filter(
             system=system,
             grain=period.grain,
-            starts_on__in=[period.start, period.previous.start],
+            starts_on__in=starts,
         )
         .select_related("system", "version")
     )
     return {run.starts_on: run for run in found}
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Units in the order of the tree, each with its change."""
+
+    names: Mapping[int, tuple[str, str]]
+    parents: Mapping[int, int | None]
+    definition: SystemDefinition
+    former: SystemDefinition | None
+
+    def lines(
+        self,
+        now: Mapping[int, Figure],
+        then: Mapping[int, Figure],
+        *,
+        only: Collection[int] | None = None,
+    ) -> list[UnitLine]:
+        same = self.former is not None and self.former.dimensions == self.definition.dimensions
+        return [
+            UnitLine(
+                unit_id=unit_id,
+                code=self.names[unit_id][0],
+                name=self.names[unit_id][1],
+                depth=depth,
+                parent_id=self.parents.get(unit_id),
+                figure=now[unit_id],
+                change=_plain_change(now[unit_id], then.get(unit_id), self.definition, same=same),
+            )
+            for unit_id, depth in _in_tree_order(self.parents, self.names)
+            if unit_id in now and (only is None or unit_id in only)
+        ]
+
+
+def _standing(
+    unit_id: int,
+    run: EvaluationRun,
+    definition: SystemDefinition,
+    former: SystemDefinition | None,
+    now: Mapping[str, Figure],
+    then: Mapping[str, Figure],
+) -> Standing:
+    compare = _Comparison(definition, former, now, then)
+    provenance = _provenance(run, definition, fiscal_start())
+    return Standing(
+        unit_id=unit_id,
+        period=provenance.period,
+        run=provenance,
+        composite=Line(
+            code=COMPOSITE,
+            name=definition.name_of(COMPOSITE),
+            kind=KpiValue.Kind.COMPOSITE,
+            weight=1.0,
+            figure=now.get(COMPOSITE),
+            change=compare.aggregate(COMPOSITE, definition.dimensions),
+        ),
+        dimensions=tuple(_line(found, now, compare) for found in definition.dimensions),
+    )
 
 
 def _definition(run: EvaluationRun | None) -> SystemDefinition | None:

@@ -26,3 +26,14 @@ NAVIGATION.register(
         when=lambda who: who.may(Permission.MANAGE_SURVEYS) or who.may(Permission.VIEW_RESULTS),
     )
 )
+NAVIGATION.register(
+    NavigationEntry(
+        key="imports",
+        title=_("Imports"),
+        url_name="surveys:imports-list",
+        icon="imports",
+        order=20,
+        group=Group.ANSWERS,
+        permission=Permission.MANAGE_SURVEYS,
+    )
+)

@@ -2,9 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,12 @@ from surveys.imports.ground import (
     finest_grain,
     set_up,
 )
-from surveys.imports.importers import LIMITS, open_table
-from surveys.imports.intake import Intake, describe, open_intake
+from surveys.imports.guesses import Choices, ColumnFacts, Known, choices_of, guess, look, slug
+from surveys.imports.importers import LIMITS, Table, open_table
+from surveys.imports.intake import SAMPLE_ROWS, Intake, describe, open_intake
 from surveys.imports.mapping import ImportMapping, read_mapping
 from surveys.imports.models import Import
+from surveys.imports.personal import looks_personal
 from surveys.imports.reading import Draft
 from surveys.responses.models import Response
 from surveys.responses.services import (
@@ -164,6 +168,38 @@ def discard(*, imported: Import, by: Principal) -> None:
     forget_file(imported)
 
 
+# ---- Proposing a mapping -------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Look:
+    """A file as the guided page shows it: its columns, and what they are taken for."""
+
+    table: Table
+    facts: list[ColumnFacts]
+    known: Known
+    choices: Choices
+    personal: Mapping[str, str]
+
+
+def look_at(imported: Import, *, known: Known, by: Principal) -> Look:
+    """Look at a file's columns; what they are is guessed until somebody decided.
+
+    raises: Conflict once the import runs or is over
+    """
+    if imported.state != Import.State.CHECKED:
+        raise Conflict("This import runs or is over; give the file again to read it another way.")
+    raw = mapping_table(imported)
+    layout = read_mapping(raw).layout if raw else None
+    table = open_table(stored_file(imported), layout=layout)
+    facts = look(table)
+    makes_places = by.may(Permission.MANAGE_ORGANISATION)
+    choices = (
+        choices_of(raw, facts, known) if raw else guess(facts, known, makes_places=makes_places)
+    )
+    choices.campaign = choices.campaign or slug(Path(imported.file_name).stem)
+    sample = [row.cells for row in islice(table.rows(), SAMPLE_ROWS) if not row.problem]
+    return Look(table, facts, known, choices, looks_personal(table.header, sample))
+
+
 # ---- Checking ------------------------------------------------------------------------------------
 def check(
     *, imported: Import, by: Principal, today: date, on_progress: OnProgress | None = None
@@ -193,6 +229,16 @@ def _keep_report(imported: Import, intake: Intake) -> None:
     imported.rows_left_out = tally.left_out
     imported.report = tally.as_json() | describe(intake)
     imported.save(update_fields=["encoding", "rows_read", "rows_taken", "rows_left_out", "report"])
+
+
+def read_anew(*, imported: Import, mapping: ImportMapping, by: Principal, today: date) -> Import:
+    """Change the mapping and check the file by it; a mapping that cannot be used is not kept.
+
+    raises: InvalidInput, Conflict
+    """
+    with transaction.atomic():
+        change_mapping(imported=imported, mapping=mapping, by=by)
+        return check(imported=imported, by=by, today=today)
 
 
 # ---- Taking --------------------------------------------------------------------------------------

@@ -118,7 +118,6 @@ def test_seven_waves_share_one_questionnaire_and_one_tree() -> None:
         "holiday",
         "visit",
         "other-purpose",
-        None,
     }
 
 

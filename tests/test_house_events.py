@@ -42,3 +42,15 @@ def test_handlers_are_named_after_their_room() -> None:
 
 def test_kinds_are_unique() -> None:
     assert len(all_events()) == len(Event.__subclasses__())
+
+
+def test_keys_of_handlers_stay() -> None:
+    """A key is written into rows that wait: who renames one loses what is on its way to it."""
+    released = {
+        "evaluation.start_due",
+        "evaluation.tell_of_results",
+        "sqcore.notices.job_failed",
+        "surveys.imports.tell_importer",
+    }
+
+    assert released - set(bus._handlers) == set()

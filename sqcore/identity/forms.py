@@ -42,8 +42,13 @@ class ProfileForm(UserForm):
 
     class Meta:
         model = User
-        fields = ("name", "email", "language", "theme")
-        labels = {"name": _("Name"), "email": _("E-mail"), "theme": _("Appearance")}
+        fields = ("name", "email", "gets_mail", "language", "theme")
+        labels = {
+            "name": _("Name"),
+            "email": _("E-mail"),
+            "gets_mail": _("Send me notices by e-mail"),
+            "theme": _("Appearance"),
+        }
         help_texts = {"email": _("For notices, and to get a new password when you forget yours.")}
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "name"}),

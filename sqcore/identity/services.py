@@ -75,13 +75,16 @@ def save_display(*, user: User, language: str | None = None, theme: str | None =
     return Display(user.language, user.theme)
 
 
-def save_profile(*, user: User, name: str, email: str, language: str, theme: str) -> Display:
+def save_profile(
+    *, user: User, name: str, email: str, gets_mail: bool, language: str, theme: str
+) -> Display:
     """Change what a person may change of themselves."""
     user.name = name
     user.email = email
+    user.gets_mail = gets_mail
     user.language = _known_language(language)
     user.theme = _known_theme(theme)
-    user.save(update_fields=["name", "email", "language", "theme"])
+    user.save(update_fields=["name", "email", "gets_mail", "language", "theme"])
     return Display(user.language, user.theme)
 
 

@@ -21,6 +21,7 @@ class TestProfile:
         assert (user.name, user.email) == ("Mei Lin", "lin@bank.test")
         assert (user.language, user.theme) == ("zh-hans", "dark")
         assert client.cookies["django_language"].value == "zh-hans"
+        assert not user.gets_mail  # its box came without a tick
 
     def test_names_the_field_and_saves_nothing_when_something_is_wrong(
         self, client: Client

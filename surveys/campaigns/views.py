@@ -1,5 +1,7 @@
 """Pages about campaigns: what runs, how much was answered, links, codes to print."""
 
+from io import BytesIO
+
 import segno
 from django.conf import settings
 from django.contrib import messages
@@ -145,9 +147,10 @@ def code_image(request: HttpRequest, code: str, token: str) -> HttpResponse:
     principal = principal_of(request)
     found = queries.campaign_named(code, principal=principal)
     link = queries.link_named(token, campaign=found, principal=principal)
+    image = BytesIO()
     qr = segno.make(address_of(link), error="m", micro=False)
-    image = qr.svg_inline(scale=8, border=3, light="#fff", svgns=True)
-    response = HttpResponse(image, content_type="image/svg+xml")
+    qr.save(image, kind="svg", scale=8, border=3, light="#fff", xmldecl=False)
+    response = HttpResponse(image.getvalue(), content_type="image/svg+xml")
     response["Content-Disposition"] = f'inline; filename="{found.code}-{link.unit.code}.svg"'
     response["Cache-Control"] = "private, max-age=86400"
     return response

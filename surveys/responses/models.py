@@ -44,7 +44,10 @@ class Response(models.Model):
         IMPORT = "import", _("Import")
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="responses")
+    # The unique pair with the external key begins with the campaign, and serves as its index.
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="responses", db_index=False
+    )
     version = models.ForeignKey(
         InstrumentVersion, on_delete=models.PROTECT, related_name="responses"
     )
@@ -88,6 +91,11 @@ class Response(models.Model):
                 fields=["version", "id"],
                 name="response_to_roll_up",
                 condition=Q(in_rollup=False, withdrawn=False) | Q(in_rollup=True, withdrawn=True),
+            ),
+            models.Index(
+                fields=["campaign", "unit"],
+                name="response_in_force",
+                condition=Q(withdrawn=False),
             ),
             models.Index(
                 fields=["import_id"],

@@ -1,0 +1,412 @@
+"""Evaluation of SERVQUAL answers at 10 thousand, 100 thousand and 1 million.
+
+The figures: n, mean and variance of the 15 measures of SERVQUAL (five perceptions and five gaps by
+the half rule, overall, NPS, return, two shares) for 200 units x 24 months, all together, by channel
+and by segment. They are computed
+
+- from the rollups, as an evaluation run reads them (`rollups`);
+- from the stored rows (`rows`);
+- by DuckDB from a Parquet file of the raw answers, with grouping sets (`duckdb`): the limit;
+- by numpy over the answers in memory (`numpy`): the limit of absorbing 1,000 new responses.
+
+All are compared before anything is timed.
+"""
+
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+from django.db import connection, transaction
+
+from benchmarks.side_by_side import Budget, in_turn, report
+from sqcore.base.periods import Grain, Period, periods_between
+from sqcore.org.models import Channel, Segment, Unit
+from sqcore.stats.moments import Moments
+from surveys.campaigns.models import Campaign
+from surveys.instruments.codebook import Codebook, codebook_of
+from surveys.instruments.models import InstrumentVersion
+from surveys.instruments.services import install_ready_instruments
+from surveys.responses.models import Response, Rollup, RollupMonth
+from surveys.responses.queries import rollup_sums, row_sums
+from surveys.responses.services import absorb, rebuild_rollups
+from surveys.responses.sums import GRAINS, AnswerColumns, SumCell, measure_values
+
+UNITS, MONTHS, CHANNELS, SEGMENTS = 200, 24, 3, 4
+FIRST = date(2024, 1, 1)
+END = date(2026, 1, 1)
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+DIFFERENT = 5_000
+NEW = 1_000
+
+Figures = dict[tuple[int, str, str, int], npt.NDArray[np.float64]]
+"""(unit, month, margin, value) -> n, mean and variance of each measure, shape (3, measures)."""
+
+
+# ---- The data ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class World:
+    """N responses in the database, the same in a Parquet file and in memory."""
+
+    version: InstrumentVersion
+    book: Codebook
+    columns: AnswerColumns
+    parquet: str
+
+
+def _ground() -> tuple[Campaign, list[int], list[int], list[int]]:
+    install_ready_instruments(now=NOW)
+    version = InstrumentVersion.objects.get(instrument__code="servqual")
+    campaign, _made = Campaign.objects.get_or_create(
+        code="bench",
+        defaults={
+            "name": {"en": "Bench"}, "version": version, "opens_on": FIRST, "created_at": NOW,
+        },
+    )  # fmt: skip
+    for number in range(UNITS):
+        name = {"en": f"Unit {number}"}
+        Unit.objects.get_or_create(
+            code=f"unit-{number}", defaults={"name": name, "opened_on": FIRST}
+        )
+    for model, count in ((Channel, CHANNELS), (Segment, SEGMENTS)):
+        for number in range(count):
+            model.objects.get_or_create(code=f"c-{number}", defaults={"name": {"en": "C"}})
+    return (
+        campaign,
+        list(
+            Unit.objects.filter(code__startswith="unit-")
+            .order_by("id")
+            .values_list("id", flat=True)
+        ),
+        list(
+            Channel.objects.filter(code__startswith="c-")
+            .order_by("id")
+            .values_list("id", flat=True)
+        ),
+        list(
+            Segment.objects.filter(code__startswith="c-")
+            .order_by("id")
+            .values_list("id", flat=True)
+        ),
+    )
+
+
+def world(size: int, folder: Path) -> World:
+    """Fill an empty answers table with `size` responses and write the Parquet file."""
+    campaign, units, channels, segments = _ground()
+    book = codebook_of(campaign.version)
+    chance = np.random.default_rng(size)
+    pool, texts = _pool(chance, book)
+    which = chance.integers(0, DIFFERENT, size)
+    days = np.sort(chance.integers(0, (END - FIRST).days, size))
+    unit = np.asarray(units)[chance.integers(0, UNITS, size)]
+    channel = np.asarray(channels)[chance.integers(0, CHANNELS, size)]
+    segment = np.asarray(segments)[chance.integers(0, SEGMENTS, size)]
+    for model in (Response, Rollup, RollupMonth):
+        model.objects.all()._raw_delete("default")
+    rows = _rows(campaign, unit, channel, segment, days, which, pool, texts)
+    _insert(rows)
+    month = np.datetime64(FIRST) + days
+    columns = AnswerColumns(
+        unit=unit, channel=channel, segment=segment, month=month.astype("datetime64[M]"),
+        grain=np.zeros(size, dtype=np.int64), weight=np.full(size, 1000), packed=pool[which],
+    )  # fmt: skip
+    rebuild_rollups(version=campaign.version, now=NOW)
+    parquet = str(folder / f"answers-{size}.parquet")
+    _write_parquet(columns, book, parquet)
+    return World(campaign.version, book, columns, parquet)
+
+
+def _pool(chance: np.random.Generator, book: Codebook) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Draw different answer sheets, packed and as JSON; 2 % missing, 1 % not applicable."""
+    low = np.array([item.low for item in book.scored])
+    high = np.array([item.high for item in book.scored])
+    answers = chance.integers(low, high + 1, (DIFFERENT, len(low)))
+    dice = chance.random(answers.shape)
+    answers[dice < 0.02] = 255
+    answers[dice > 0.99] = 254
+    codes = [item.code for item in book.scored]
+    texts = [
+        json.dumps({c: "na" if v == 254 else v for c, v in zip(codes, row, strict=True) if v < 255})
+        for row in answers.tolist()
+    ]
+    return answers.astype(np.uint8), texts
+
+
+def _rows(
+    campaign: Campaign,
+    unit: npt.NDArray[Any],
+    channel: npt.NDArray[Any],
+    segment: npt.NDArray[Any],
+    days: npt.NDArray[Any],
+    which: npt.NDArray[Any],
+    pool: npt.NDArray[np.uint8],
+    texts: list[str],
+) -> Iterator[tuple[Any, ...]]:
+    packed = [row.tobytes() for row in pool]
+    dates = [(FIRST + timedelta(days=n)).isoformat() for n in range((END - FIRST).days)]
+    fixed = (campaign.pk, campaign.version_id)
+    for number, (u, c, s, d, w) in enumerate(
+        zip(
+            unit.tolist(),
+            channel.tolist(),
+            segment.tolist(),
+            days.tolist(),
+            which.tolist(),
+            strict=True,
+        )
+    ):
+        yield (f"{number:032x}", *fixed, u, c, s, dates[d], texts[w], packed[w])
+
+
+COLUMNS = (
+    "key, campaign_id, version_id, unit_id, channel_id, segment_id, answered_on, answers, packed,"
+    " subject, encounter_key, finest_grain, language, origin, weight, withdrawn, in_rollup"
+)
+
+
+def _insert(rows: Iterator[tuple[Any, ...]]) -> None:
+    marks = ", ".join(["%s"] * 9)
+    query = (
+        f"INSERT INTO surveys_response ({COLUMNS})"
+        f" VALUES ({marks}, '', '', 'day', 'en', 'link', 1000, false, false)"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        while piece := list(itertools.islice(rows, 50_000)):
+            cursor.executemany(query, piece)
+
+
+def _write_parquet(columns: AnswerColumns, book: Codebook, path: str) -> None:
+    """Write the raw answers as one column an item, missing and not applicable as NULL."""
+    with duckdb.connect() as duck:
+        duck.register("ids", {
+            "unit": columns.unit, "channel": columns.channel, "segment": columns.segment,
+            "month": columns.month.astype("datetime64[D]").astype("datetime64[us]"),
+        })  # fmt: skip
+        duck.register(
+            "raw", {f"a{at}": columns.packed[:, at].copy() for at in range(len(book.scored))}
+        )
+        items = ", ".join(
+            f"CASE WHEN a{at} < 254 THEN a{at} END AS {item.code}"
+            for at, item in enumerate(book.scored)
+        )
+        duck.execute(
+            f"COPY (SELECT ids.*, {items} FROM ids POSITIONAL JOIN raw)"
+            f" TO '{path}' (FORMAT parquet)"
+        )
+
+
+# ---- The candidates ------------------------------------------------------------------------------
+
+
+def from_rollups(given: World) -> Figures:
+    found: Figures = {}
+    with transaction.atomic():
+        for period in periods_between(FIRST, END, Grain.MONTH):
+            found |= _figures(*rollup_sums(given.version, given.book, period, GRAINS), given.book)
+    return found
+
+
+def from_rows(given: World) -> Figures:
+    rows = Response.objects.counted().filter(version=given.version)
+    found: Figures = {}
+    for period in periods_between(FIRST, END, Grain.MONTH):
+        found |= _figures(*row_sums(_of(rows, period), given.book), given.book)
+    return found
+
+
+def _of(rows: Any, period: Period) -> Any:
+    return rows.filter(
+        finest_grain__in=GRAINS, answered_on__gte=period.start, answered_on__lt=period.end
+    )
+
+
+def _figures(cells: list[SumCell], moments: Moments, book: Codebook) -> Figures:
+    """n, mean and variance of unweighted answers, read off the sums."""
+    scale = np.array([measure.scale for measure in book.measures], dtype=np.float64)
+    weight = 1000.0
+    n = moments.n.astype(np.float64)
+    size = len(book.measures)
+    sums = moments.linear[:, size:] / weight / scale
+    squares = moments.own[2] / weight**2 / scale**2
+    return _table(cells_keys(cells), n, sums, squares)
+
+
+def cells_keys(cells: list[SumCell]) -> list[tuple[int, str, str, int]]:
+    return [(c.unit_id, f"{c.month:%Y-%m}", c.margin, c.value_id) for c in cells]
+
+
+def _table(
+    keys: list[tuple[int, str, str, int]],
+    n: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+    squares: npt.NDArray[np.float64],
+) -> Figures:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = sums / n
+        variances = (squares - n * means**2) / (n - 1)
+    stacked = np.stack([n, means, variances], axis=1)
+    return dict(zip(keys, stacked, strict=True))
+
+
+def by_duckdb(given: World, duck: duckdb.DuckDBPyConnection) -> list[Any]:
+    return duck.execute(_question(given)).fetchall()
+
+
+def _question(given: World) -> str:
+    measures = [_measure_sql(given.book, at) for at in range(len(given.book.measures))]
+    scored = ", ".join(f"{sql} AS m{at}" for at, sql in enumerate(measures))
+    asked = ", ".join(f"count(m{at}), avg(m{at}), var_samp(m{at})" for at in range(len(measures)))
+    return (
+        f"WITH scored AS (SELECT unit, month, channel, segment, {scored}"
+        f" FROM read_parquet('{given.parquet}'))"
+        f" SELECT unit, month, channel, segment, {asked} FROM scored GROUP BY GROUPING SETS"
+        " ((unit, month), (unit, month, channel), (unit, month, segment))"
+    )
+
+
+def _measure_sql(book: Codebook, at: int) -> str:
+    measure = book.measures[at]
+    names = [book.scored[column].code for column in measure.columns]
+    if measure.kind == "perception":
+        values = names
+    elif measure.kind == "gap":
+        expected = [book.scored[column].code for column in measure.paired]
+        values = [
+            f"(CAST({p} AS TINYINT) - CAST({e} AS TINYINT))"
+            for p, e in zip(names, expected, strict=True)
+        ]
+    elif measure.kind == "nps":
+        rest = f"WHEN {names[0]} IS NOT NULL THEN 0 END"
+        return f"CASE WHEN {names[0]} >= 9 THEN 1 WHEN {names[0]} <= 6 THEN -1 {rest}"
+    elif measure.kind == "top2":
+        return f"CAST({names[0]} >= {measure.top} AS TINYINT)"
+    else:
+        return names[0]
+    there = " + ".join(f"({value} IS NOT NULL)::TINYINT" for value in values)
+    total = " + ".join(f"coalesce({value}, 0)::SMALLINT" for value in values)
+    return f"CASE WHEN 2 * ({there}) >= {len(values)} THEN ({total}) / ({there})::DOUBLE END"
+
+
+def _duck_figures(rows: list[Any]) -> Figures:
+    found: Figures = {}
+    for unit, month, channel, segment, *figures in rows:
+        margin = ("channel", channel) if channel else ("segment", segment) if segment else ("", 0)
+        table = np.array(figures, dtype=np.float64).reshape(-1, 3).T
+        found[(unit, f"{month:%Y-%m}", *margin)] = table
+    return found
+
+
+def by_numpy(given: World) -> Figures:
+    """One full pass over the answers in memory."""
+    rows = given.columns
+    values, present = measure_values(given.book, rows.packed)
+    scale = np.array([measure.scale for measure in given.book.measures], dtype=np.float64)
+    x = np.where(present, values / scale, 0.0)
+    months, month_at = np.unique(rows.month, return_inverse=True)
+    units, unit_at = np.unique(rows.unit, return_inverse=True)
+    found: Figures = {}
+    nobody = np.zeros(len(rows), dtype=np.int64)
+    for margin, value in (("", nobody), ("channel", rows.channel), ("segment", rows.segment)):
+        options, value_at = np.unique(value, return_inverse=True)
+        sizes = (len(units), len(months), len(options))
+        cell = np.ravel_multi_index((unit_at, month_at, value_at), sizes)
+        total = int(np.prod(sizes))
+        columns = range(x.shape[1])
+        n = np.stack([np.bincount(cell, present[:, at], total) for at in columns], axis=1)
+        sums = np.stack([np.bincount(cell, x[:, at], total) for at in columns], axis=1)
+        squares = np.stack([np.bincount(cell, x[:, at] ** 2, total) for at in columns], axis=1)
+        keys = [
+            (int(units[u]), str(months[m]), margin, int(options[v]))
+            for u, m, v in itertools.product(*map(range, sizes))
+        ]
+        found |= _table(keys, n, sums, squares)
+    return found
+
+
+def same(mine: Figures, theirs: Mapping[Any, npt.NDArray[np.float64]]) -> None:
+    """Refuse to compare what does not compute the same."""
+    theirs = {key: table for key, table in theirs.items() if table[0].any()}
+    assert mine.keys() == theirs.keys(), "other cells"
+    keys = list(mine)
+    a, b = np.stack([mine[k] for k in keys]), np.stack([theirs[k] for k in keys])
+    known = (b[:, 0] > 1)[:, None, :].repeat(3, axis=1)
+    assert np.allclose(a[known], b[known], rtol=1e-6, atol=1e-9), "other figures"
+
+
+# ---- Side by side --------------------------------------------------------------------------------
+
+
+def absorb_new(given: World) -> None:
+    """Absorb 1,000 responses that are spread over all units and months."""
+    absorb(now=NOW)
+
+
+def _send(given: World) -> None:
+    """Let the 1,000 oldest-by-chance rows arrive again, in force and not in any sum."""
+    chance = np.random.default_rng()
+    chosen = chance.choice(len(given.columns), NEW, replace=False)
+    rows = given.columns
+    month = rows.month[chosen].astype("datetime64[D]")
+    with transaction.atomic(), connection.cursor() as cursor:
+        campaign = Campaign.objects.get(code="bench")
+        cursor.executemany(
+            f"INSERT INTO surveys_response ({COLUMNS}) VALUES ({', '.join(['%s'] * 9)},"
+            " '', '', 'day', 'en', 'link', 1000, false, false)",
+            [
+                (
+                    f"{chance.integers(2**62):032x}", campaign.pk, campaign.version_id,
+                    int(rows.unit[at]), int(rows.channel[at]), int(rows.segment[at]),
+                    str(day), "{}", rows.packed[at].tobytes(),
+                )
+                for at, day in zip(chosen, month, strict=True)
+            ],
+        )  # fmt: skip
+
+
+def run(sizes: list[int], rounds: int) -> bool:
+    """Print the scenario at each size; True when the budgets at a million are kept."""
+    kept = True
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            kept &= _run_size(size, rounds, Path(folder))
+    return kept
+
+
+def _run_size(size: int, rounds: int, folder: Path) -> bool:
+    given = world(size, folder)
+    with duckdb.connect() as duck:
+        duck.execute("SET threads = 1")
+        expected = _duck_figures(by_duckdb(given, duck))
+        for figures in (from_rollups(given), from_rows(given), by_numpy(given)):
+            same({key: table for key, table in figures.items() if table[0].any()}, expected)
+        found = in_turn(
+            {
+                "rollups": lambda: from_rollups(given),
+                "rows": lambda: from_rows(given),
+                "duckdb": lambda: by_duckdb(given, duck),
+                "numpy": lambda: by_numpy(given),
+            },
+            rounds=rounds,
+        )
+    found["absorb 1,000"] = []
+    for _round in range(rounds):
+        _send(given)
+        found["absorb 1,000"] += in_turn({"absorb": lambda: absorb_new(given)}, rounds=1)["absorb"]
+    is_large = size >= 1_000_000
+    on_server = connection.vendor == "postgresql"
+    budgets = [
+        Budget("from rollups, of DuckDB over Parquet", "rollups", "duckdb", 0.15),
+        Budget("from the stored rows, of DuckDB", "rows", "duckdb", 2.0 if on_server else 1.3),
+        Budget("absorbing 1,000, of a numpy pass", "absorb 1,000", "numpy", 0.06),
+    ]
+    return report(f"Evaluation of {size:,} SERVQUAL responses", found, budgets if is_large else [])

@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
@@ -29,7 +28,7 @@ class SeveralFiles(forms.ClearableFileInput):
 class SeveralFilesField(forms.FileField):
     widget = SeveralFiles
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
         given = data if isinstance(data, list | tuple) else [data] if data else []
         return [super(SeveralFilesField, self).clean(one, initial) for one in given]
 
@@ -145,7 +144,7 @@ class ColumnsForm(forms.Form):
         self.facts = facts
         self.known = known
         self.choices = choices
-        super().__init__(*args, initial=self._initial(), **over)
+        super().__init__(*args, **{**over, "initial": self._initial()})
         instruments = [(code, code) for code in known.instruments]
         self._choose("instrument", [("", _("A new one, from these columns")), *instruments])
         self._choose("unit", [("", "–"), *_labels(known, "unit")])
@@ -201,7 +200,9 @@ class ColumnsForm(forms.Form):
 
     def _add_values(self, role: str, *, may_make_places: bool) -> None:
         values = self.choices.values.get(role, {})
-        options = [("", _("Leave the row out") if role == "unit" else _("None"))]
+        options: list[tuple[str, Any]] = [
+            ("", _("Leave the row out") if role == "unit" else _("None"))
+        ]
         options += _labels(self.known, role)
         if may_make_places:
             options.append((NEW, _("Make it new")))

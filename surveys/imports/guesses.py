@@ -231,17 +231,21 @@ def _is_scale(column: ColumnFacts) -> bool:
 
 
 def _ends(facts: Sequence[ColumnFacts], roles: Sequence[str]) -> tuple[int, int]:
-    """Return the scale that most numbers fit: 1 to 5, 1 to 7, 0 to 10 or 1 to 10."""
+    """Return the scale that the numbers look like: 1 to 5, 1 to 7, 0 to 10 or 1 to 10."""
     seen: Counter[int] = Counter()
     for column, role in zip(facts, roles, strict=True):
         if role == NEW:
             for value, times in column.values.items():
                 seen[whole_number(value) or 0] += times
     total = sum(seen.values()) or 1
-    for low, high in ((1, 5), (1, 7), (1, 10), (0, 10)):
-        if sum(times for number, times in seen.items() if low <= number <= high) >= 0.7 * total:
-            return low, high
-    return 0, 10
+
+    def occurs(number: int) -> bool:
+        return seen[number] > 0.01 * total
+
+    # One number above a scale is a code, such as 6 for "not used" on 1 to 5: look beyond it.
+    if occurs(10):
+        return (0, 10) if occurs(0) else (1, 10)
+    return (1, 7) if occurs(7) else (1, 5)
 
 
 def _date_format(column: ColumnFacts) -> str | None:

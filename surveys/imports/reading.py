@@ -30,12 +30,23 @@ REMEMBERED = 10_000
 class AnsweredItem(Protocol):
     """What reading needs of a question: an `Item`, or the definition of one."""
 
-    code: str
-    kind: str
-    low: int
-    high: int
-    allows_na: bool
-    options: list[dict[str, Any]]
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def low(self) -> int: ...
+
+    @property
+    def high(self) -> int: ...
+
+    @property
+    def allows_na(self) -> bool: ...
+
+    @property
+    def options(self) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import zipfile
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -107,7 +108,12 @@ def test_names_may_stand_lower_and_labels_below_them_be_skipped(tmp_path: Path) 
 
 
 def test_a_workbook_reads_like_a_csv_file(tmp_path: Path) -> None:
-    rows = [["id ", "day", "score"], [1, date(2026, 5, 17), 4.0], [2, None, "n/a"], [None] * 3]
+    rows: list[list[Any]] = [
+        ["id ", "day", "score"],
+        [1, date(2026, 5, 17), 4.0],
+        [2, None, "n/a"],
+        [None] * 3,
+    ]
 
     table = open_table(write(tmp_path, workbook(rows)))
 

@@ -13,7 +13,7 @@ from sqcore.base.models import OutboxEvent
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE
 from sqcore.jobs.models import Job
-from sqcore.jobs.runner import LeaseLost, run_inline
+from sqcore.jobs.runner import JobContext, LeaseLost, run_inline
 from sqcore.org.models import Channel, Organisation, Segment, Unit
 from sqcore.tests.factories import NOW, TODAY, make_principal, make_unit
 from surveys.campaigns.models import Campaign
@@ -377,7 +377,7 @@ class TestInterrupted:
         monkeypatch.setattr(services, "_store", taken_over)
         imported = checked()
         job = started(imported)
-        context = services.JobContext(job, clock=lambda: NOW, lease_clock=lambda: NOW)
+        context = JobContext(job, clock=lambda: NOW, lease_clock=lambda: NOW)
         Job.objects.update(state=Job.State.RUNNING, fence=job.fence)
 
         with pytest.raises(LeaseLost):

@@ -13,7 +13,7 @@ import orjson
 
 from sqcore.evaluation.lattice import Key
 from sqcore.evaluation.release import History, Published
-from sqcore.evaluation.rules import Counted, Former, Inputs, Row
+from sqcore.evaluation.rules import Inputs, Row
 from sqcore.indicators.sources import Collected, SourceCell
 from sqcore.stats.moments import no_moments, pack, unpack
 
@@ -66,7 +66,7 @@ def thaw_source(content: bytes) -> Collected:
 
 def freeze_published(inputs: Inputs) -> bytes:
     """Return what had been published before, as bytes."""
-    history, former = inputs.history, inputs.former
+    history = inputs.history
     return orjson.dumps(
         {
             "earlier": [_published(each) for each in history.earlier],
@@ -75,23 +75,12 @@ def freeze_published(inputs: Inputs) -> bytes:
                 [_published(whole), [_published(each) for each in rest]]
                 for whole, rest in history.above
             ],
-            "former": former
-            and {
-                "rows": [list(row) for row in former.rows],
-                "sources": {
-                    name: {
-                        "cells": [[c.unit_id, c.margin, c.value] for c in source.cells],
-                        "measures": list(source.measures),
-                        "people": source.people.tolist(),
-                    }
-                    for name, source in former.sources.items()
-                },
-            },
+            "former": [list(row) for row in inputs.former],
         }
     )
 
 
-def thaw_published(content: bytes) -> tuple[History, Former | None]:
+def thaw_published(content: bytes) -> tuple[History, tuple[Row, ...]]:
     """Rebuild what `freeze_published` wrote."""
     stored = orjson.loads(content)
     history = History(
@@ -102,22 +91,7 @@ def thaw_published(content: bytes) -> tuple[History, Former | None]:
             for whole, rest in stored["above"]
         ),
     )
-    former = stored["former"]
-    if former is None:
-        return history, None
-    return history, Former(
-        rows=tuple(Row(*row) for row in former["rows"]),
-        sources={
-            name: Counted(
-                cells=[SourceCell(*cell) for cell in source["cells"]],
-                measures=source["measures"],
-                people=np.array(source["people"], dtype=np.int64).reshape(
-                    len(source["cells"]), 1 + len(source["measures"])
-                ),
-            )
-            for name, source in former["sources"].items()
-        },
-    )
+    return history, tuple(Row(*row) for row in stored["former"])
 
 
 def compressed(content: bytes) -> bytes:

@@ -109,6 +109,21 @@ class Lattice:
             found += [(at[everybody], places) for places in margins.values()]
         return families_of(found)
 
+    @cached_property
+    def published_families(self) -> list[tuple[int, list[int]]]:
+        """The same equations, of published cells alone: a parent with its children."""
+        children: dict[int, list[int]] = {}
+        families = self.families
+        for number, child in zip(families.family.tolist(), families.children.tolist(), strict=True):
+            if child < len(self.keys):
+                children.setdefault(number, []).append(child)
+        parents = families.parents.tolist()
+        return [
+            (parents[number], below)
+            for number, below in children.items()
+            if parents[number] < len(self.keys)
+        ]
+
     def counts(self, cells: Sequence[SourceCell], people: IntArray) -> IntArray:
         """Return the people in all counted cells, given those in cells of a source.
 

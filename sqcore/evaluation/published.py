@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from sqcore.evaluation import frozen
 from sqcore.evaluation.lattice import Key
-from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
+from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.release import HIDDEN, History, Published
-from sqcore.evaluation.rules import RESPONDENTS, Former, Row, counted
+from sqcore.evaluation.rules import RESPONDENTS, Row
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
 
 PUBLISHED = "published"
@@ -51,18 +50,6 @@ def history_of(run: EvaluationRun, definition: SystemDefinition) -> History:
             (found[whole.pk], tuple(found[each.pk] for each in beside[whole.pk]))
             for whole in longer
         ),
-    )
-
-
-def former_of(run: EvaluationRun) -> Former:
-    """Return the figures of a run and whom it counted, cell by cell."""
-    contents = FrozenCells.objects.filter(run=run).exclude(source=PUBLISHED).order_by("id")
-    return Former(
-        rows=tuple(rows_of(run)),
-        sources={
-            name: counted(frozen.thaw_source(frozen.decompressed(bytes(content))))
-            for name, content in contents.values_list("source", "content")
-        },
     )
 
 

@@ -392,7 +392,7 @@ def kpi_series(
         rows = rows.filter(starts_on__gte=first)
     if last is not None:
         rows = rows.filter(starts_on__lte=last)
-    return _figures(rows.order_by("starts_on"), organisation().fiscal_start)
+    return _figures(rows.order_by("starts_on"), fiscal_start())
 
 
 def standing(

@@ -12,7 +12,7 @@ import numpy as np
 
 from sqcore.evaluation.lattice import Key, Lattice, positions
 from sqcore.stats.arrays import BoolArray, IntArray
-from sqcore.stats.suppression import keep_former, suppress
+from sqcore.stats.suppression import suppress
 
 HIDDEN = -1
 
@@ -72,12 +72,10 @@ def release(
     *,
     k: int,
     history: History,
-    former_counts: IntArray | None,
 ) -> Release:
     """Decide what is shown.
 
-    counts, former_counts: people in all counted cells of the lattice, (cells, codes), now and when
-        the current run of the period was computed
+    counts: people in all counted cells of the lattice, (cells, codes)
     """
     cells = len(lattice.keys)
     hidden = _hidden(lattice, counts, k=k, forced=np.zeros((cells, len(codes)), dtype=np.bool_))
@@ -90,32 +88,23 @@ def release(
         earlier=[each.on(lattice.keys, codes) for each in history.earlier],
         k=k,
     )
-    if former_counts is not None and desk.earlier:
-        held = np.column_stack(
-            [
-                keep_former(old, new, lattice.families, k=k)[:cells]
-                for old, new in zip(former_counts.T, counts.T, strict=True)
-            ]
-        )
-        desk.fresh = ~(held & (desk.earlier[-1] != HIDDEN)).any(axis=1)
-    around = [_Span(each, each.on(lattice.keys, codes)) for each in history.around]
-    above = [
-        (
-            whole.on(lattice.keys, codes),
-            [_Span(each, each.on(lattice.keys, codes)) for each in rest],
-        )
-        for whole, rest in history.above
-    ]
+
+    def here(published: Iterable[Published]) -> list[_Span]:
+        return [_Span(each, each.on(lattice.keys, codes)) for each in published]
+
+    around = here(history.around)
+    above = [(whole.on(lattice.keys, codes), here(rest)) for whole, rest in history.above]
     while True:
         bad = desk.clashes_with_earlier() | desk.clashes_with_parts(around)
-        for whole, rest in above:
-            bad |= desk.clashes_with_whole(whole, rest)
-        bad |= desk.clashes_inside()
+        for n, rest in above:
+            bad |= desk.clashes_with_whole(n, rest)
+        if not bad.any():
+            bad = desk.clashes_inside()
         if not bad.any():
             return Release(desk.shown, desk.fresh)
-        desk.withdraw(bad)
-        hidden = _hidden(lattice, counts, k=k, forced=~desk.shown)
-        desk.shown &= ~hidden
+        if desk.withdraw(bad):
+            hidden = _hidden(lattice, counts, k=k, forced=~desk.shown)
+            desk.shown &= ~hidden
 
 
 def _hidden(lattice: Lattice, counts: IntArray, *, k: int, forced: BoolArray) -> BoolArray:
@@ -193,34 +182,38 @@ class _Desk:
         return self.renewed & (whole != HIDDEN) & self._small(whole - parts - self.now)
 
     def clashes_inside(self) -> BoolArray:
-        """A unit minus its units, all minus the channels, when some keep their former figures."""
+        """A unit minus its units, all minus the channels, when some keep their former figures.
+
+        Of each such family the smallest new figure is marked, a child before the parent.
+        """
         bad = np.zeros(self.now.shape, dtype=np.bool_)
         if self.fresh.all():
             return bad
         public, renewed = self.public, self.renewed
-        families = self.lattice.families
-        cells = len(public)
-        for number, parent in enumerate(families.parents.tolist()):
-            first, last = np.searchsorted(families.family, [number, number + 1])
-            children = [c for c in families.children[first:last].tolist() if c < cells]
-            if parent >= cells or not children:
-                continue
+        for parent, children in self.lattice.published_families:
             below = public[children]
             left = public[parent] - np.where(below == HIDDEN, 0, below).sum(axis=0)
-            mixed = self.fresh[children] != self.fresh[parent]
-            clash = (public[parent] != HIDDEN) & (below != HIDDEN).any(axis=0) & self._small(left)
-            if mixed.any() and clash.any():
-                bad[children] |= clash & renewed[children]
-                bad[parent] |= clash & renewed[parent] & ~renewed[children].any(axis=0)
+            seen = (public[parent] != HIDDEN) & (below != HIDDEN).any(axis=0)
+            for code in np.flatnonzero(seen & self._small(left)).tolist():
+                new = [child for child in children if renewed[child, code]]
+                if new:
+                    bad[min(new, key=self.now[:, code].__getitem__), code] = True
+                else:
+                    bad[parent, code] = renewed[parent, code]
         return bad
 
-    def withdraw(self, bad: BoolArray) -> None:
-        """Keep the former figures of these cells; where there are none, show nothing."""
+    def withdraw(self, bad: BoolArray) -> bool:
+        """Keep the former figures of these cells; where there are none, show nothing.
+
+        Return whether something is shown no more.
+        """
         before = bad & (self.former != HIDDEN)
         self.fresh &= ~before.any(axis=1)
-        self.shown &= ~(bad & ~before)
+        gone = bad & ~before
+        self.shown &= ~gone
         # Without its respondents nothing of a cell is shown.
         self.shown &= self.shown[:, :1]
+        return bool(gone.any())
 
 
 def _joined(spans: Iterable[_Span], shape: tuple[int, ...]) -> tuple[IntArray, BoolArray]:

@@ -17,7 +17,7 @@ from sqcore.indicators.definition import (
     IndicatorDefinition,
     SystemDefinition,
 )
-from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.indicators.sources import Collected
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
 from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores, independent
 from sqcore.stats.estimates import Estimate as Estimates
@@ -89,37 +89,15 @@ TOO_FEW, COVERAGE, NO_INTERVAL, HELD = "too_few", "coverage", "no_interval", "he
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
-    """People of a source: (cells, 1 + measures), the respondents first."""
-
-    cells: Sequence[SourceCell]
-    measures: Sequence[str]
-    people: IntArray
-
-
-def counted(source: Collected) -> Counted:
-    people = np.column_stack([source.moments.respondents, source.moments.n])
-    return Counted(source.cells, source.measures, people)
-
-
-@dataclass(frozen=True, eq=False)
-class Former:
-    """The current run of the period, when there is one: its figures, and whom it counted."""
-
-    rows: tuple[Row, ...]
-    sources: Mapping[str, Counted]
-
-
-@dataclass(frozen=True, eq=False)
 class Inputs:
-    """All that enters a run."""
+    """All that enters a run; `former` are the figures of the current run of the period."""
 
     definition: SystemDefinition
     policy: Policy
     parents: Mapping[int, int | None]
     sources: Mapping[str, Collected]
     history: History = field(default_factory=History)
-    former: Former | None = None
+    former: tuple[Row, ...] = ()
 
 
 def evaluate(inputs: Inputs) -> list[Row]:
@@ -129,16 +107,13 @@ def evaluate(inputs: Inputs) -> list[Row]:
         return []
     leaves = inputs.definition.all_indicators()
     codes = [RESPONDENTS, *(leaf.code for leaf in leaves)]
-    sources = {name: counted(source) for name, source in inputs.sources.items()}
-    counts = _counts(lattice, leaves, sources)
-    former = inputs.former and _counts(lattice, leaves, inputs.former.sources)
+    counts = _counts(lattice, leaves, inputs.sources)
     decided = release(
         lattice,
         codes,
         counts,
         k=inputs.policy.smallest_group,
         history=inputs.history,
-        former_counts=former,
     )
     sheet = _Sheet(inputs, lattice, leaves, counts[: len(lattice.keys)], decided)
     return list(sheet.rows())
@@ -147,7 +122,7 @@ def evaluate(inputs: Inputs) -> list[Row]:
 def digest_of(rows: Sequence[Row]) -> str:
     """Return a hash of the figures, rounded to what no library version changes."""
     names = [row[:7] for row in rows]
-    numbers = np.array([row[7:] for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    numbers = np.array([row[7:] for row in rows], dtype=np.float64)
     canonical = np.round(numbers, 9) + 0.0
     found = hashlib.sha256(orjson.dumps(names))
     found.update(np.where(np.isnan(canonical), -1e99, canonical).astype("<f8").tobytes())
@@ -155,12 +130,13 @@ def digest_of(rows: Sequence[Row]) -> str:
 
 
 def _counts(
-    lattice: Lattice, leaves: Sequence[IndicatorDefinition], sources: Mapping[str, Counted]
+    lattice: Lattice, leaves: Sequence[IndicatorDefinition], sources: Mapping[str, Collected]
 ) -> IntArray:
     """Return the people in all counted cells: all respondents, then those of each indicator."""
     out = np.zeros((len(lattice.counted), 1 + len(leaves)), dtype=np.int64)
     for name, source in sources.items():
-        people = lattice.counts(source.cells, source.people)
+        moments = source.moments
+        people = lattice.counts(source.cells, np.column_stack([moments.respondents, moments.n]))
         out[:, 0] += people[:, 0]
         for column, leaf in enumerate(leaves, 1):
             if leaf.source == name and leaf.measure in source.measures:
@@ -232,7 +208,7 @@ class _Sheet:
             columns.append(_Column("dimension", dimension.code, *self._dimension(dimension)))
         for leaf in self.leaves:
             columns.append(self._indicator(leaf))
-        former = _by_key(self.inputs.former.rows if self.inputs.former else ())
+        former = _by_key(self.inputs.former)
         known = {column.code for column in columns}
         lists = [column.rows_of(self.lattice.keys) for column in columns]
         for at, key in enumerate(self.lattice.keys):

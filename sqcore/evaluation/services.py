@@ -20,7 +20,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import frozen
 from sqcore.evaluation.due import Due, due_periods
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
-from sqcore.evaluation.published import PUBLISHED, former_of, history_of, rows_of
+from sqcore.evaluation.published import PUBLISHED, history_of, rows_of
 from sqcore.evaluation.rules import Inputs, Policy, Row, digest_of, evaluate
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
@@ -185,7 +185,7 @@ def carry_out(*, run: EvaluationRun, fence: Callable[[], None], now: datetime) -
     if run.version.state != SystemVersion.State.PUBLISHED:
         return _drop(run, fence)
     gathered = _gather(run)
-    nobody = not any(source.cells for source in gathered.sources.values())
+    nobody = not any(source.moments.n.any() for source in gathered.sources.values())
     with transaction.atomic():
         fence()
         # Runs of one system publish one after the other: each sees what the others have shown.
@@ -203,7 +203,7 @@ def carry_out(*, run: EvaluationRun, fence: Callable[[], None], now: datetime) -
             parents=gathered.parents,
             sources=gathered.sources,
             history=history_of(run, gathered.definition),
-            former=None if former is None else former_of(former),
+            former=() if former is None else tuple(rows_of(former)),
         )
         _publish(run, inputs, evaluate(inputs), former, gathered, now=now)
     return True

@@ -1,0 +1,738 @@
+"""What the pages of results show, put together from the queries; nothing here reads rows itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Grain, Period
+from sqcore.base.text import in_language
+from sqcore.dashboards.figures import Figure as Chart
+from sqcore.dashboards.figures import Point, Series, series_figure
+from sqcore.evaluation import queries
+from sqcore.evaluation.forms import Asked
+from sqcore.evaluation.models import EvaluationRun
+from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
+from sqcore.evaluation.wording import (
+    SCORE,
+    About,
+    Mark,
+    Step,
+    about,
+    fitted,
+    mark_of,
+    number,
+    points_of,
+    scale_of,
+    step_of,
+    title_of,
+)
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.indicators.definition import (
+    COMPOSITE,
+    DimensionDefinition,
+    IndicatorDefinition,
+    SystemDefinition,
+)
+from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.queries import owner_of, source_title, systems
+from sqcore.org.models import Unit
+from sqcore.org.queries import managers_of
+
+USUAL = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.WEEK, Grain.DAY)
+"""Which grain a page opens with: the first of these that there are results of."""
+TREND = 12
+"""Periods in a small trend."""
+MOST_CHANGES = 10
+"""Clear changes that a page lists; it says how many more there are."""
+LONGEST = 400
+"""Points of one chart at the most."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which results a page is about, and what else could be chosen."""
+
+    systems: list[IndicatorSystem]
+    system: IndicatorSystem
+    evaluated: Mapping[Grain, list[Period]]
+    period: Period
+    run: EvaluationRun
+    tops: list[Unit]
+
+    @property
+    def title(self) -> str:
+        return title_of(self.period)
+
+    @property
+    def periods(self) -> list[tuple[str, str]]:
+        return [(period.key, title_of(period)) for period in self.evaluated[self.period.grain]]
+
+    @property
+    def grains(self) -> list[tuple[str, str, bool]]:
+        """(grain, title, is it the current one)"""
+        return [
+            (grain.value, str(grain.label), grain == self.period.grain) for grain in self.evaluated
+        ]
+
+    @property
+    def earlier(self) -> Period | None:
+        return self._beside(1)
+
+    @property
+    def later(self) -> Period | None:
+        return self._beside(-1)
+
+    @property
+    def latest(self) -> Period:
+        return self.evaluated[self.period.grain][0]
+
+    @property
+    def carry(self) -> str:
+        """The query that takes these choices along to another page."""
+        return urlencode({**self._system_query, "period": self.period.key})
+
+    @property
+    def carry_grain(self) -> str:
+        return urlencode({**self._system_query, "grain": self.period.grain.value})
+
+    @property
+    def _system_query(self) -> dict[str, str]:
+        return {"system": self.system.code} if len(self.systems) > 1 else {}
+
+    def _beside(self, step: int) -> Period | None:
+        """The next evaluated period further back (1) or further on (-1)."""
+        listed = self.evaluated[self.period.grain]
+        at = listed.index(self.period) + step
+        return listed[at] if 0 <= at < len(listed) else None
+
+    def back(self, count: int) -> list[Period]:
+        """This period and those before it, without holes, oldest first."""
+        periods = [self.period]
+        while (
+            len(periods) < count and periods[-1].start > self.evaluated[self.period.grain][-1].start
+        ):
+            periods.append(periods[-1].previous)
+        return periods[::-1]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: a figure with its change, and where it leads."""
+
+    code: str
+    name: str
+    mark: Mark
+    step: Step | None = None
+    depth: int = 0
+    trend: Sequence[Point] = ()
+    weight: str = ""
+    kind: str = ""
+
+    @property
+    def trend_label(self) -> str:
+        known = [point for point in self.trend if point.value is not None]
+        if len(known) < 2:
+            return ""
+        return _("%(name)s from %(first)s: %(from)s to %(to)s") % {
+            "name": self.name,
+            "first": known[0].label,
+            "from": number(known[0].value or 0, self.mark.scale.decimals),
+            "to": number(known[-1].value or 0, self.mark.scale.decimals),
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows on one scale."""
+
+    title: str
+    rows: list[Row]
+    minimum: float
+    maximum: float
+    key: str = ""
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        return number(self.minimum, 0), number(self.maximum, 0)
+
+
+@dataclass(frozen=True)
+class ChangedLine:
+    unit_code: str
+    unit: str
+    code: str
+    name: str
+    mark: Mark
+    step: Step
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Which units changed clearly in which dimensions, and how many chance alone would list."""
+
+    lines: list[ChangedLine]
+    found: int
+    compared: int
+    by_chance: float
+    since: str
+
+    @property
+    def more(self) -> int:
+        return self.found - len(self.lines)
+
+    @property
+    def sentence(self) -> str:
+        if not self.compared:
+            return _("There is nothing yet to compare with.")
+        said = ngettext(
+            "%(found)s of %(compared)s comparisons (units by dimensions) is a clear change "
+            "since %(since)s.",
+            "%(found)s of %(compared)s comparisons (units by dimensions) are clear changes "
+            "since %(since)s.",
+            self.found,
+        ) % {"found": self.found, "compared": self.compared, "since": self.since}
+        chance = _(
+            "If nothing had changed anywhere, chance alone would list about %(count)s of them."
+        ) % {"count": number(self.by_chance, 0 if self.by_chance >= 2 else 1)}
+        return f"{said} {chance}"
+
+    @property
+    def reading(self) -> str:
+        """How to take the list."""
+        if not self.found:
+            return ""
+        if self.found > 2 * self.by_chance and self.found >= 3:
+            return _("That is more than chance gives: something did change.")
+        return _(
+            "That is about what chance gives: take single lines as hints and watch whether they last."
+        )
+
+
+@dataclass(frozen=True)
+class Hero:
+    """The answer: the overall score of a unit with its change."""
+
+    unit: Unit
+    name: str
+    mark: Mark
+    step: Step | None
+    about: About
+    trend: list[Point]
+    verdict: str
+
+    @property
+    def trend_ends(self) -> tuple[str, str]:
+        return (self.trend[0].label, self.trend[-1].label) if self.trend else ("", "")
+
+
+@dataclass(frozen=True)
+class QualityPage:
+    chosen: Chosen
+    hero: Hero
+    dimensions: Table
+    units: Table
+    parts: list[Table]
+    changes: Changes
+    by: str
+    choices: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class UnitPage:
+    chosen: Chosen
+    hero: Hero
+    unit: Unit
+    trail: list[tuple[str, str]]
+    dimensions: Table
+    parts: list[Table]
+    children: Table
+    managers: list[tuple[str, str]]
+    sees_people: bool
+
+
+@dataclass(frozen=True)
+class IndicatorPage:
+    chosen: Chosen
+    unit: Unit
+    code: str
+    name: str
+    kind: str
+    row: Row
+    about: About | None
+    part: str
+    part_title: str
+    unit_choices: list[tuple[str, str]]
+    part_choices: list[tuple[str, str]]
+    chart: Chart
+    facts: list[tuple[str, str]]
+    below: Table
+    shown_points: int
+
+
+def choose(*, principal: Principal, asked: Asked) -> Chosen | None:
+    """Return what a page is about; None while nothing was evaluated. Four queries.
+
+    raises: NotFound for a system or period that there is not, NotPermitted for who sees no results
+    """
+    principal.require(Permission.VIEW_RESULTS)
+    found = systems(principal)
+    system = _picked_system(found, asked.system)
+    if system is None:
+        return None
+    evaluated = queries.evaluated(system=system)
+    if not evaluated:
+        return None
+    period = _picked_period(evaluated, asked)
+    run = queries.run_of(system=system, period=period)
+    tops = queries.top_units(principal=principal, run=run)
+    units = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(pk__in=tops)
+    if asked.unit:
+        units = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(code=asked.unit)
+    picked = list(units.order_by("code"))
+    if asked.unit and not picked:
+        raise NotFound(_("There is no such unit, or its results are not for you to see."))
+    return Chosen(found, system, evaluated, period, run, picked)
+
+
+def _picked_system(found: Sequence[IndicatorSystem], code: str) -> IndicatorSystem | None:
+    if not code:
+        return found[0] if found else None
+    for system in found:
+        if system.code == code:
+            return system
+    raise NotFound(_("There is no such indicator system."))
+
+
+def _picked_period(evaluated: Mapping[Grain, list[Period]], asked: Asked) -> Period:
+    if asked.period:
+        begins = next(iter(evaluated.values()))[0].fiscal_start
+        period = Period.parse(asked.period, fiscal_start=begins)
+        if period not in evaluated.get(period.grain, []):
+            raise NotFound(_("%(period)s was not evaluated.") % {"period": title_of(period)})
+        return period
+    grains = [asked.grain, *USUAL]
+    return next(evaluated[Grain(grain)][0] for grain in grains if grain in evaluated)
+
+
+def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
+    """Return the Quality page of the asker's highest unit; None while there is nothing to show."""
+    chosen = choose(principal=principal, asked=asked)
+    if chosen is None or not chosen.tops:
+        return None
+    unit = chosen.tops[0]
+    definition = SystemDefinition.from_json(chosen.run.definition)
+    by = asked.by if asked.by in codes_of(definition) else COMPOSITE
+    view = queries.overview(principal=principal, run=chosen.run, unit=unit, code=by)
+    trends = _trends(principal, chosen, unit, view)
+    compared = _unit_rows(view.units[by], definition.indicator(by))
+    return QualityPage(
+        chosen=chosen,
+        hero=_hero(unit, chosen, view, trends),
+        dimensions=_table(_("Dimensions"), _dimension_rows(view, trends), "dimensions"),
+        units=_table(_("Units compared"), _ordered(compared, asked.order), "units"),
+        parts=_parts(view, definition.indicator(by)),
+        changes=changes_of(view),
+        by=by,
+        choices=[(code, definition.name_of(code)) for code in codes_of(definition)],
+    )
+
+
+def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> UnitPage | None:
+    """Return the page of a unit; None while nothing of it was evaluated. raises: NotFound"""
+    chosen = choose(principal=principal, asked=replace(asked, unit=code))
+    if chosen is None:
+        return None
+    unit = chosen.tops[0]
+    view = queries.overview(principal=principal, run=chosen.run, unit=unit, below=unit)
+    trends = _trends(principal, chosen, unit, view)
+    path = queries.path_to(principal=principal, run=chosen.run, unit_id=unit.pk)
+    sees_people = principal.may(Permission.VIEW_PEOPLE, unit_id=unit.pk)
+    return UnitPage(
+        chosen=chosen,
+        hero=_hero(unit, chosen, view, trends),
+        unit=unit,
+        trail=[(str(above), above.code) for above in path[:-1]],
+        dimensions=_table(
+            _("Dimensions and their indicators"),
+            _dimension_rows(view, trends, deep=True),
+            "dimensions",
+        ),
+        parts=_parts(view, None),
+        children=_table(
+            _("The units below it"),
+            _ordered(_unit_rows(view.units[COMPOSITE], None), asked.order),
+            "units",
+        ),
+        managers=_managers(path, on) if sees_people else [],
+        sees_people=sees_people,
+    )
+
+
+def indicator_page(*, principal: Principal, code: str, asked: Asked) -> IndicatorPage | None:
+    """Return the page of an indicator, a dimension or the composite. raises: NotFound"""
+    # The series goes up to the newest period of the grain, whichever page it was opened from.
+    chosen = choose(principal=principal, asked=replace(asked, period="", grain=_grain(asked)))
+    if chosen is None or not chosen.tops:
+        return None
+    definition = SystemDefinition.from_json(chosen.run.definition)
+    if code not in codes_of(definition):
+        raise NotFound(_("There is no such indicator here."))
+    unit, leaf = chosen.tops[0], definition.indicator(code)
+    view = queries.overview(principal=principal, run=chosen.run, unit=unit, code=code)
+    figures = _series(principal, chosen, unit, code, asked.part)
+    periods = chosen.back(LONGEST)
+    newest = figures.get(chosen.period.start)
+    mark = mark_of(newest, leaf=leaf)
+    line = _line_at(view, code)
+    step = step_of(line.change, scale_of(leaf)) if line and not asked.part else None
+    points = points_of(figures, periods, leaf=leaf)
+    part_choices = _part_choices(view)
+    part_title = dict(part_choices).get(asked.part, "")
+    name = definition.name_of(code)
+    return IndicatorPage(
+        chosen=chosen,
+        unit=unit,
+        code=code,
+        name=name,
+        kind=line.kind if line else "",
+        row=Row(code, name, mark, step),
+        about=about(view.standing.run, mark.n, mark.coverage) if mark.is_shown else None,
+        part=asked.part,
+        part_title=part_title if asked.part else "",
+        unit_choices=_unit_choices(view.units[code], unit),
+        part_choices=part_choices,
+        chart=_chart(points, leaf),
+        facts=_facts(principal, definition, code, leaf, view.standing.run),
+        below=_table(
+            _("What it is made of"),
+            [_line_row(child, {}) for child in (line.children if line else ())]
+            if code != COMPOSITE
+            else _dimension_rows(view, {}),
+            "below",
+        ),
+        shown_points=sum(point.value is not None for point in points),
+    )
+
+
+def _grain(asked: Asked) -> str:
+    return Period.parse(asked.period).grain.value if asked.period else asked.grain
+
+
+def codes_of(definition: SystemDefinition) -> list[str]:
+    """Return the codes that have a series: overall, the dimensions, the indicators."""
+    return [
+        COMPOSITE,
+        *(found.code for found in definition.all_dimensions()),
+        *(found.code for found in definition.all_indicators()),
+    ]
+
+
+def _series(
+    principal: Principal, chosen: Chosen, unit: Unit, code: str, part: str
+) -> dict[date, Figure]:
+    margin, _colon, value = part.partition(":")
+    found = queries.kpi_series(
+        principal=principal,
+        system=chosen.system,
+        unit=unit,
+        code=code,
+        grain=chosen.period.grain,
+        margin=margin,
+        margin_value=value,
+    )
+    return {figure.period.start: figure for figure in found}
+
+
+def _trends(
+    principal: Principal, chosen: Chosen, unit: Unit, view: Overview
+) -> dict[str, list[Point]]:
+    codes = [COMPOSITE, *(line.code for line in view.standing.dimensions)]
+    periods = chosen.back(TREND)
+    found = queries.history(
+        principal=principal, system=chosen.system, unit=unit, codes=codes, periods=periods
+    )
+    return {code: points_of(figures, periods) for code, figures in found.items()}
+
+
+def _hero(unit: Unit, chosen: Chosen, view: Overview, trends: Mapping[str, list[Point]]) -> Hero:
+    line = view.standing.composite
+    mark, step = mark_of(line.figure), step_of(line.change)
+    return Hero(
+        unit=unit,
+        name=line.name,
+        mark=mark,
+        step=step,
+        about=about(view.standing.run, mark.n, mark.coverage),
+        trend=trends.get(COMPOSITE, []),
+        verdict=step.sentence if step else _no_change_known(chosen, mark),
+    )
+
+
+def _no_change_known(chosen: Chosen, mark: Mark) -> str:
+    if not mark.is_shown:
+        return ""
+    before = {"period": title_of(chosen.period.previous)}
+    return _("There is no result of %(period)s to compare with.") % before
+
+
+def _dimension_rows(
+    view: Overview, trends: Mapping[str, list[Point]], *, deep: bool = False
+) -> list[Row]:
+    rows = []
+    for line in view.standing.dimensions:
+        rows.append(_line_row(line, trends))
+        if deep:
+            rows += _rows_below(line, 1)
+    return rows
+
+
+def _rows_below(line: Line, depth: int) -> list[Row]:
+    rows = []
+    for child in line.children:
+        rows.append(replace(_line_row(child, {}), depth=depth))
+        rows += _rows_below(child, depth + 1)
+    return rows
+
+
+def _line_row(line: Line, trends: Mapping[str, list[Point]]) -> Row:
+    return Row(
+        code=line.code,
+        name=line.name,
+        mark=mark_of(line.figure, leaf=line.indicator),
+        step=step_of(line.change, scale_of(line.indicator)),
+        trend=trends.get(line.code, ()),
+        weight=f"{number(100 * line.weight, 0)} %",
+        kind=line.kind,
+    )
+
+
+def _unit_rows(lines: Sequence[UnitLine], leaf: IndicatorDefinition | None) -> list[Row]:
+    highest = min((line.depth for line in lines), default=0)
+    return [
+        Row(
+            code=line.code,
+            name=line.name,
+            mark=mark_of(line.figure, leaf=leaf),
+            step=step_of(line.change, scale_of(leaf)),
+            depth=min(line.depth - highest, 4),
+        )
+        for line in lines
+    ]
+
+
+def _ordered(rows: list[Row], order: str) -> list[Row]:
+    """Return rows in the order of the tree, or flat by a number; those without one come last."""
+    key = order.removeprefix("-")
+    if key not in {"score", "change", "n"}:
+        return rows[::-1] if order == "-tree" else rows
+
+    def value(row: Row) -> float | None:
+        if key == "change":
+            return row.step.by if row.step else None
+        return row.mark.value if key == "score" else row.mark.n
+
+    known = sorted(
+        (row for row in rows if value(row) is not None),
+        key=lambda row: value(row) or 0.0,
+        reverse=order.startswith("-"),
+    )
+    unknown = [row for row in rows if value(row) is None]
+    return [replace(row, depth=0) for row in [*known, *unknown]]
+
+
+def _table(title: str, rows: list[Row], key: str) -> Table:
+    """Rows on one scale: fitted to their scores, or of an indicator from goalpost to goalpost."""
+    natural = next((row.mark.scale for row in rows if row.mark.scale != SCORE), None)
+    if natural is not None and all(row.mark.scale == natural for row in rows):
+        return Table(title, rows, natural.minimum, natural.maximum, key)
+    low, high = fitted([row.mark for row in rows if row.mark.scale == SCORE])
+    return Table(title, rows, low, high, key)
+
+
+def _parts(view: Overview, leaf: IndicatorDefinition | None) -> list[Table]:
+    titles = {"channel": _("By channel"), "segment": _("By customer segment")}
+    return [
+        _table(
+            titles[margin],
+            [Row(line.value, line.name, mark_of(line.figure, leaf=leaf)) for line in lines],
+            margin,
+        )
+        for margin, lines in view.margins.items()
+        if lines
+    ]
+
+
+def changes_of(view: Overview) -> Changes:
+    """Return the clear changes among all visible units and dimensions, the surest first."""
+    run = view.standing.run
+    dimensions = {found.code for found in run.definition.all_dimensions()}
+    compared = [
+        line
+        for code, lines in view.units.items()
+        if code in dimensions
+        for line in lines
+        if line.change is not None
+    ]
+    clear = sorted((line for line in compared if line.change and line.change.is_clear), key=_doubt)
+    return Changes(
+        lines=[
+            ChangedLine(
+                unit_code=line.code,
+                unit=line.name,
+                code=line.figure.code,
+                name=run.definition.name_of(line.figure.code),
+                mark=mark_of(line.figure),
+                step=step,
+            )
+            for line in clear[:MOST_CHANGES]
+            if (step := step_of(line.change)) is not None
+        ],
+        found=len(clear),
+        compared=len(compared),
+        by_chance=len(compared) * (1 - run.confidence),
+        since=title_of(run.period.previous),
+    )
+
+
+def _doubt(line: UnitLine) -> float:
+    """How wide the interval of a change is for its size: the smaller, the surer."""
+    change = line.change
+    return (change.high - change.low) / abs(change.by) if change and change.by else float("inf")
+
+
+def _line_at(view: Overview, code: str) -> Line | None:
+    def walk(line: Line) -> Line | None:
+        if line.code == code:
+            return line
+        return next((found for child in line.children if (found := walk(child))), None)
+
+    lines = (view.standing.composite, *view.standing.dimensions)
+    return next((found for line in lines if (found := walk(line))), None)
+
+
+def _managers(path: Sequence[Unit], on: date) -> list[tuple[str, str]]:
+    """(name, unit) of who manages the unit, or the nearest unit above it that has a manager."""
+    found = managers_of([unit.pk for unit in path], on=on)
+    for unit in reversed(path):
+        if unit.pk in found:
+            return [(name, str(unit)) for name in found[unit.pk]]
+    return []
+
+
+def _unit_choices(lines: Sequence[UnitLine], unit: Unit) -> list[tuple[str, str]]:
+    highest = min((line.depth for line in lines), default=0)
+    choices = [(line.code, "\u2003" * (line.depth - highest) + line.name) for line in lines]
+    return choices if unit.code in dict(choices) else [(unit.code, str(unit)), *choices]
+
+
+def _part_choices(view: Overview) -> list[tuple[str, str]]:
+    named = {"channel": _("Channel: %(name)s"), "segment": _("Segment: %(name)s")}
+    return [
+        ("", _("All customers")),
+        *(
+            (f"{margin}:{line.value}", named[margin] % {"name": line.name})
+            for margin, lines in view.margins.items()
+            for line in lines
+        ),
+    ]
+
+
+def _chart(points: Sequence[Point], leaf: IndicatorDefinition | None) -> Chart:
+    scale = scale_of(leaf)
+    return series_figure(
+        [Series("", points)],
+        target=scale.of(leaf.target) if leaf and _is_near(leaf, points) else None,
+        decimals=scale.decimals,
+        unit=f" {scale.unit}" if scale.unit else "",
+    )
+
+
+def _is_near(leaf: IndicatorDefinition, points: Sequence[Point]) -> bool:
+    """A goalpost far outside what happens would press the series flat."""
+    known = [end for p in points for end in (p.low, p.high) if end is not None]
+    if not known:
+        return False
+    target = scale_of(leaf).of(leaf.target) or 0.0
+    spread = max(known) - min(known)
+    return min(known) - spread <= target <= max(known) + spread
+
+
+def _facts(
+    principal: Principal,
+    definition: SystemDefinition,
+    code: str,
+    leaf: IndicatorDefinition | None,
+    run: Provenance,
+) -> list[tuple[str, str]]:
+    """Names and values: what it means, from where, how it counts."""
+    system = _("%(system)s, version %(version)s") % {"system": run.system, "version": run.version}
+    if leaf is None:
+        meaning = (
+            _("The weighted mean of the dimensions' scores.")
+            if code == COMPOSITE
+            else _("The weighted mean of its indicators' scores.")
+        )
+        facts = [
+            (
+                _("Definition"),
+                f"{meaning} "
+                + _("0 is the worst and 100 the best that its indicators are judged by."),
+            ),
+        ]
+    else:
+        scale = scale_of(leaf)
+        unit = f" {scale.unit}" if scale.unit else ""
+        facts = [
+            (_("Definition"), in_language(leaf.definition) or in_language(leaf.name)),
+            (_("Source"), source_title(leaf.source)),
+            (
+                _("Goalposts"),
+                _("%(floor)s is 0 points, %(target)s is 100 points")
+                % {
+                    "floor": number(scale.of(leaf.floor) or 0.0, scale.decimals) + unit,
+                    "target": number(scale.of(leaf.target) or 0.0, scale.decimals) + unit,
+                },
+            ),
+        ]
+    facts += _weights(definition, code)
+    if leaf is not None and (owner := owner_of(principal, code)):
+        facts.append((_("Looked after by"), owner))
+    return [*facts, (_("Indicator system"), system)]
+
+
+def _weights(definition: SystemDefinition, code: str) -> list[tuple[str, str]]:
+    """(what, share) of the weight of a dimension or an indicator, in its dimension and overall."""
+
+    def walk(dimension: DimensionDefinition, overall: float, within: str) -> list[tuple[str, str]]:
+        name = definition.name_of(dimension.code)
+        if dimension.code == code:
+            return [(_("Weight"), _share(dimension.weight, overall, within))]
+        for leaf in dimension.indicators:
+            if leaf.code == code:
+                return [(_("Weight"), _share(leaf.weight, overall * leaf.weight, name))]
+        for below in dimension.dimensions:
+            if found := walk(below, overall * below.weight, name):
+                return found
+        return []
+
+    for top in definition.dimensions:
+        if found := walk(top, top.weight, ""):
+            return found
+    return []
+
+
+def _share(weight: float, overall: float, within: str) -> str:
+    whole = _("%(share)s %% of overall quality") % {"share": number(100 * overall, 1)}
+    if not within:
+        return whole
+    part = _("%(share)s %% of %(dimension)s") % {
+        "share": number(100 * weight, 0),
+        "dimension": within,
+    }
+    return f"{part}, {whole}"

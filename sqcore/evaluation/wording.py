@@ -1,0 +1,291 @@
+"""How figures are said to people: numbers with their marks, changes in words, what is behind."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sqcore.base.periods import Grain, Period
+from sqcore.dashboards.figures import Point
+from sqcore.evaluation.models import KpiValue
+from sqcore.evaluation.queries import Change, Figure, Provenance
+from sqcore.indicators.definition import IndicatorDefinition
+
+MINUS = "−"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How numbers of one kind are written, and the ends of their bar."""
+
+    factor: float = 1.0
+    decimals: int = 1
+    unit: str = ""
+    minimum: float = 0.0
+    maximum: float = 100.0
+
+    def of(self, number: float | None) -> float | None:
+        return None if number is None else number * self.factor
+
+
+SCORE = Scale()
+
+
+def scale_of(leaf: IndicatorDefinition | None) -> Scale:
+    """Return how values are written: shares in percent, means with two decimals, scores with one."""
+    if leaf is None:
+        return SCORE
+    factor, decimals, unit = {"proportion": (100.0, 1, "%"), "nps": (1.0, 0, "")}.get(
+        leaf.statistic, (1.0, 2, "")
+    )
+    ends = sorted((leaf.floor * factor, leaf.target * factor))
+    return Scale(factor, decimals, unit, *ends)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A figure as it is drawn. Without numbers when it is withheld or unknown, and `why` says so."""
+
+    state: str
+    scale: Scale
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    coverage: float | None = None
+    why: str = ""
+    smallest_group: int | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        return self.state == "shown"
+
+    @property
+    def is_withheld(self) -> bool:
+        return self.state == "withheld"
+
+    @property
+    def text(self) -> str:
+        return "" if self.value is None else number(self.value, self.scale.decimals)
+
+    @property
+    def between(self) -> str:
+        """The ends of the interval, or nothing."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{number(self.low, self.scale.decimals)} – {number(self.high, self.scale.decimals)}"
+
+    @property
+    def percent_covered(self) -> str:
+        return "" if self.coverage is None else f"{number(100 * self.coverage, 0)} %"
+
+
+def mark_of(
+    figure: Figure | None, *, leaf: IndicatorDefinition | None = None, as_score: bool = False
+) -> Mark:
+    """Return the mark of a figure: of an indicator its value in natural units, else its score."""
+    natural = leaf is not None and not as_score
+    scale = scale_of(leaf) if natural else SCORE
+    if figure is None:
+        return Mark("unknown", scale, why=_("nothing measured"))
+    if figure.status == KpiValue.Status.SUPPRESSED:
+        return Mark("withheld", scale, why=_("too few answers to show"))
+    if not figure.is_shown:
+        return Mark("unknown", scale, why=_("not enough data"))
+    numbers = (
+        (figure.value, figure.low, figure.high)
+        if natural
+        else (figure.score, figure.score_low, figure.score_high)
+    )
+    value, low, high = map(scale.of, numbers)
+    why = _("as published before: too few new answers") if figure.is_held else ""
+    return Mark("shown", scale, value, low, high, figure.n, figure.coverage, why)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change in words. `tone` is good or bad only when the change is clear."""
+
+    by: float
+    text: str
+    tone: str
+    is_clear: bool
+    between: str
+    since: str
+    is_partial: bool
+
+    @property
+    def verdict(self) -> str:
+        return _("clear change") if self.is_clear else _("no clear change")
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, with how sure."""
+        parts = {"by": self.text, "since": self.since, "between": self.between}
+        if not self.is_clear:
+            text = _("No clear change since %(since)s: the change lies between %(between)s.")
+        elif self.by > 0:
+            text = _("Clearly up by %(by)s since %(since)s: the change lies between %(between)s.")
+        else:
+            text = _("Clearly down by %(by)s since %(since)s: the change lies between %(between)s.")
+        said = text % parts
+        if self.is_partial:
+            said += " " + _("Compared on the indicators that both periods have.")
+        return said
+
+
+def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
+    if change is None:
+        return None
+    by, low, high = (scale.factor * each for each in (change.by, change.low, change.high))
+    tone = "" if change.is_better is None else ("good" if change.is_better else "bad")
+    return Step(
+        by=by,
+        text=number(abs(by), scale.decimals),
+        tone=tone,
+        is_clear=change.is_clear,
+        between=_("%(low)s and %(high)s")
+        % {"low": signed(low, scale.decimals), "high": signed(high, scale.decimals)},
+        since=title_of(change.since),
+        is_partial=change.composition_changed,
+    )
+
+
+@dataclass(frozen=True)
+class About:
+    """What stands behind a number: how sure, from what, since when."""
+
+    sure: str
+    source: str
+    since: str
+
+
+def about(run: Provenance, n: int | None = None, coverage: float | None = None) -> About:
+    return About(_how_sure(run), _from_what(run, n, coverage), _since_when(run))
+
+
+def _how_sure(run: Provenance) -> str:
+    percent = {"percent": number(100 * run.confidence, 0)}
+    return " ".join(
+        (
+            _(
+                "%(percent)s %% interval from the spread of the answers: made this way, it holds "
+                "the true value in about %(percent)s of 100 cases."
+            )
+            % percent,
+            _("A change is clear when the interval of the change itself leaves 0 out."),
+        )
+    )
+
+
+def _from_what(run: Provenance, n: int | None, coverage: float | None) -> str:
+    parts = []
+    if n is not None:
+        parts.append(
+            ngettext("%(n)s answer.", "%(n)s answers.", n)
+            % {"n": number_format(n, force_grouping=True)}
+        )
+    parts.append(
+        _("Source: %(sources)s. Indicator system “%(system)s”, version %(version)s.")
+        % {"sources": ", ".join(run.sources), "system": run.system, "version": run.version}
+    )
+    if coverage is not None:
+        parts.append(
+            _("%(share)s %% of the weight was measured.") % {"share": number(100 * coverage, 0)}
+        )
+    parts.append(
+        _("Groups of fewer than %(k)s answers are not shown anywhere.") % {"k": run.smallest_group}
+    )
+    return " ".join(parts)
+
+
+def _since_when(run: Provenance) -> str:
+    published = localtime(run.published_at) if run.published_at else None
+    collected = localtime(run.collected_at) if run.collected_at else None
+    # Translators: a day with its time, in the letters of Django's date filter
+    form = _("j M Y, H:i")
+    parts = [
+        _("Evaluation %(run)s, revision %(revision)s, of %(period)s")
+        % {"run": run.run_id, "revision": run.revision, "period": title_of(run.period)}
+    ]
+    if published:
+        parts.append(_("published %(at)s") % {"at": date_format(published, form)})
+    if collected:
+        parts.append(_("with the answers in by %(at)s") % {"at": date_format(collected, form)})
+    return f"{', '.join(parts)}. " + _("Why: %(reason)s.") % {"reason": run.reason}
+
+
+def title_of(period: Period) -> str:
+    """Return a period as people name it: October 2026, quarter 3 of 2026, week 44 of 2026."""
+    if period.grain == Grain.DAY:
+        # Translators: a day, in the letters of Django's date filter
+        return date_format(period.start, _("j M Y"))
+    if period.grain == Grain.MONTH:
+        return date_format(period.start, "YEAR_MONTH_FORMAT")
+    if period.grain == Grain.WEEK:
+        year, week, _weekday = period.start.isocalendar()
+        return _("week %(week)s of %(year)s") % {"week": week, "year": year}
+    if period.grain == Grain.QUARTER:
+        year_key, _dash, quarter = period.key.partition("-Q")
+        named = _("quarter %(quarter)s of %(year)s")
+        return named % {"quarter": quarter, "year": _year(int(year_key), period)}
+    return _year(int(period.key), period)
+
+
+def _year(year: int, period: Period) -> str:
+    """A year that does not begin in January spans two."""
+    return str(year) if period.fiscal_start == 1 else f"{year}/{(year + 1) % 100:02d}"
+
+
+def points_of(
+    figures: Mapping[date, Figure],
+    periods: Iterable[Period],
+    *,
+    leaf: IndicatorDefinition | None = None,
+) -> list[Point]:
+    """Return one point a period, oldest first; without a value where there is none to show."""
+    points = []
+    for period in periods:
+        mark = mark_of(figures.get(period.start), leaf=leaf)
+        points.append(
+            Point(
+                label=title_of(period),
+                value=mark.value,
+                low=mark.low,
+                high=mark.high,
+                n=mark.n,
+                x=period.start.isoformat(),
+                withheld=mark.is_withheld,
+            )
+        )
+    return points
+
+
+def number(value: float, decimals: int) -> str:
+    """Return a number as the reader's language writes it, with a real minus."""
+    rounded = round(value, decimals) + 0.0  # no “-0.0”
+    return number_format(rounded, decimals, force_grouping=True).replace("-", MINUS)
+
+
+def signed(value: float, decimals: int) -> str:
+    text = number(value, decimals)
+    return f"+{text}" if round(value, decimals) > 0 else text
+
+
+def fitted(marks: Sequence[Mark], *, step: float = 5.0) -> tuple[float, float]:
+    """Return ends of one scale on which all these intervals lie, in whole steps within 0 to 100."""
+    ends = [
+        end
+        for mark in marks
+        for end in (mark.value, mark.low, mark.high)
+        if mark.is_shown and end is not None
+    ]
+    if not ends:
+        return 0.0, 100.0
+    low = max(min(ends) // step * step, 0.0)
+    high = min(-(-max(ends) // step) * step, 100.0)
+    return (low, high) if high > low else (max(low - step, 0.0), min(low + step, 100.0))

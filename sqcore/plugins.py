@@ -17,6 +17,26 @@ provide_directory(RoleDirectory())
 
 NAVIGATION.register(
     NavigationEntry(
+        key="home",
+        title=_("Home"),
+        url_name="sqcore:home",
+        icon="home",
+        order=10,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="quality",
+        title=_("Quality"),
+        url_name="sqcore:evaluation-quality",
+        icon="quality",
+        order=10,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="inbox",
         title=_("Inbox"),
         url_name="sqcore:notices-inbox",

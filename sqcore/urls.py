@@ -6,6 +6,7 @@ app_name = "sqcore"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.dashboards.urls")),
+    path("", include("sqcore.evaluation.urls")),
     path("", include("sqcore.identity.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.jobs.urls")),

@@ -4,4 +4,7 @@ from django.urls import path
 
 from sqcore.dashboards import views
 
-urlpatterns = [path("design/", views.design, name="dashboards-design")]
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("design/", views.design, name="dashboards-design"),
+]

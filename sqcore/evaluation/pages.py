@@ -18,7 +18,6 @@ from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
 from sqcore.evaluation.wording import (
-    SCORE,
     About,
     Mark,
     Step,
@@ -27,6 +26,7 @@ from sqcore.evaluation.wording import (
     mark_of,
     number,
     points_of,
+    points_of_change,
     scale_of,
     step_of,
     title_of,
@@ -123,7 +123,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: a figure with its change, and where it leads."""
+    """A line of a table: a score with its change in points; `natural` is an indicator's value."""
 
     code: str
     name: str
@@ -133,6 +133,7 @@ class Row:
     trend: Sequence[Point] = ()
     weight: str = ""
     kind: str = ""
+    natural: str = ""
 
     @property
     def trend_label(self) -> str:
@@ -210,7 +211,7 @@ class Changes:
         if self.found > 2 * self.by_chance and self.found >= 3:
             return _("That is more than chance gives: something did change.")
         return _(
-            "That is about what chance gives: take single lines as hints and watch whether they last."
+            "That is about what chance gives: take single lines as hints, see whether they last."
         )
 
 
@@ -240,6 +241,7 @@ class QualityPage:
     parts: list[Table]
     changes: Changes
     by: str
+    by_name: str
     choices: list[tuple[str, str]]
 
 
@@ -339,6 +341,7 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
         parts=_parts(view, definition.indicator(by)),
         changes=changes_of(view),
         by=by,
+        by_name=definition.name_of(by),
         choices=[(code, definition.name_of(code)) for code in codes_of(definition)],
     )
 
@@ -504,12 +507,19 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]]) -> Row:
     return Row(
         code=line.code,
         name=line.name,
-        mark=mark_of(line.figure, leaf=line.indicator),
-        step=step_of(line.change, scale_of(line.indicator)),
+        mark=mark_of(line.figure),
+        step=step_of(line.change, points_of_change(line.indicator)),
         trend=trends.get(line.code, ()),
         weight=f"{number(100 * line.weight, 0)} %",
         kind=line.kind,
+        natural=_natural(line.figure, line.indicator),
     )
+
+
+def _natural(figure: Figure | None, leaf: IndicatorDefinition | None) -> str:
+    """An indicator's value as it is measured."""
+    mark = mark_of(figure, leaf=leaf)
+    return f"{mark.text} {mark.scale.unit}".strip() if leaf and mark.is_shown else ""
 
 
 def _unit_rows(lines: Sequence[UnitLine], leaf: IndicatorDefinition | None) -> list[Row]:
@@ -518,8 +528,9 @@ def _unit_rows(lines: Sequence[UnitLine], leaf: IndicatorDefinition | None) -> l
         Row(
             code=line.code,
             name=line.name,
-            mark=mark_of(line.figure, leaf=leaf),
-            step=step_of(line.change, scale_of(leaf)),
+            mark=mark_of(line.figure),
+            step=step_of(line.change, points_of_change(leaf)),
+            natural=_natural(line.figure, leaf),
             depth=min(line.depth - highest, 4),
         )
         for line in lines
@@ -547,12 +558,8 @@ def _ordered(rows: list[Row], order: str) -> list[Row]:
 
 
 def _table(title: str, rows: list[Row], key: str) -> Table:
-    """Rows on one scale: fitted to their scores, or of an indicator from goalpost to goalpost."""
-    natural = next((row.mark.scale for row in rows if row.mark.scale != SCORE), None)
-    if natural is not None and all(row.mark.scale == natural for row in rows):
-        return Table(title, rows, natural.minimum, natural.maximum, key)
-    low, high = fitted([row.mark for row in rows if row.mark.scale == SCORE])
-    return Table(title, rows, low, high, key)
+    """Rows on one scale, fitted to them."""
+    return Table(title, rows, *fitted([row.mark for row in rows]), key)
 
 
 def _parts(view: Overview, leaf: IndicatorDefinition | None) -> list[Table]:
@@ -560,7 +567,12 @@ def _parts(view: Overview, leaf: IndicatorDefinition | None) -> list[Table]:
     return [
         _table(
             titles[margin],
-            [Row(line.value, line.name, mark_of(line.figure, leaf=leaf)) for line in lines],
+            [
+                Row(
+                    line.value, line.name, mark_of(line.figure), natural=_natural(line.figure, leaf)
+                )
+                for line in lines
+            ],
             margin,
         )
         for margin, lines in view.margins.items()

@@ -36,7 +36,7 @@ SCORE = Scale()
 
 
 def scale_of(leaf: IndicatorDefinition | None) -> Scale:
-    """Return how values are written: shares in percent, means with two decimals, scores with one."""
+    """Return how values are written: shares in percent, means by two decimals, scores by one."""
     if leaf is None:
         return SCORE
     factor, decimals, unit = {"proportion": (100.0, 1, "%"), "nps": (1.0, 0, "")}.get(
@@ -48,7 +48,7 @@ def scale_of(leaf: IndicatorDefinition | None) -> Scale:
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure as it is drawn. Without numbers when it is withheld or unknown, and `why` says so."""
+    """A figure as it is drawn; without numbers when withheld or unknown, and `why` says so."""
 
     state: str
     scale: Scale
@@ -84,12 +84,14 @@ class Mark:
         return "" if self.coverage is None else f"{number(100 * self.coverage, 0)} %"
 
 
-def mark_of(
-    figure: Figure | None, *, leaf: IndicatorDefinition | None = None, as_score: bool = False
-) -> Mark:
-    """Return the mark of a figure: of an indicator its value in natural units, else its score."""
-    natural = leaf is not None and not as_score
-    scale = scale_of(leaf) if natural else SCORE
+def points_of_change(leaf: IndicatorDefinition | None) -> Scale:
+    """Return what turns a change of an indicator's value into points from 0 to 100."""
+    return SCORE if leaf is None else Scale(factor=100.0 / (leaf.target - leaf.floor))
+
+
+def mark_of(figure: Figure | None, *, leaf: IndicatorDefinition | None = None) -> Mark:
+    """Return the mark of a figure: with `leaf` its value in natural units, else its score."""
+    scale = scale_of(leaf)
     if figure is None:
         return Mark("unknown", scale, why=_("nothing measured"))
     if figure.status == KpiValue.Status.SUPPRESSED:
@@ -98,7 +100,7 @@ def mark_of(
         return Mark("unknown", scale, why=_("not enough data"))
     numbers = (
         (figure.value, figure.low, figure.high)
-        if natural
+        if leaf is not None
         else (figure.score, figure.score_low, figure.score_high)
     )
     value, low, high = map(scale.of, numbers)
@@ -141,7 +143,8 @@ class Step:
 def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
     if change is None:
         return None
-    by, low, high = (scale.factor * each for each in (change.by, change.low, change.high))
+    by = scale.factor * change.by
+    low, high = sorted((scale.factor * change.low, scale.factor * change.high))
     tone = "" if change.is_better is None else ("good" if change.is_better else "bad")
     return Step(
         by=by,

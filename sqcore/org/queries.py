@@ -148,3 +148,12 @@ def units_named(codes: Iterable[str]) -> list[Unit]:
     if missing := sorted(set(wanted) - {unit.code for unit in units}):
         raise NotFound(f"There is no unit: {', '.join(missing)}.")
     return units
+
+
+def managers_of(unit_ids: Iterable[int], *, on: date) -> dict[int, list[str]]:
+    """Return the names of those who manage these units themselves on this day, by unit."""
+    grants = RoleGrant.objects.filter(during(on), role=Role.MANAGER, unit__in=list(unit_ids))
+    found: dict[int, list[str]] = {}
+    for unit_id, name in grants.order_by("user__name").values_list("unit_id", "user__name"):
+        found.setdefault(unit_id, []).append(name)
+    return found

@@ -1,0 +1,12 @@
+"""Addresses of the results."""
+
+from django.urls import path
+
+from sqcore.evaluation import views
+
+urlpatterns = [
+    path("quality/", views.quality, name="evaluation-quality"),
+    path("quality/units/<slug:code>/", views.unit, name="evaluation-unit"),
+    path("quality/indicators/<slug:code>/", views.indicator, name="evaluation-indicator"),
+    path("quality/indicators/<slug:code>/series.csv", views.series_file, name="evaluation-series"),
+]

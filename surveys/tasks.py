@@ -1,5 +1,6 @@
 """The periodic and background tasks of this app, room by room."""
 
+from surveys.imports import tasks as imports_tasks
 from surveys.responses import tasks as responses_tasks
 
-__all__ = ["responses_tasks"]
+__all__ = ["imports_tasks", "responses_tasks"]

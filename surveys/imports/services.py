@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -19,7 +19,7 @@ from sqcore.base.errors import Conflict, InvalidInput, NotFound
 from sqcore.base.events import ResponsesImported
 from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.permissions import Permission
-from sqcore.identity.principals import Principal
+from sqcore.identity.principals import Principal, system_principal
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost
 from sqcore.jobs.runner import OnProgress as JobProgress
@@ -164,8 +164,26 @@ def discard(*, imported: Import, by: Principal) -> None:
         pk=imported.pk, state__in=[Import.State.CHECKED, Import.State.REFUSED]
     ).delete()
     if not deleted:
-        raise Conflict("Answers of this import are in; take it back instead.")
+        raise Conflict("Answers of this import are in, or on their way.")
     forget_file(imported)
+
+
+def forget_abandoned(*, before: datetime) -> int:
+    """Forget files that were given before this time and never taken in; return how many.
+
+    Deletes as well what lies in the folder without belonging to an import: a process died there.
+    """
+    forgotten = 0
+    abandoned = Import.objects.filter(state=Import.State.CHECKED, created_at__lt=before)
+    for imported in list(abandoned):
+        with suppress(Conflict):
+            discard(imported=imported, by=system_principal("imports"))
+            forgotten += 1
+    kept = set(Import.objects.exclude(stored_as="").values_list("stored_as", flat=True))
+    for path in folder().iterdir():
+        if path.name not in kept and path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
+    return forgotten
 
 
 # ---- Proposing a mapping -------------------------------------------------------------------------

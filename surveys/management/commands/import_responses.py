@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from sqcore.base.errors import DomainError, InvalidInput
 from sqcore.identity.principals import system_principal
+from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
 from sqcore.org.queries import local_day
 from surveys.imports.mapping import ImportMapping, read_mapping_file
@@ -58,28 +59,29 @@ class Command(BaseCommand):
         imported = keep_file(
             file_name=path.name, chunks=_pieces(path), mapping=mapping, by=by, now=now
         )
-        is_kept = False
+        is_wanted = False
         try:
             check(imported=imported, by=by, today=local_day(now))
             self._say(imported)
-            if not dry_run:
-                is_kept = self._take(imported)
+            is_known = bool(imported.report["already"]) and not imported.rows_taken
+            is_wanted = not dry_run and not is_known
+            job = take(imported=imported, by=by, now=now, tell_worker=False) if is_wanted else None
+        except BaseException:
+            is_wanted = False
+            raise
         finally:
-            if not is_kept:
+            if not is_wanted:
                 discard(imported=imported, by=by)
-        return imported.rows_taken if is_kept else 0
+        return self._run(job, imported) if job else 0
 
-    def _take(self, imported: Import) -> bool:
-        if imported.report["already"] and not imported.rows_taken:
-            return False
-        by, now = system_principal("import_responses"), timezone.now()
-        job = take(imported=imported, by=by, now=now, tell_worker=False)
-        run_inline(job, now=now, on_progress=self._progress)
+    def _run(self, job: Job, imported: Import) -> int:
+        """Run the job here; should this process die, a worker finishes it."""
+        run_inline(job, now=timezone.now(), on_progress=self._progress)
         imported.refresh_from_db()
         self.stdout.write(
             self.style.SUCCESS(f"  {imported.rows_taken:,} responses are in.") + " " * BAR
         )
-        return True
+        return imported.rows_taken
 
     # -- what people read
     def _say(self, imported: Import) -> None:

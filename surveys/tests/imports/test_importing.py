@@ -1,7 +1,8 @@
 """Taking files in: checked first, all or nothing to readers, once however often it is tried."""
 
 import json
-from datetime import date
+import os
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from surveys.campaigns.models import Campaign
 from surveys.imports import services
 from surveys.imports.models import Import
 from surveys.imports.report import fault_rows
-from surveys.imports.services import check, discard, folder, keep_file, take
+from surveys.imports.services import check, discard, folder, forget_abandoned, keep_file, take
 from surveys.instruments.models import Instrument, InstrumentVersion
 from surveys.responses.models import Response
 from surveys.tests.factories import analyst
@@ -398,3 +399,16 @@ class TestInterrupted:
         imported.refresh_from_db()
         assert imported.state == Import.State.REFUSED
         assert not Response.objects.exists()
+
+
+def test_files_that_nobody_took_in_are_forgotten_after_a_while() -> None:
+    old, later = checked(), NOW + timedelta(days=8)
+    (folder() / "left-by-a-crash").write_bytes(b"x")
+    os.utime(folder() / "left-by-a-crash", (NOW.timestamp(), NOW.timestamp()))
+
+    assert forget_abandoned(before=NOW) == 0
+    assert (folder() / old.stored_as).exists()
+    assert forget_abandoned(before=later) == 1
+
+    assert not Import.objects.exists()
+    assert list(folder().iterdir()) == []

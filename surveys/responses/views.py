@@ -37,21 +37,35 @@ WINDOW = 600
 CLOSED_STATUS = {Closed.REVOKED: 410, Closed.OVER: 410, Closed.NOT_OPENED: 403, Closed.EARLY: 403}
 
 
+@require_safe
+def answer(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the survey of a link."""
+    try:
+        link = answering_link(token)
+    except NotFound:
+        return _notice(request, "unknown", status=404)
+    if why := link.closed_on(local_day(timezone.now())):
+        return _closed(request, link, why)
+    seal = Seal.new(link.campaign.mode)
+    return _page(request, link, seal, {}, _first_language(link.campaign))
+
+
 # No session stands behind the form, so there is nothing that a foreign page could misuse.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-def answer(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the survey of a link, or take what was answered."""
+def send(request: HttpRequest, token: str) -> HttpResponse:
+    """Take what was answered, or show it in another language.
+
+    An address of its own: a POST throws what the browser kept of its address away, and going back
+    would bring a new form, with a new key.
+    """
     try:
         link = answering_link(token)
     except NotFound:
         return _notice(request, "unknown", status=404)
     if request.method == "POST":
         return _posted(request, link)
-    if why := link.closed_on(local_day(timezone.now())):
-        return _closed(request, link, why)
-    seal = Seal.new(link.campaign.mode)
-    return _page(request, link, seal, {}, _first_language(link.campaign))
+    return _unkept(redirect("surveys:responses-answer", token=token))
 
 
 @require_safe

@@ -88,7 +88,7 @@ def open_page(link: Link, client: Client | None = None) -> Form:
 
 
 def send(link: Link, form: Form, **answers: str) -> HttpResponse:
-    return Client().post(f"/a/{link.token}/", form.fields | form.chosen | answers)
+    return Client().post(f"/a/{link.token}/send/", form.fields | form.chosen | answers)
 
 
 class TestThePage:
@@ -103,7 +103,9 @@ class TestThePage:
 
         first = client.get(f"/a/{link.token}/")
         everything = {name: values[-2] for name, values in form.values.items()}
-        again = client.post(f"/a/{link.token}/", form.fields | everything | {"_language": language})
+        again = client.post(
+            f"/a/{link.token}/send/", form.fields | everything | {"_language": language}
+        )
 
         assert len(Form(again).chosen) == len(form.values)
         assert len(first.content) + CSS < 50_000
@@ -432,7 +434,7 @@ class TestBadInput:
         signed = f"&_form={form.fields['_form']}&_in=en".encode()
 
         response = Client().generic(
-            "POST", f"/a/{link.token}/", body + signed, "application/x-www-form-urlencoded"
+            "POST", f"/a/{link.token}/send/", body + signed, "application/x-www-form-urlencoded"
         )
 
         assert response.status_code == 400
@@ -452,7 +454,7 @@ class TestBadInput:
         ],
     )
     def test_that_is_no_form_of_ours_is_refused(self, link: Link, body: bytes, kind: str) -> None:
-        response = Client().generic("POST", f"/a/{link.token}/", body, kind)
+        response = Client().generic("POST", f"/a/{link.token}/send/", body, kind)
 
         assert response.status_code == 400
         assert "not a complete form" in response.content.decode()
@@ -465,7 +467,12 @@ class TestBadInput:
         assert not Response.objects.exists()
 
     def test_other_methods_are_refused(self, link: Link) -> None:
-        assert Client().delete(f"/a/{link.token}/").status_code == 405
+        assert Client().post(f"/a/{link.token}/").status_code == 405
+        assert Client().delete(f"/a/{link.token}/send/").status_code == 405
+
+    def test_the_address_of_sending_leads_back_to_the_form(self, link: Link) -> None:
+        assert Client().get(f"/a/{link.token}/send/")["Location"] == f"/a/{link.token}/"
+        assert Client().post("/a/x/send/").status_code == 404
 
 
 class TestAFlood:
@@ -492,7 +499,7 @@ class TestAFlood:
         form = open_page(link)
 
         response = Client(REMOTE_ADDR="203.0.113.9").post(
-            f"/a/{link.token}/", form.fields | {"nps": "9"}
+            f"/a/{link.token}/send/", form.fields | {"nps": "9"}
         )
 
         assert response.status_code == 302

@@ -24,7 +24,7 @@ from sqcore.base.idempotency import Answer, answer_once
 from sqcore.base.openapi import IDEMPOTENCY_KEY, IF_NONE_MATCH, documented, page_schema
 from sqcore.base.periods import Period
 from sqcore.evaluation.filters import KpiFilter, RunFilter
-from sqcore.evaluation.kpi_page import ORDER, kpi_page, kpi_stamp
+from sqcore.evaluation.kpi_page import kpi_page, kpi_question, kpi_stamp
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.serializers import KpiRow, RunRequest, RunRequested, RunRow
 from sqcore.evaluation.services import request_run
@@ -68,15 +68,15 @@ class KpiListView(ApiView):
 
     @documented(
         operation="kpi_values", summary="KPI series with n, interval and coverage", tag="Results",
-        about="Series after series, each in the order of time; only figures that are current. A "
-        "figure of too few answers has the status “suppressed” and no numbers. Send the ETag of "
-        "the last answer as If-None-Match: 304 says that nothing was published since.",
+        about="Series after series, each in the order of time; of one period, unit after unit. "
+        "Only figures that are current. A figure of too few answers has the status “suppressed” "
+        "and no numbers. Send the ETag of the last answer as If-None-Match: 304 says that nothing "
+        "was published since.",
         answer=page_schema(KpiRow), filters=KpiFilter, pages=True, problems=(304,),
         parameters=[IF_NONE_MATCH], examples=[KPI_EXAMPLE],
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         asking = request._request
-        page = page_request(asking, ORDER)
         asked = conditions_of(KpiFilter, asking.GET)
         month = fiscal_start()
         scope = self.principal.scope(Permission.VIEW_RESULTS)
@@ -85,10 +85,14 @@ class KpiListView(ApiView):
         )
         if unchanged := not_modified(asking, etag):
             return unchanged
+        question = kpi_question(asked)
         rows, following = kpi_page(
-            principal=self.principal, asked=asked, page=page, fiscal_start=month
+            principal=self.principal,
+            question=question,
+            page=page_request(asking, question.order),
+            fiscal_start=month,
         )
-        link = next_link(asking, ORDER, following) if following else None
+        link = next_link(asking, question.order, following) if following else None
         return json_response({"results": rows, "next": link}, etag=etag)
 
 

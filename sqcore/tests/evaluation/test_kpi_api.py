@@ -178,6 +178,7 @@ class TestFilters:
             ("since=2026-13-01", "since"),
             ("period=May", "period"),
             ("period=2026-W54", "period"),
+            ("grain=year&period=2026-01", "period"),
             ("kind=all", "kind"),
             ("code=" + "x" * 81, "code"),
             ("code=a%00b", "code"),
@@ -212,7 +213,10 @@ class TestPages:
                 make_value(run, unit, margin="channel", margin_value="web")
         return make_key(RESULTS)
 
-    @pytest.mark.parametrize("asked", ["", "&margin=channel", "&unit=branch-1&grain=month"])
+    @pytest.mark.parametrize(
+        "asked",
+        ["", "&margin=channel", "&unit=branch-1&grain=month", "&period=2025-12", "&kind=composite"],
+    )
     @pytest.mark.parametrize("size", [1, 2, 5, 200])
     def test_go_through_everything_once(self, key: str, asked: str, size: int) -> None:
         whole = rows(f"kpi-values?page_size=200{asked}", key)

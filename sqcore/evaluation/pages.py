@@ -63,6 +63,7 @@ class Chosen:
     evaluated: Mapping[Grain, list[Period]]
     period: Period
     run: EvaluationRun
+    former: EvaluationRun | None
     tops: list[Unit]
 
     @property
@@ -246,6 +247,13 @@ class QualityPage:
 
 
 @dataclass(frozen=True)
+class HomeStanding:
+    chosen: Chosen
+    hero: Hero
+    changes: Changes
+
+
+@dataclass(frozen=True)
 class UnitPage:
     chosen: Chosen
     hero: Hero
@@ -291,7 +299,7 @@ def choose(*, principal: Principal, asked: Asked) -> Chosen | None:
     if not evaluated:
         return None
     period = _picked_period(evaluated, asked)
-    run = queries.run_of(system=system, period=period)
+    run, former = queries.run_of(system=system, period=period)
     tops = queries.top_units(principal=principal, run=run)
     units = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(pk__in=tops)
     if asked.unit:
@@ -299,7 +307,7 @@ def choose(*, principal: Principal, asked: Asked) -> Chosen | None:
     picked = list(units.order_by("code"))
     if asked.unit and not picked:
         raise NotFound(_("There is no such unit, or its results are not for you to see."))
-    return Chosen(found, system, evaluated, period, run, picked)
+    return Chosen(found, system, evaluated, period, run, former, picked)
 
 
 def _picked_system(found: Sequence[IndicatorSystem], code: str) -> IndicatorSystem | None:
@@ -330,7 +338,9 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
     unit = chosen.tops[0]
     definition = SystemDefinition.from_json(chosen.run.definition)
     by = asked.by if asked.by in codes_of(definition) else COMPOSITE
-    view = queries.overview(principal=principal, run=chosen.run, unit=unit, code=by)
+    view = queries.overview(
+        principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=by
+    )
     trends = _trends(principal, chosen, unit, view)
     compared = _unit_rows(view.units[by], definition.indicator(by))
     return QualityPage(
@@ -346,13 +356,29 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
     )
 
 
+def home_standing(*, principal: Principal, asked: Asked) -> HomeStanding | None:
+    """Return the newest standing of the asker's highest unit with what changed in their scope."""
+    chosen = choose(principal=principal, asked=asked)
+    if chosen is None or not chosen.tops:
+        return None
+    unit = chosen.tops[0]
+    view = queries.overview(
+        principal=principal, run=chosen.run, former=chosen.former, unit=unit, parts=False
+    )
+    return HomeStanding(
+        chosen, _hero(unit, chosen, view, _trends(principal, chosen, unit, view)), changes_of(view)
+    )
+
+
 def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> UnitPage | None:
     """Return the page of a unit; None while nothing of it was evaluated. raises: NotFound"""
     chosen = choose(principal=principal, asked=replace(asked, unit=code))
     if chosen is None:
         return None
     unit = chosen.tops[0]
-    view = queries.overview(principal=principal, run=chosen.run, unit=unit, below=unit)
+    view = queries.overview(
+        principal=principal, run=chosen.run, former=chosen.former, unit=unit, below=unit
+    )
     trends = _trends(principal, chosen, unit, view)
     path = queries.path_to(principal=principal, run=chosen.run, unit_id=unit.pk)
     sees_people = principal.may(Permission.VIEW_PEOPLE, unit_id=unit.pk)
@@ -387,7 +413,9 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
     if code not in codes_of(definition):
         raise NotFound(_("There is no such indicator here."))
     unit, leaf = chosen.tops[0], definition.indicator(code)
-    view = queries.overview(principal=principal, run=chosen.run, unit=unit, code=code)
+    view = queries.overview(
+        principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=code
+    )
     figures = _series(principal, chosen, unit, code, asked.part)
     periods = chosen.back(LONGEST)
     newest = figures.get(chosen.period.start)

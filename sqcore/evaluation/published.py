@@ -1,56 +1,57 @@
 """Reading what had been published around a period: what a new run may not give away."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import chain
 
 import numpy as np
 
 from sqcore.evaluation.lattice import Key
 from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.release import HIDDEN, History, Published
+from sqcore.evaluation.release import HIDDEN, History, Published, latest
 from sqcore.evaluation.rules import RESPONDENTS, Row
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
 
 PUBLISHED = "published"
+"""The key under which a run freezes what had been published before."""
+
+Span = tuple[date, date]
 
 
 def history_of(run: EvaluationRun, definition: SystemDefinition) -> History:
     """Return what has been published so far of this period and of those that share its days."""
     codes = (RESPONDENTS, *(leaf.code for leaf in definition.all_indicators()))
-    same = EvaluationRun.objects.filter(
-        system_id=run.system_id, state=EvaluationRun.State.PUBLISHED
+    runs = list(
+        EvaluationRun.objects.filter(
+            system_id=run.system_id, state=EvaluationRun.State.PUBLISHED
+        ).order_by("revision", "id")
     )
-    earlier = list(same.filter(grain=run.grain, starts_on=run.starts_on).order_by("revision"))
-    current = same.filter(is_current=True).exclude(grain=run.grain, starts_on=run.starts_on)
-    within = list(
-        current.filter(starts_on__gte=run.starts_on, ends_on__lte=run.ends_on).order_by("id")
-    )
-    longer = (
-        []
-        if earlier
-        # A revision is followed by those of the longer periods, which then see it within them.
-        else list(
-            current.filter(starts_on__lte=run.starts_on, ends_on__gte=run.ends_on).order_by("id")
-        )
-    )
-    beside = {
-        whole.pk: list(
-            current.filter(starts_on__gte=whole.starts_on, ends_on__lte=whole.ends_on)
-            .exclude(pk=whole.pk)
-            .order_by("id")
-        )
-        for whole in longer
-    }
-    every = {each.pk: each for each in (*earlier, *within, *longer)}
-    every |= {each.pk: each for rest in beside.values() for each in rest}
-    found = _counts_of(every.values(), codes)
+    spans: dict[tuple[date, date], list[EvaluationRun]] = {}
+    for each in runs:
+        spans.setdefault((each.starts_on, each.ends_on), []).append(each)
+    mine = run.starts_on, run.ends_on
+    longer = [span for span in spans if span != mine and _holds(span, mine)]
+    inside = {whole: [s for s in spans if s != whole and _holds(whole, s)] for whole in longer}
+    inside[mine] = [span for span in spans if span != mine and _holds(mine, span)]
+    needed = {mine, *longer, *chain.from_iterable(inside.values())}
+    found = _counts_of([each for span in needed for each in spans.get(span, [])], codes)
+
+    def known(span: Span) -> Published:
+        return latest([found[each.pk] for each in spans[span]])
+
     return History(
-        earlier=tuple(found[each.pk] for each in earlier),
-        around=tuple(found[each.pk] for each in within),
+        earlier=tuple(found[each.pk] for each in spans.get(mine, [])),
+        around=tuple(known(span) for span in sorted(inside[mine])),
         above=tuple(
-            (found[whole.pk], tuple(found[each.pk] for each in beside[whole.pk]))
-            for whole in longer
+            (found[each.pk], tuple(known(span) for span in sorted(inside[whole]) if span != mine))
+            for whole in sorted(longer)
+            for each in spans[whole]
         ),
     )
+
+
+def _holds(longer: Span, shorter: Span) -> bool:
+    return longer[0] <= shorter[0] and shorter[1] <= longer[1]
 
 
 def rows_of(run: EvaluationRun) -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Max, Q, QuerySet, Value
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
@@ -232,6 +232,15 @@ def evaluated(*, system: IndicatorSystem) -> dict[Grain, list[Period]]:
     return {grain: found[grain] for grain in Grain if grain in found}
 
 
+def is_anything_evaluated() -> bool:
+    return EvaluationRun.objects.current().exists()
+
+
+def last_published_at() -> datetime | None:
+    """Return when results were last published."""
+    return EvaluationRun.objects.aggregate(last=Max("published_at"))["last"]  # type: ignore[no-any-return]  # a DateTimeField's maximum
+
+
 def top_units(*, principal: Principal, run: EvaluationRun) -> list[int]:
     """Return the highest units of the run's tree whose results the asker may see."""
     scope = principal.scope(Permission.VIEW_RESULTS)
@@ -251,28 +260,32 @@ def path_to(*, principal: Principal, run: EvaluationRun, unit_id: int) -> list[U
     return [units[found] for found in reversed(path) if found in units]
 
 
-def run_of(*, system: IndicatorSystem, period: Period) -> EvaluationRun:
-    """Return the current run of a period. One query. raises: NotFound"""
-    run = _runs(system, period, with_previous=False).get(period.start)
-    if run is None:
+def run_of(
+    *, system: IndicatorSystem, period: Period
+) -> tuple[EvaluationRun, EvaluationRun | None]:
+    """Return the current runs of a period and of the one before. One query. raises: NotFound"""
+    runs = _runs(system, period)
+    if period.start not in runs:
         raise NotFound(f"{period} is not evaluated.")
-    return run
+    return runs[period.start], runs.get(period.previous.start)
 
 
 def overview(
     *,
     principal: Principal,
     run: EvaluationRun,
+    former: EvaluationRun | None,
     unit: Unit,
     code: str = COMPOSITE,
     below: Unit | None = None,
+    parts: bool = True,
 ) -> Overview:
-    """Return what a page shows of a period; three queries, whatever the number of units.
+    """Return what a page shows of a period; two queries, whatever the number of units.
 
-    `code` is broken down by channel and segment; `below` keeps, of the units, its children.
+    `former` is the current run of the period before, as `run_of` returns it.
+    `code` is broken down by channel and segment if `parts`; `below` keeps only its children.
     """
     period = Period(run.starts_on, Grain(run.grain), fiscal_start())
-    former = _runs(run.system, period.previous, with_previous=False).get(period.previous.start)
     definition, formerly = SystemDefinition.from_json(run.definition), _definition(former)
     parents = _parents(run)
     codes = [COMPOSITE, *(found.code for found in definition.all_dimensions())]
@@ -281,13 +294,15 @@ def overview(
     if below is not None:
         children = [found for found, parent in parents.items() if parent == below.pk]
         beside &= Q(unit__in=children)
-    parts = Q(margin__in=MARGINS, unit=unit, code=code, run=run)
+    wanted = Q(margin="") & (Q(unit=unit) | beside)
+    if parts:
+        wanted |= Q(margin__in=MARGINS, unit=unit, code=code, run=run)
     # By run, not by period: the index that begins with it finds the few rows of one period.
     rows = (
         KpiValue.objects.visible_to(principal)
         .current()
         .filter(run__in=[run, former] if former else [run])
-        .filter(Q(margin="") & (Q(unit=unit) | beside) | parts)
+        .filter(wanted)
         .order_by("id")
     )
     names: dict[int, tuple[str, str]] = {}
@@ -516,17 +531,14 @@ def _visible(principal: Principal, system: IndicatorSystem) -> QuerySet[KpiValue
     return KpiValue.objects.visible_to(principal).current().filter(system=system)
 
 
-def _runs(
-    system: IndicatorSystem, period: Period, *, with_previous: bool = True
-) -> dict[date, EvaluationRun]:
+def _runs(system: IndicatorSystem, period: Period) -> dict[date, EvaluationRun]:
     """Return the current runs of a period and the one before, by start."""
-    starts = [period.start, period.previous.start] if with_previous else [period.start]
     found = (
         EvaluationRun.objects.current()
         .filter(
             system=system,
             grain=period.grain,
-            starts_on__in=starts,
+            starts_on__in=[period.start, period.previous.start],
         )
         .select_related("system", "version")
     )

@@ -42,13 +42,24 @@ class Published:
         return out
 
 
+def latest(revisions: Sequence[Published]) -> Published:
+    """Return what was last shown of each figure of one period; what is known stays known."""
+    codes = revisions[-1].codes
+    keys = tuple(dict.fromkeys(key for each in revisions for key in each.keys))
+    n = np.full((len(keys), len(codes)), HIDDEN, dtype=np.int64)
+    for each in revisions:
+        later = each.on(keys, codes)
+        n = np.where(later != HIDDEN, later, n)
+    return Published(revisions[-1].start, revisions[-1].end, keys, codes, n)
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """What had been published when the run was computed.
 
-    `earlier` are the revisions of the same period, the current one last; `around` the current runs
-    of periods that lie within this one; `above` those of longer periods that this one lies within,
-    each with all the others within it.
+    `earlier` are the revisions of the same period, the current one last; `around` what was last
+    shown of periods that lie within this one; `above` each revision of a longer period that this
+    one lies within, with what was last shown of the others within it.
     """
 
     earlier: tuple[Published, ...] = ()
@@ -177,9 +188,14 @@ class _Desk:
         return self.renewed & any_part & self._small(self.now - parts)
 
     def clashes_with_whole(self, whole: IntArray, rest: Sequence[_Span]) -> BoolArray:
-        """A longer period minus this one and what else is published within it."""
+        """A longer period minus this one and what else is published within it.
+
+        Asked of what was not shown before: the longer period does not know yet what is new in
+        this one, and is revised after it.
+        """
         parts, _any = _joined(rest, self.now.shape)
-        return self.renewed & (whole != HIDDEN) & self._small(whole - parts - self.now)
+        first = self.renewed & (self.former == HIDDEN)
+        return first & (whole != HIDDEN) & self._small(whole - parts - self.now)
 
     def clashes_inside(self) -> BoolArray:
         """A unit minus its units, all minus the channels, when some keep their former figures.

@@ -73,6 +73,10 @@ class Mark:
         return "" if self.value is None else number(self.value, self.scale.decimals)
 
     @property
+    def n_text(self) -> str:
+        return "" if self.n is None else number(self.n, 0)
+
+    @property
     def between(self) -> str:
         """The ends of the interval, or nothing."""
         if self.low is None or self.high is None:

@@ -59,14 +59,28 @@ def small_differences(source: MemorySource, code: str, *, k: int) -> list[People
     """Return groups of 1 to k-1 people that one subtraction gives: of two figures, of a unit and
     its units, of all and the channels or segments, of a period and the periods within it."""
     figures = everything_shown(source, code)
-    sets = {shown.people for shown in figures}
-    found = [a - b for a in sets for b in sets if b < a and len(a - b) < k]
+    found = [
+        a.people - b.people
+        for a in figures
+        for b in figures
+        if b.people < a.people and len(a.people - b.people) < k and _is_part(b, a)
+    ]
     for whole in figures:
         for parts in _partitions(whole, figures):
             together = frozenset[int]().union(*(part.people for part in parts))
             if together < whole.people and len(whole.people - together) < k:
                 found.append(whole.people - together)
     return found
+
+
+def _is_part(part: Shown, whole: Shown) -> bool:
+    """Whether one sees, without knowing the people, that they are among those of the whole."""
+    return (
+        whole.run.starts_on <= part.run.starts_on
+        and part.run.ends_on <= whole.run.ends_on
+        and part.unit_id in _below(whole.run, whole.unit_id)
+        and (whole.margin, whole.value) in (("", ""), (part.margin, part.value))
+    )
 
 
 def _partitions(whole: Shown, figures: list[Shown]) -> Iterator[list[Shown]]:

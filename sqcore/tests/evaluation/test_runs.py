@@ -241,7 +241,9 @@ class TestRun:
 
         assert not EvaluationRun.objects.exists()
 
-    def test_a_system_of_which_there_is_nothing_makes_no_run(self, source: MemorySource, unit: Unit) -> None:
+    def test_a_system_of_which_there_is_nothing_makes_no_run(
+        self, source: MemorySource, unit: Unit
+    ) -> None:
         bank_system([measure("overall", "o")])
         starter_system(
             code="airport",

@@ -18,7 +18,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import Indicator, IndicatorSystem
 from sqcore.indicators.services import StarterMeasure, starter_system
-from sqcore.org.models import Channel, Organisation, Segment, Unit
+from sqcore.org.models import Channel, Organisation, Placement, Segment, Unit
 from sqcore.org.services import open_unit, set_up_organisation
 from surveys.campaigns.models import Campaign
 from surveys.campaigns.services import close_campaign, create_campaign
@@ -118,6 +118,7 @@ def _note_new(ground: Ground, mapping: ImportMapping) -> None:
         for place in mapping.units
         if place.parent and place.parent not in ground.units
     ]
+    problems += _second_roots(mapping, ground.will_make["units"])
     if ground.campaign is None:
         ground.will_make["campaign"] = [mapping.campaign.code]
     if mapping.system and not IndicatorSystem.objects.filter(code=mapping.system.code).exists():
@@ -126,6 +127,17 @@ def _note_new(ground: Ground, mapping: ImportMapping) -> None:
         ground.will_make["questionnaire"] = [str(mapping.instrument["code"])]
     if problems:
         raise InvalidInput("The mapping names what is not there.", problems=problems[:50])
+
+
+def _second_roots(mapping: ImportMapping, new: Sequence[str]) -> list[Problem]:
+    """Refuse a new unit for the whole organisation where there is one, whatever its dates."""
+    tops = [place.code for place in mapping.units if place.code in new and not place.parent]
+    root = Placement.objects.filter(parent__isnull=True).select_related("unit").first()
+    if root is not None:
+        reason = f"the whole organisation is “{root.unit.code}” already; give this unit a parent"
+        return [Problem(reason, field=code) for code in tops]
+    reason = "only one unit can stand for the whole organisation; give this one a parent"
+    return [Problem(reason, field=code) for code in tops[1:]]
 
 
 def _unknown_codes(what: str, codes: CodeMap, known: Mapping[str, object]) -> list[Problem]:

@@ -119,7 +119,7 @@ def look(table: Table) -> list[ColumnFacts]:
 
 # ---- Guessing ------------------------------------------------------------------------------------
 def guess(facts: Sequence[ColumnFacts], known: Known, *, makes_places: bool = False) -> Choices:
-    """Propose what each column means; with `makes_places` new places where there are none yet."""
+    """Propose what each column means; with `makes_places` new places for what nobody knows."""
     instrument, items = _best_instrument(facts, known)
     choices = Choices(roles=["" for _column in facts], instrument=instrument)
     taken: set[str] = set()
@@ -143,9 +143,12 @@ def guess(facts: Sequence[ColumnFacts], known: Known, *, makes_places: bool = Fa
 def place_values(
     column: ColumnFacts, places: KnownPlaces, *, makes_places: bool = False
 ) -> dict[str, str]:
-    """Return what each value of a column probably stands for."""
-    unknown = NEW if makes_places and not places.names else ""
-    return {value: places.code_of(value) or unknown for value in column.values}
+    """Return what each value of a column probably stands for; with `makes_places` new ones when
+    it has nothing to do with what is there."""
+    found = {value: places.code_of(value) for value in column.values}
+    if makes_places and not any(found.values()):
+        return dict.fromkeys(found, NEW)
+    return found
 
 
 def _best_instrument(facts: Sequence[ColumnFacts], known: Known) -> tuple[str, dict[int, str]]:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sqcore.base.errors import DomainError
@@ -27,6 +28,14 @@ from surveys.imports.report import fault_rows
 
 PER_PAGE = 25
 FAULTS_SHOWN = 50
+MADE = {
+    "units": gettext_lazy("Units"),
+    "channels": gettext_lazy("Channels"),
+    "segments": gettext_lazy("Segments"),
+    "campaign": gettext_lazy("Campaign"),
+    "indicator system": gettext_lazy("Indicator system"),
+    "questionnaire": gettext_lazy("Questionnaire"),
+}
 MOVING = frozenset({Job.State.QUEUED, Job.State.RUNNING})
 
 
@@ -162,6 +171,11 @@ def detail(request: HttpRequest, import_id: int) -> HttpResponse:
         "imported": imported,
         "report": imported.report,
         "roles": [(n, r) for n, r in imported.report.get("roles", {}).items()],
+        "will_make": [
+            (MADE.get(what, what), codes)
+            for what, codes in imported.report.get("will_make", {}).items()
+            if codes
+        ],
         "faults": faults[:FAULTS_SHOWN],
         "more_faults": max(len(faults) - FAULTS_SHOWN, 0) + imported.report.get("faults_beyond", 0),
         "job": job,

@@ -72,16 +72,20 @@ def test_a_new_one_is_made_of_columns_with_few_whole_numbers(tmp_path: Path) -> 
     assert (choices.date_format, choices.low, choices.high) == ("%Y/%m/%d", 1, 7)
 
 
-def test_units_that_nobody_knows_are_made_only_by_who_may_and_where_there_are_none(
-    tmp_path: Path,
-) -> None:
+def test_units_that_nobody_knows_are_made_only_by_who_may(tmp_path: Path) -> None:
     text = "branch,overall,tangibles\nMoon,5,4\nMars,4,4\n"
 
-    assert guessed(tmp_path, text, makes_places=True).values["unit"] == {"Moon": "", "Mars": ""}
-    assert guessed(tmp_path, text, units=NOWHERE).values["unit"] == {"Moon": "", "Mars": ""}
-    assert guessed(tmp_path, text, units=NOWHERE, makes_places=True).values["unit"] == {
-        "Moon": NEW,
-        "Mars": NEW,
+    assert guessed(tmp_path, text).values["unit"] == {"Moon": "", "Mars": ""}
+    assert guessed(tmp_path, text, makes_places=True).values["unit"] == {"Moon": NEW, "Mars": NEW}
+
+
+def test_a_few_unknown_among_known_ones_are_left_to_people(tmp_path: Path) -> None:
+    text = "branch,overall,tangibles\nMars,5,4\nnorth,4,4\nSouth branch,4,4\n"
+
+    assert guessed(tmp_path, text, makes_places=True).values["unit"] == {
+        "Mars": "",
+        "north": "north",
+        "South branch": "south",
     }
 
 

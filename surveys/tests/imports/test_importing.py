@@ -145,6 +145,19 @@ def test_a_mapping_that_names_what_cannot_be_is_refused(over: dict[str, Any], fi
     assert_nothing_stored()
 
 
+def test_a_second_unit_for_the_whole_is_refused_whenever_it_opens() -> None:
+    make_unit("bank", on=date(2025, 1, 1))
+    raw = raw_mapping()
+    raw["units"][0]["opened_on"] = date(2010, 1, 1)
+
+    with pytest.raises(InvalidInput) as refused:
+        checked(raw=raw)
+
+    assert [str(problem) for problem in refused.value.problems] == [
+        "whole: the whole organisation is “bank” already; give this unit a parent"
+    ]
+
+
 class TestTake:
     def test_makes_what_is_described_and_stores_the_answers(self) -> None:
         imported = taken()

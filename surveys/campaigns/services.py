@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
@@ -42,7 +44,7 @@ def create_campaign(
     """
     by.require(Permission.MANAGE_SURVEYS)
     if version.published_at is None:
-        raise InvalidInput("The questionnaire is a draft; publish it first.")
+        raise InvalidInput(_("The questionnaire is a draft; publish it first."))
     _check_dates(opens_on, closes_on)
     campaign = Campaign(
         code=code or _free_code(in_language(name, "en"), opens_on),
@@ -125,11 +127,13 @@ def change_mode(*, campaign: Campaign, mode: Campaign.Mode, by: Principal, now: 
         return
     if locked.responses.exists():
         raise Conflict(
-            "There are answers already, given under the privacy that the form promised. "
-            "Start a new campaign to ask under another one."
+            _(
+                "There are answers already, given under the privacy that the form promised. "
+                "Start a new campaign to ask under another one."
+            )
         )
     if mode == Campaign.Mode.IDENTIFIED and locked.links.filter(revoked_at=None).exists():
-        raise Conflict(_NO_PUBLIC_LINKS)
+        raise Conflict(_(NO_PUBLIC_LINKS))
     campaign.mode = locked.mode = mode
     locked.save(update_fields=["mode"])
     record(
@@ -180,9 +184,9 @@ def make_links(
     channels = channels or (None,)
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.mode == Campaign.Mode.IDENTIFIED:
-        raise Conflict(_NO_PUBLIC_LINKS)
+        raise Conflict(_(NO_PUBLIC_LINKS))
     if len(units) * len(channels) > MOST_LINKS:
-        raise InvalidInput(f"Make at most {MOST_LINKS} links at once.")
+        raise InvalidInput(_("Make at most %(most)d links at once.") % {"most": MOST_LINKS})
     there = {
         (link.unit_id, link.channel_id): link
         for link in locked.links.filter(revoked_at=None, segment=None, staff=None)
@@ -221,7 +225,7 @@ def revoke_link(*, link: Link, by: Principal, now: datetime) -> None:
         link.revoked_at = now
 
 
-_NO_PUBLIC_LINKS = (
+NO_PUBLIC_LINKS = gettext_noop(
     "A public link does not know who answers. Answers with names come in by REST or from a file; "
     "choose “anonymous” or “confidential” to ask by links."
 )
@@ -239,12 +243,12 @@ def _set_state(
 def _check_dates(opens_on: date, closes_on: date | None) -> None:
     if not 2000 <= opens_on.year <= 2200:
         raise InvalidInput(
-            "The first day cannot be right.",
+            _("The first day cannot be right."),
             problems=[Problem("is out of reach", field="opens_on")],
         )
     if closes_on is not None and not opens_on < closes_on <= opens_on + FURTHEST:
         raise InvalidInput(
-            "The last day must not be before the first, nor more than ten years after it.",
+            _("The last day must not be before the first, nor more than ten years after it."),
             problems=[Problem("is not within ten years from the first day", field="closes_on")],
         )
 
@@ -256,12 +260,16 @@ def _save_new(campaign: Campaign) -> None:
         problems = [
             Problem(" ".join(reasons), field=name) for name, reasons in error.message_dict.items()
         ]
-        raise InvalidInput("The campaign cannot be made like this.", problems=problems) from error
+        raise InvalidInput(
+            _("The campaign cannot be made like this."), problems=problems
+        ) from error
     try:
         with transaction.atomic():
             campaign.save(force_insert=True)
     except IntegrityError as error:
-        raise Conflict(f"There is a campaign “{campaign.code}” already.") from error
+        raise Conflict(
+            _("There is a campaign “%(code)s” already.") % {"code": campaign.code}
+        ) from error
 
 
 def _free_code(name: str, opens_on: date) -> str:

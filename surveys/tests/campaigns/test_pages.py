@@ -139,11 +139,11 @@ class TestCampaigns:
         make_campaign("first", version=version)
         ana.get("/surveys/")
 
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(11):
             ana.get("/surveys/")
         for number in range(20):
             make_link(make_campaign(f"more-{number}", version=version), harbour)
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(11):
             ana.get("/surveys/")
 
 
@@ -272,11 +272,11 @@ class TestCampaign:
         make_link(campaign, bank)
         ana.get("/surveys/campaigns/visits/")
 
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(13):
             ana.get("/surveys/campaigns/visits/")
         for number in range(30):
             make_link(campaign, make_unit(f"u{number}", parent=bank))
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(13):
             ana.get("/surveys/campaigns/visits/")
 
 

@@ -34,7 +34,7 @@ from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import Codebook, codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.instruments.services import install_ready_instruments
-from surveys.responses.models import Response, Rollup, RollupMonth
+from surveys.responses.models import WEIGHT_ONE, Response, Rollup, RollupMonth
 from surveys.responses.queries import rollup_sums, row_sums
 from surveys.responses.services import absorb, rebuild_rollups
 from surveys.responses.sums import GRAINS, AnswerColumns, SumCell, measure_values
@@ -46,8 +46,11 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 DIFFERENT = 5_000
 NEW = 1_000
 
-Figures = dict[tuple[int, str, str, int], npt.NDArray[np.float64]]
-"""(unit, month, margin, value) -> n, mean and variance of each measure, shape (3, measures)."""
+Keys = list[tuple[int, str, str, int]]
+"""Unit, month, margin and value of each cell."""
+Table = npt.NDArray[np.float64]
+"""n, mean and variance of each measure in each cell: shape (cells, 3, measures)."""
+Part = tuple[list[SumCell], Table]
 
 
 # ---- The data ------------------------------------------------------------------------------------
@@ -208,19 +211,20 @@ def _write_parquet(columns: AnswerColumns, book: Codebook, path: str) -> None:
 # ---- The candidates ------------------------------------------------------------------------------
 
 
-def from_rollups(given: World) -> Figures:
-    found: Figures = {}
-    with transaction.atomic():
-        for period in periods_between(FIRST, END, Grain.MONTH):
-            found |= _figures(*rollup_sums(given.version, given.book, period, GRAINS), given.book)
+def from_rollups(given: World) -> list[Part]:
+    found = []
+    for period in periods_between(FIRST, END, Grain.MONTH):
+        cells, moments = rollup_sums(given.version, given.book, period, GRAINS)
+        found.append((cells, _figures(moments, given.book)))
     return found
 
 
-def from_rows(given: World) -> Figures:
+def from_rows(given: World) -> list[Part]:
     rows = Response.objects.counted().filter(version=given.version)
-    found: Figures = {}
+    found = []
     for period in periods_between(FIRST, END, Grain.MONTH):
-        found |= _figures(*row_sums(_of(rows, period), given.book), given.book)
+        cells, moments = row_sums(_of(rows, period), given.book)
+        found.append((cells, _figures(moments, given.book)))
     return found
 
 
@@ -230,42 +234,34 @@ def _of(rows: Any, period: Period) -> Any:
     )
 
 
-def _figures(cells: list[SumCell], moments: Moments, book: Codebook) -> Figures:
+def _figures(moments: Moments, book: Codebook) -> Table:
     """n, mean and variance of unweighted answers, read off the sums."""
     scale = np.array([measure.scale for measure in book.measures], dtype=np.float64)
-    weight = 1000.0
-    n = moments.n.astype(np.float64)
-    size = len(book.measures)
-    sums = moments.linear[:, size:] / weight / scale
-    squares = moments.own[2] / weight**2 / scale**2
-    return _table(cells_keys(cells), n, sums, squares)
-
-
-def cells_keys(cells: list[SumCell]) -> list[tuple[int, str, str, int]]:
-    return [(c.unit_id, f"{c.month:%Y-%m}", c.margin, c.value_id) for c in cells]
+    sums = moments.linear[:, len(book.measures) :] / WEIGHT_ONE / scale
+    squares = moments.own[2] / WEIGHT_ONE**2 / scale**2
+    return _table(moments.n.astype(np.float64), sums, squares)
 
 
 def _table(
-    keys: list[tuple[int, str, str, int]],
-    n: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64],
-    squares: npt.NDArray[np.float64],
-) -> Figures:
+    n: npt.NDArray[np.float64], sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]
+) -> Table:
     with np.errstate(divide="ignore", invalid="ignore"):
         means = sums / n
         variances = (squares - n * means**2) / (n - 1)
-    stacked = np.stack([n, means, variances], axis=1)
-    return dict(zip(keys, stacked, strict=True))
+    return np.stack([n, means, variances], axis=1)
 
 
-def by_duckdb(given: World, duck: duckdb.DuckDBPyConnection) -> list[Any]:
-    return duck.execute(_question(given)).fetchall()
+def by_duckdb(given: World, duck: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
+    return duck.execute(_question(given)).fetchnumpy()
 
 
 def _question(given: World) -> str:
     measures = [_measure_sql(given.book, at) for at in range(len(given.book.measures))]
     scored = ", ".join(f"{sql} AS m{at}" for at, sql in enumerate(measures))
-    asked = ", ".join(f"count(m{at}), avg(m{at}), var_samp(m{at})" for at in range(len(measures)))
+    asked = ", ".join(
+        f"count(m{at}) AS n{at}, avg(m{at}) AS mean{at}, var_samp(m{at}) AS var{at}"
+        for at in range(len(measures))
+    )
     return (
         f"WITH scored AS (SELECT unit, month, channel, segment, {scored}"
         f" FROM read_parquet('{given.parquet}'))"
@@ -297,16 +293,7 @@ def _measure_sql(book: Codebook, at: int) -> str:
     return f"CASE WHEN 2 * ({there}) >= {len(values)} THEN ({total}) / ({there})::DOUBLE END"
 
 
-def _duck_figures(rows: list[Any]) -> Figures:
-    found: Figures = {}
-    for unit, month, channel, segment, *figures in rows:
-        margin = ("channel", channel) if channel else ("segment", segment) if segment else ("", 0)
-        table = np.array(figures, dtype=np.float64).reshape(-1, 3).T
-        found[(unit, f"{month:%Y-%m}", *margin)] = table
-    return found
-
-
-def by_numpy(given: World) -> Figures:
+def by_numpy(given: World) -> list[tuple[str, tuple[Any, ...], Table]]:
     """One full pass over the answers in memory."""
     rows = given.columns
     values, present = measure_values(given.book, rows.packed)
@@ -314,31 +301,67 @@ def by_numpy(given: World) -> Figures:
     x = np.where(present, values / scale, 0.0)
     months, month_at = np.unique(rows.month, return_inverse=True)
     units, unit_at = np.unique(rows.unit, return_inverse=True)
-    found: Figures = {}
     nobody = np.zeros(len(rows), dtype=np.int64)
+    found = []
     for margin, value in (("", nobody), ("channel", rows.channel), ("segment", rows.segment)):
         options, value_at = np.unique(value, return_inverse=True)
         sizes = (len(units), len(months), len(options))
         cell = np.ravel_multi_index((unit_at, month_at, value_at), sizes)
-        total = int(np.prod(sizes))
-        columns = range(x.shape[1])
+        total, columns = int(np.prod(sizes)), range(x.shape[1])
         n = np.stack([np.bincount(cell, present[:, at], total) for at in columns], axis=1)
         sums = np.stack([np.bincount(cell, x[:, at], total) for at in columns], axis=1)
         squares = np.stack([np.bincount(cell, x[:, at] ** 2, total) for at in columns], axis=1)
-        keys = [
-            (int(units[u]), str(months[m]), margin, int(options[v]))
-            for u, m, v in itertools.product(*map(range, sizes))
-        ]
-        found |= _table(keys, n, sums, squares)
+        found.append((margin, (units, months, options), _table(n, sums, squares)))
     return found
 
 
-def same(mine: Figures, theirs: Mapping[Any, npt.NDArray[np.float64]]) -> None:
+# ---- Equal first ---------------------------------------------------------------------------------
+
+
+def _named_parts(parts: list[Part]) -> dict[tuple[int, str, str, int], Table]:
+    return {
+        (cell.unit_id, f"{cell.month:%Y-%m}", cell.margin, cell.value_id): table
+        for cells, tables in parts
+        for cell, table in zip(cells, tables, strict=True)
+    }
+
+
+def _named_numpy(
+    parts: list[tuple[str, tuple[Any, ...], Table]],
+) -> dict[tuple[int, str, str, int], Table]:
+    return {
+        (int(unit), str(month), margin, int(value)): table
+        for margin, names, tables in parts
+        for (unit, month, value), table in zip(itertools.product(*names), tables, strict=True)
+        if table[0].any()
+    }
+
+
+def _named_duckdb(
+    found: Mapping[str, npt.NDArray[Any]], book: Codebook
+) -> dict[tuple[int, str, str, int], Table]:
+    size = len(book.measures)
+    table = np.stack(
+        [
+            np.stack([np.ma.filled(found[f"{name}{at}"], np.nan) for at in range(size)], axis=1)
+            for name in ("n", "mean", "var")
+        ],
+        axis=1,
+    ).astype(np.float64)
+    channels, segments = (np.ma.filled(found[name], 0) for name in ("channel", "segment"))
+    named = {}
+    for at, (unit, month, channel, segment) in enumerate(
+        zip(found["unit"], found["month"], channels, segments, strict=True)
+    ):
+        margin = ("channel", channel) if channel else ("segment", segment) if segment else ("", 0)
+        named[(int(unit), str(month)[:7], margin[0], int(margin[1]))] = table[at]
+    return named
+
+
+def same(mine: Mapping[Any, Table], theirs: Mapping[Any, Table]) -> None:
     """Refuse to compare what does not compute the same."""
-    theirs = {key: table for key, table in theirs.items() if table[0].any()}
     assert mine.keys() == theirs.keys(), "other cells"
-    keys = list(mine)
-    a, b = np.stack([mine[k] for k in keys]), np.stack([theirs[k] for k in keys])
+    a, b = np.stack([mine[key] for key in theirs]), np.stack(list(theirs.values()))
     known = (b[:, 0] > 1)[:, None, :].repeat(3, axis=1)
     assert np.allclose(a[known], b[known], rtol=1e-6, atol=1e-9), "other figures"
 
@@ -386,9 +409,10 @@ def _run_size(size: int, rounds: int, folder: Path) -> bool:
     given = world(size, folder)
     with duckdb.connect() as duck:
         duck.execute("SET threads = 1")
-        expected = _duck_figures(by_duckdb(given, duck))
-        for figures in (from_rollups(given), from_rows(given), by_numpy(given)):
-            same({key: table for key, table in figures.items() if table[0].any()}, expected)
+        expected = _named_duckdb(by_duckdb(given, duck), given.book)
+        same(_named_parts(from_rollups(given)), expected)
+        same(_named_parts(from_rows(given)), expected)
+        same(_named_numpy(by_numpy(given)), expected)
         found = in_turn(
             {
                 "rollups": lambda: from_rollups(given),

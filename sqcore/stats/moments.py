@@ -267,9 +267,17 @@ def _accumulate(
         np.multiply(seen, w[rows][..., None], out=u[..., :measures])
     np.multiply(x[rows], u[..., :measures], out=u[..., measures:])
     gram = np.matmul(u.transpose(0, 2, 1), u).reshape(len(owners), -1)
-    np.add.at(out.products, owners, gram[:, _layout(measures)[0]].astype(np.int64))
-    np.add.at(out.linear, owners, u.sum(axis=1).astype(np.int64))
-    np.add.at(out.n, owners, seen.sum(axis=1))
+    _add_at(out.products, owners, gram[:, _layout(measures)[0]].astype(np.int64))
+    _add_at(out.linear, owners, u.sum(axis=1).astype(np.int64))
+    _add_at(out.n, owners, seen.sum(axis=1))
+
+
+def _add_at(total: IntArray, owners: IntArray, parts: IntArray) -> None:
+    """Add each part to the row of its owner; quickly where no owner has two parts."""
+    if np.unique(owners).size == owners.size:
+        total[owners] += parts
+    else:
+        np.add.at(total, owners, parts)
 
 
 def add(first: Moments, second: Moments) -> Moments:

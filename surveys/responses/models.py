@@ -109,30 +109,28 @@ class Response(models.Model):
 
 
 class Rollup(models.Model):
-    """Exact sums of one unit x month (all, or one channel or segment) of a version's answers.
+    """Exact sums of one unit x month of a version's answers: all, by channel and by segment.
 
-    `cell` spells the other fields as one text, so that a batch finds its cells with one question.
-    `content` is `sqcore.stats.moments.pack` of the version's measures. Kept up in batches; can be
-    rebuilt from the rows at any time.
+    `place` spells unit, month and grain as one text, so that a batch finds its rows with one
+    question. `content` bundles the packed moments of each part (`surveys.responses.sums`). Kept up
+    in batches; can be rebuilt from the rows at any time.
     """
 
     version = models.ForeignKey(InstrumentVersion, on_delete=models.PROTECT, related_name="rollups")
-    cell = models.CharField(max_length=80)
+    place = models.CharField(max_length=60)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="rollups")
     month = models.DateField()
     finest_grain = models.CharField(max_length=8, choices=Grain, default=Grain.DAY)
-    margin = models.CharField(max_length=8, blank=True)
-    value_id = models.PositiveBigIntegerField(default=0)
     content = models.BinaryField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["version", "cell"], name="rollup_once_a_cell"),
+            models.UniqueConstraint(fields=["version", "place"], name="rollup_once_a_place"),
         ]
         indexes = [models.Index(fields=["version", "month"], name="rollup_of_month")]
 
     def __str__(self) -> str:
-        return f"{self.version_id} {self.cell}"
+        return f"{self.version_id} {self.place}"
 
 
 class RollupMonth(models.Model):

@@ -1,24 +1,27 @@
 """Reading answers: as columns for adding up, as sums by cell, as what there is of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import reduce
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
 
 from sqcore.base.periods import FINENESS, Grain, Period
 from sqcore.stats.moments import Moments, add, merge, no_moments, subtract, unpack
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import Response, Rollup
-from surveys.responses.sums import GRAINS, AnswerColumns, SumCell, sums_by_cell
+from surveys.responses.sums import GRAINS, AnswerColumns, Part, SumCell, sums_by_cell, unbundle
 
 AT_ONCE = 50_000
 
 TO_ADD = Q(in_rollup=False, withdrawn=False)
 TO_SUBTRACT = Q(in_rollup=True, withdrawn=True)
+
+RANK = {grain: rank for rank, grain in enumerate(GRAINS)}
 
 CellSums = tuple[list[SumCell], Moments]
 
@@ -27,8 +30,10 @@ def answer_columns(
     rows: QuerySet[Response], codebook: Codebook
 ) -> Iterator[tuple[list[int], AnswerColumns]]:
     """Yield the responses in pieces: their ids, and what adding up needs of them."""
-    fields = ("id", "unit_id", "channel_id", "segment_id", "answered_on", "finest_grain", "weight")
-    query, parameters = rows.values_list(*fields, "packed").query.sql_with_params()
+    # As text: the day needs no date object on its way into an array of months.
+    as_text = rows.annotate(day=Cast("answered_on", CharField()))
+    fields = ("id", "unit_id", "channel_id", "segment_id", "day", "finest_grain", "weight")
+    query, parameters = as_text.values_list(*fields, "packed").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         while piece := cursor.fetchmany(AT_ONCE):
@@ -103,20 +108,25 @@ def rollup_sums(
     return _unpacked(rows, codebook)
 
 
-def cell_sums(codebook: Codebook, cells: Sequence[SumCell]) -> CellSums:
-    """Return what the rollups hold of these cells."""
-    names = [str(cell) for cell in cells]
-    return _unpacked(
-        Rollup.objects.filter(version_id=codebook.version_id, cell__in=names), codebook
-    )
+def stored_parts(codebook: Codebook, places: Iterable[str]) -> dict[str, dict[Part, bytes]]:
+    """Return what the rollups hold at these places, still packed."""
+    rows = Rollup.objects.filter(version_id=codebook.version_id, place__in=list(places))
+    return {
+        place: unbundle(bytes(content)) for place, content in rows.values_list("place", "content")
+    }
 
 
 def _unpacked(rows: QuerySet[Rollup], codebook: Codebook) -> CellSums:
-    fields = ("unit_id", "month", "finest_grain", "margin", "value_id", "content")
-    found = list(rows.order_by("id").values_list(*fields))
-    if not found:
+    cells: list[SumCell] = []
+    packed: list[bytes] = []
+    fields = ("unit_id", "month", "finest_grain", "content")
+    for unit_id, month, grain, content in rows.order_by("id").values_list(*fields):
+        parts = unbundle(bytes(content))
+        cells += [SumCell(unit_id, month, grain, *part) for part in parts]
+        packed += parts.values()
+    if not cells:
         return [], no_moments(0, len(codebook.measures))
-    return [SumCell(*row[:5]) for row in found], unpack([row[5] for row in found])
+    return cells, unpack(packed)
 
 
 def first_and_last_day(version: InstrumentVersion, grain: Grain) -> tuple[date, date] | None:

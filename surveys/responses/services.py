@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -12,9 +13,11 @@ from django.db.models import QuerySet
 
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.periods import Grain, Period
+from sqcore.base.prepared import PreparedInsert
 from sqcore.org.queries import local_day
-from sqcore.stats.moments import pack
+from sqcore.stats.moments import no_moments, pack, unpack
 from surveys.campaigns.models import Campaign, Closed, Link
+from surveys.campaigns.queries import standing_now
 from surveys.instruments.codebook import Codebook, codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import WEIGHT_ONE, Response, Rollup, RollupMonth
@@ -23,12 +26,12 @@ from surveys.responses.queries import (
     TO_SUBTRACT,
     CellSums,
     answer_columns,
-    cell_sums,
     combined,
     lock_version,
     row_sums,
+    stored_parts,
 )
-from surveys.responses.sums import sums_by_cell
+from surveys.responses.sums import bundle, sums_by_cell
 
 BATCH = 2000
 ABSORB_AT_ONCE = 50_000
@@ -74,8 +77,14 @@ def add_responses(
     codebook = codebook_of(campaign.version)
     rows = (_row(campaign, codebook, response, origin=origin, now=now) for response in responses)
     marked = (_marked(row, import_id=import_id, in_force=in_force) for row in rows)
-    with transaction.atomic():
-        return sum(len(Response.objects.bulk_create(batch)) for batch in _batches(marked))
+    # A caller who goes on after a refusal has a transaction of their own around the call.
+    with transaction.atomic(savepoint=False):
+        return sum(_inserter().insert(batch) for batch in _batches(marked))
+
+
+@cache
+def _inserter() -> PreparedInsert:
+    return PreparedInsert(Response)
 
 
 def _batches(rows: Iterator[Response]) -> Iterator[list[Response]]:
@@ -176,24 +185,29 @@ def _absorb_rows(
 
 def _change_rollups(codebook: Codebook, change: CellSums, *, sign: int, now: datetime) -> None:
     """Add these sums to the stored ones (or subtract them), and mark their months as changed."""
-    cells, moments = combined(cell_sums(codebook, change[0]), change, sign=sign)
+    of_place = {cell.place: cell for cell in change[0]}
+    parts = stored_parts(codebook, of_place)
+    former = [cell for cell in change[0] if cell.part in parts.get(cell.place, {})]
+    packed = [parts[cell.place][cell.part] for cell in former]
+    before = (former, unpack(packed) if packed else no_moments(0, len(codebook.measures)))
+    cells, moments = combined(before, change, sign=sign)
+    for cell, content in zip(cells, pack(moments), strict=True):
+        parts.setdefault(cell.place, {})[cell.part] = content
     Rollup.objects.bulk_create(
         [
             Rollup(
                 version_id=codebook.version_id,
-                cell=str(cell),
-                unit_id=cell.unit_id,
-                month=cell.month,
-                finest_grain=cell.finest_grain,
-                margin=cell.margin,
-                value_id=cell.value_id,
-                content=content,
+                place=place,
+                unit_id=of_place[place].unit_id,
+                month=of_place[place].month,
+                finest_grain=of_place[place].finest_grain,
+                content=bundle(content),
             )
-            for cell, content in zip(cells, pack(moments), strict=True)
+            for place, content in parts.items()
         ],
         batch_size=1000,
         update_conflicts=True,
-        unique_fields=["version", "cell"],
+        unique_fields=["version", "place"],
         update_fields=["content"],
     )
     RollupMonth.objects.bulk_create(
@@ -265,15 +279,10 @@ def submit_response(
     nothing: an event would tell when a single answer came in.
     raises: NotTakingAnswers, PromiseChanged, NothingAnswered, InvalidInput naming each question
     """
-    campaign = link.campaign
-    on = local_day(now)
-    if Response.objects.filter(key=key).exists():
-        return False
-    if why := link.closed_on(on):
-        raise NotTakingAnswers(why)
-    codebook_of(campaign.version).check(answers)
-    if not answers:
+    codebook_of(link.campaign.version).check(answers)
+    if not answers and not _is_stored(key):
         raise NothingAnswered("There is no answer yet.")
+    on = local_day(now)
     response = NewResponse(
         key=key,
         answers=answers,
@@ -287,23 +296,28 @@ def submit_response(
     try:
         with transaction.atomic():
             add_responses(
-                campaign=campaign, responses=[response], origin=Response.Origin.LINK, now=now
+                campaign=link.campaign, responses=[response], origin=Response.Origin.LINK, now=now
             )
-            _keep_promise(campaign, promised)
+            _keep_promise(link, promised, on=on)
     except IntegrityError:
-        if Response.objects.filter(key=key).exists():
+        if _is_stored(key):
             return False
         raise
     return True
 
 
-def _keep_promise(campaign: Campaign, promised: str) -> None:
-    """Look at the campaign once more, after the answer is in and before it is committed.
+def _is_stored(key: uuid.UUID) -> bool:
+    return Response.objects.filter(key=key).exists()
 
-    raises: PromiseChanged, NotTakingAnswers
+
+def _keep_promise(link: Link, promised: str, *, on: date) -> None:
+    """Look whether answers are taken, after this one is in and before it is committed.
+
+    From here on nobody can change the promise: that needs the campaign's row, which the new answer
+    refers to. raises: NotTakingAnswers, PromiseChanged
     """
-    mode, state = Campaign.objects.values_list("mode", "state").get(pk=campaign.pk)
-    if not mode == promised == campaign.mode:
+    stands = standing_now(link)
+    if why := stands.closed_on(on):
+        raise NotTakingAnswers(why)
+    if not stands.mode == promised == link.campaign.mode:
         raise PromiseChanged("The privacy of this survey was changed while you answered.")
-    if state != Campaign.State.OPEN:
-        raise NotTakingAnswers(Closed.OVER)

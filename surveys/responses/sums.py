@@ -1,5 +1,6 @@
 """From packed answers to exact sums by cell: the one way in which answers are added up."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,10 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Months = npt.NDArray[np.datetime64]
 
+MARGINS = ("", "channel", "segment")
+PART = struct.Struct("<BQI")
+Part = tuple[str, int]
+"""A margin and the id of its value: ("", 0) is all."""
 GRAINS = tuple(grain.value for grain in Grain)
 PROMOTER, DETRACTOR = 9, 6
 
@@ -50,9 +55,38 @@ class SumCell:
     margin: str = ""
     value_id: int = 0
 
-    def __str__(self) -> str:
-        parts = (self.unit_id, f"{self.month:%Y-%m}", self.finest_grain, self.margin, self.value_id)
-        return ":".join(map(str, parts))
+    @property
+    def place(self) -> str:
+        """What a rollup row is found by."""
+        return f"{self.unit_id}:{self.month.year}-{self.month.month:02d}:{self.finest_grain}"
+
+    @property
+    def part(self) -> Part:
+        return self.margin, self.value_id
+
+
+def bundle(parts: Mapping[Part, bytes]) -> bytes:
+    """Return packed moments of the parts of a place as one string of bytes.
+
+    >>> unbundle(bundle({("", 0): b"all", ("channel", 7): b"one"}))
+    {('', 0): b'all', ('channel', 7): b'one'}
+    """
+    return b"".join(
+        PART.pack(MARGINS.index(margin), value_id, len(content)) + content
+        for (margin, value_id), content in sorted(parts.items())
+    )
+
+
+def unbundle(content: bytes) -> dict[Part, bytes]:
+    """Return what `bundle` wrote."""
+    parts = {}
+    at = 0
+    while at < len(content):
+        margin, value_id, length = PART.unpack_from(content, at)
+        start = at + PART.size
+        at = start + length
+        parts[(MARGINS[margin], value_id)] = content[start:at]
+    return parts
 
 
 def measure_values(codebook: Codebook, answers: Bytes) -> tuple[Ints, Bools]:
@@ -146,8 +180,10 @@ def _cells(
     sizes = (len(units), len(months), len(GRAINS), len(values))
     key = np.ravel_multi_index((unit_at, month_at, rows.grain[chosen], value_at), sizes)
     keys, owner = np.unique(key, return_inverse=True)
+    names = units.tolist(), months.tolist(), GRAINS, values.tolist()
+    places = [place.tolist() for place in np.unravel_index(keys, sizes)]
     cells = [
-        SumCell(int(units[u]), months[m].item(), GRAINS[g], margin, int(values[v]))
-        for u, m, g, v in zip(*np.unravel_index(keys, sizes), strict=True)
+        SumCell(names[0][u], names[1][m], names[2][g], margin, names[3][v])
+        for u, m, g, v in zip(*places, strict=True)
     ]
     return cells, owner

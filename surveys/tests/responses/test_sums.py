@@ -148,11 +148,11 @@ class TestAbsorb:
     def test_rebuilding_gives_the_same_bytes(self, branch: Unit) -> None:
         campaign = self.fill(branch)
         absorb(now=NOW)
-        kept = dict(Rollup.objects.values_list("cell", "content"))
+        kept = dict(Rollup.objects.values_list("place", "content"))
 
         assert rebuild_rollups(version=campaign.version, now=NOW) == 15
 
-        assert dict(Rollup.objects.values_list("cell", "content")) == kept
+        assert dict(Rollup.objects.values_list("place", "content")) == kept
 
     def test_months_equal_their_days(self, branch: Unit) -> None:
         version = self.fill(branch).version

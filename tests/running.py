@@ -89,7 +89,7 @@ class Installation:
 
     def answers(self) -> bool:
         try:
-            return self.get("/healthz")[0] == http.HTTPStatus.OK
+            return self.get("/healthz", timeout=5)[0] == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
 
@@ -99,7 +99,7 @@ class Installation:
         return found
 
     def is_ready(self) -> bool:
-        return self.get("/readyz", timeout=10)[0] == http.HTTPStatus.OK
+        return self.get("/readyz", timeout=30)[0] == http.HTTPStatus.OK
 
     def processes(self) -> list[int]:
         """Return the ids of everything the supervisor started, children before grandchildren."""

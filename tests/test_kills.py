@@ -11,7 +11,6 @@ from tests.running import Installation, alive, wait_for
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("kills"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
@@ -39,7 +38,7 @@ def test_a_killed_process_is_started_again(running: Installation, role: str) -> 
     killed = running.kill(role)
 
     wait_for(lambda: running.child(role) not in {None, killed}, seconds=30)
-    wait_for(running.answers, seconds=30)
+    wait_for(running.answers, seconds=60)
     assert not alive(killed)
 
 

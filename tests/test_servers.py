@@ -22,7 +22,7 @@ from psycopg import sql
 from tests.house import ROOT
 from tests.running import free_port, wait_for
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 HOST = "quality.example.org"
 PARTS = {

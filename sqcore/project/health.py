@@ -56,9 +56,16 @@ def _writable(now: datetime) -> bool:
     return True
 
 
+_seen_migrated = False
+
+
 def _migrated(now: datetime) -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    """Once true it stays true: other migrations come with other code, in another process."""
+    global _seen_migrated
+    if not _seen_migrated:
+        executor = MigrationExecutor(connection)
+        _seen_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _seen_migrated
 
 
 def _delivered(now: datetime) -> bool:

@@ -4,6 +4,7 @@
 tables are joined key by key, anything else is replaced. An unknown key is refused by its name.
 """
 
+import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -199,9 +200,13 @@ def _text(path: Path) -> str:
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput(f"{name} is not TOML: {str(error)[:200]}.") from error
+    if "\\u0000" in json.dumps(table, default=str):
+        # TOML can spell it; databases cannot keep it.
+        raise InvalidInput(f"{name} has a NUL character in a text.")
+    return table
 
 
 def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

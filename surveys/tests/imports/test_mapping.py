@@ -130,6 +130,11 @@ def test_what_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
         read_mapping_file(tmp_path / "a.toml")
 
 
+def test_a_nul_that_toml_can_spell_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="has a NUL character"):
+        read_mapping_texts({"a.toml": '[campaign]\ncode = "a\\u0000"\n'})
+
+
 def test_a_mapping_survives_being_written_as_toml() -> None:
     raw = raw_mapping(
         unit={"column": 'the "gate"', "ranges": {"1-12": "north"}, "otherwise": ""},

@@ -3,9 +3,17 @@
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
+from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.evaluation import EvaluationChapter
 from sqcore.demo.organisation import OrganisationChapter
+from sqcore.evaluation.panels import (
+    FirstStepsPanel,
+    HealthPanel,
+    JobsPanel,
+    NoticesPanel,
+    StandingPanel,
+)
 from sqcore.evaluation.services import EvaluationJob
 from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
@@ -91,3 +99,8 @@ NAVIGATION.register(
 CHAPTERS.register(OrganisationChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
+PANELS.register(FirstStepsPanel())
+PANELS.register(StandingPanel())
+PANELS.register(NoticesPanel())
+PANELS.register(JobsPanel())
+PANELS.register(HealthPanel())

@@ -3,10 +3,12 @@
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry
+from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
+from surveys.campaigns.panels import LiveCampaignsPanel
 from surveys.demo.chapters import AnswersChapter, SystemChapter
 from surveys.imports.services import ImportJob
 from surveys.responses.sources import SurveySource
@@ -15,6 +17,7 @@ SOURCES.register(SurveySource())
 CHAPTERS.register(AnswersChapter())
 CHAPTERS.register(SystemChapter())
 JOB_KINDS.register(ImportJob())
+PANELS.register(LiveCampaignsPanel())
 NAVIGATION.register(
     NavigationEntry(
         key="surveys",

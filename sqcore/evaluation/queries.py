@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Value
 
@@ -632,11 +633,10 @@ def _figures(rows: QuerySet[KpiValue], fiscal_start: int) -> list[Figure]:
     return [_figure(row, fiscal_start) for row in rows.values(*_FIELDS)]
 
 
-def _figure(row: Mapping[str, object], fiscal_start: int) -> Figure:
-    fields: dict[str, object] = {name: row[name] for name in _FIELDS}
-    start, grain = fields.pop("starts_on"), fields.pop("grain")
-    period = Period(start, Grain(grain), fiscal_start)  # type: ignore[arg-type]  # values() of a DateField
-    return Figure(period=period, **fields)  # type: ignore[arg-type]  # the columns of the model
+def _figure(row: Mapping[str, Any], fiscal_start: int) -> Figure:
+    fields = {name: row[name] for name in _FIELDS}
+    period = Period(fields.pop("starts_on"), Grain(fields.pop("grain")), fiscal_start)
+    return Figure(period=period, **fields)
 
 
 def _by_period(figures: Sequence[Figure]) -> dict[date, dict[str, Figure]]:

@@ -1,12 +1,13 @@
 """Reading long work."""
 
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from sqcore.base.errors import NotFound
 from sqcore.identity.principals import Principal
-from sqcore.jobs.models import Job
+from sqcore.jobs.models import OPEN, Job
 
 
 def jobs_of(principal: Principal, *, state: str = "") -> QuerySet[Job]:
@@ -26,3 +27,12 @@ def job_of(principal: Principal, job_id: UUID) -> Job:
     if job is None:
         raise NotFound("There is no such job.")
     return job
+
+
+def own_jobs(principal: Principal, *, failed_since: datetime) -> QuerySet[Job]:
+    """Return the open jobs this person started and those that failed since, newest first."""
+    if principal.user is None:
+        return Job.objects.none()
+    failed = Q(state=Job.State.FAILED, finished_at__gte=failed_since)
+    own = Job.objects.visible_to(principal).filter(owner=principal.user)
+    return own.filter(Q(state__in=OPEN) | failed).order_by("-created_at", "id")

@@ -6,15 +6,17 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from sqcore.project.logs import RESPONDENTS
 from sqcore.project.tether import die_with_parent
 
 QUIET = ("/static/", "/healthz", "/readyz", "/favicon.ico")
-RESPONDENTS = "/a/"
-"""Below this respondents answer: their log lines name neither the link nor the moment."""
 
 
 class TerseLogger(Logger):  # type: ignore[misc]  # gunicorn is not annotated
-    """One short line a request, without addresses of people and without query strings."""
+    """One short line a request, without addresses of people and without query strings.
+
+    Of a respondent's request it names neither the link nor the moment.
+    """
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         path = environ.get("PATH_INFO", "")

@@ -194,8 +194,8 @@ class _Desk:
         this one, and is revised after it.
         """
         parts, _any = _joined(rest, self.now.shape)
-        first = self.renewed & (self.former == HIDDEN)
-        return first & (whole != HIDDEN) & self._small(whole - parts - self.now)
+        first: BoolArray = self.renewed & (self.former == HIDDEN) & (whole != HIDDEN)
+        return first & self._small(whole - parts - self.now)
 
     def clashes_inside(self) -> BoolArray:
         """A unit minus its units, all minus the channels, when some keep their former figures.

@@ -289,9 +289,9 @@ class _Sheet:
         self, share: "_Share", within: Sequence[IndicatorDefinition], *, respondents: bool
     ) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
         inside = [self.column[leaf.code] for leaf in within]
-        there = (self.people[:, 1:][:, inside] > 0).any(axis=1)
-        some = share.weights.any(axis=1)
-        enough = some & (share.coverage >= self.inputs.policy.coverage - 1e-12)
+        there: BoolArray = np.any(self.people[:, 1:][:, inside] > 0, axis=1)
+        some: BoolArray = np.any(share.weights, axis=1)
+        enough: BoolArray = some & (share.coverage >= self.inputs.policy.coverage - 1e-12)
         found = self._composite(np.where(enough[:, None], share.weights, 1.0))
         estimate = found.estimate
         n = self.people[:, 0] if respondents else estimate.n
@@ -313,7 +313,7 @@ class _Sheet:
             n=n,
             coverage=np.minimum(share.coverage, 1.0),
         )
-        any_shown = self.shown[:, inside].any(axis=1)
+        any_shown: BoolArray = np.any(self.shown[:, inside], axis=1)
         return figures, there, any_shown, enough & ~np.isnan(estimate.value)
 
     def _composite(self, weights: FloatArray) -> Composite:

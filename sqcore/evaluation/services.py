@@ -519,7 +519,12 @@ _ROW_COLUMNS = ("unit", *Row._fields[1:])
 
 def _insert(run: EvaluationRun, rows: Sequence[Row]) -> None:
     """Write the rows of a run: thousands, so past the model instances."""
-    fields = [KpiValue._meta.get_field(name).column for name in (*_COLUMNS, *_ROW_COLUMNS)]
+    fields = [
+        field.column
+        for name in (*_COLUMNS, *_ROW_COLUMNS)
+        for field in KpiValue._meta.concrete_fields
+        if field.name == name and field.column is not None
+    ]
     quote = connection.ops.quote_name
     table = quote(KpiValue._meta.db_table)
     columns = ", ".join(quote(name) for name in fields)

@@ -153,13 +153,18 @@ def draft_version(
     """Start the next version of a system as a draft; evaluated by `grains` from `since` on.
 
     Locks the system, so that two drafts started at once get two numbers.
-    raises: InvalidInput for a grain that does not exist, or none
+    raises: InvalidInput for a grain that does not exist, none, or weeks beside months
     """
     unknown = sorted(set(grains) - set(Grain.values))
     if unknown or not grains:
         raise InvalidInput(
             f"Choose what it is evaluated by among {', '.join(Grain.values)}"
             + (f"; not “{unknown[0]}”." if unknown else ".")
+        )
+    if Grain.WEEK in grains and set(grains) & {Grain.MONTH, Grain.QUARTER, Grain.YEAR}:
+        raise InvalidInput(
+            "Weeks do not add up to months: their difference would show single days. Evaluate by"
+            " week, or by month, quarter and year, in one system."
         )
     IndicatorSystem.objects.select_for_update().get(pk=system.pk)
     last = SystemVersion.objects.filter(system=system).aggregate(last=Max("number"))["last"]
@@ -417,10 +422,13 @@ def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
         weights.setdefault(dimension.parent_id, []).append(dimension.weight)
     for leaf in leaves:
         weights.setdefault(leaf.dimension_id, []).append(leaf.weight)
-    for at, code in [(None, "dimensions"), *((found.pk, found.code) for found in dimensions)]:
+    places: list[tuple[int | None, str]] = [(None, "dimensions")]
+    places += [(found.pk, found.code) for found in dimensions]
+    for at, code in places:
+        total = sum(weights.get(at, []), Decimal(0))
         if not weights.get(at):
             yield Problem("It has neither an indicator nor a dimension in it.", field=code)
-        elif abs((total := sum(weights[at])) - 1) > TOLERANCE:
+        elif abs(total - 1) > TOLERANCE:
             yield Problem(f"The weights in it sum to {float(total):.6g}, not to 1.", field=code)
     for leaf in leaves:
         try:

@@ -197,10 +197,10 @@ class TestThePage:
         assert "我在这里很快就能得到帮助。" in chinese.content.decode()
         assert '<html lang="en">' in other.content.decode()
 
-    def test_costs_three_queries(self, link: Link, django_assert_num_queries: Any) -> None:
+    def test_costs_two_queries(self, link: Link, django_assert_num_queries: Any) -> None:
         Client().get(f"/a/{link.token}/")
 
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             Client().get(f"/a/{link.token}/")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from sqcore.identity.permissions import Permission
@@ -75,8 +75,6 @@ def test_the_description_is_drawn_without_anything_from_outside(
         assert anybody.complaints == []
 
 
-def _shoot(page: object, name: str) -> None:
+def _shoot(page: Page, name: str) -> None:
     if SHOTS:
-        page.screenshot(
-            path=Path(SHOTS) / f"{name}.png", full_page=name.startswith(("tokens", "made"))
-        )  # type: ignore[attr-defined]  # a page
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page="docs" not in name)

@@ -39,10 +39,10 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[1]
 P = Permission
 
-PEOPLE = {
-    "ada": (Role.ADMINISTRATOR, None),
-    "hua": (Role.HR, None),
-    "ana": (Role.ANALYST, None),
+PEOPLE: dict[str, tuple[Role, str] | None] = {
+    "ada": (Role.ADMINISTRATOR, ""),
+    "hua": (Role.HR, ""),
+    "ana": (Role.ANALYST, ""),
     "mei": (Role.MANAGER, "north"),
     "chen": (Role.MANAGER, "south"),
     "li": (Role.STAFF, "north"),

@@ -53,7 +53,7 @@ def test_the_client_of_the_howto_reads_the_series_and_sends_an_answer(
         "north 2026-01 71.0 120 ok",
         "north 2026-02 72.0 120 ok",
         "north 2026-03 73.0 120 ok",
-        "{'campaign': 'visits', 'accepted': 1}",
+        "{'accepted': 1, 'campaign': 'visits'}",
     ]
     assert Response.objects.get().unit == north
 

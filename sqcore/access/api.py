@@ -9,7 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from sqcore.access.authentication import PersonAuthentication, TokenAuthentication
-from sqcore.base.api import conditions_of, json_response, not_found
+from sqcore.base.api import json_response, not_found
+from sqcore.base.filters import conditions_of
 from sqcore.base.openapi import documented
 from sqcore.identity.api import ApiView
 

@@ -1,7 +1,7 @@
 """The form for a new token."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,13 @@ LIVES = [
 ]
 
 
-class UnitsField(forms.ModelMultipleChoiceField):
+if TYPE_CHECKING:
+    ModelField = forms.ModelMultipleChoiceField[Unit]
+else:
+    ModelField = forms.ModelMultipleChoiceField
+
+
+class UnitsField(ModelField):
     def label_from_instance(self, unit: Any) -> str:
         return f"{in_language(unit.name)} ({unit.code})"
 

@@ -1,4 +1,4 @@
-"""What every address of the REST interface shares: problems, JSON, filters, pages, ETags, limits.
+"""What every address of the REST interface shares: problems, JSON, pages, ETags, limits.
 
 The views themselves stand on `sqcore.identity.api.ApiView`, which knows who asks.
 """
@@ -7,22 +7,20 @@ import base64
 import binascii
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import orjson
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet, Value
-from django.forms import Field
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import Promise
-from django_filters import Filter, FilterSet
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -30,6 +28,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from sqcore.base.errors import DomainError, InvalidInput, Problem
+from sqcore.base.filters import PAGE_PARAMETERS
 from sqcore.base.idempotency import Answer
 from sqcore.base.json_input import MAX_BYTES, read_json
 
@@ -182,14 +181,15 @@ def remembered_response(answer: Answer) -> HttpResponse:
 class OneForm(BaseContentNegotiation):
     """There is one form of every answer, so that nothing is negotiated and nothing varies."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         sent = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == sent), None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
     ) -> tuple[Any, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 # ---- Nothing new: 304 ----------------------------------------------------------------------------
@@ -220,67 +220,6 @@ def not_modified(request: HttpRequest, etag: str) -> HttpResponse | None:
     return tagged(HttpResponse(status=304), etag)
 
 
-# ---- Filters: only what is declared --------------------------------------------------------------
-
-PAGE_PARAMETERS = ("cursor", "page_size")
-
-
-class Conditions(Filter):
-    """A filter of which one value stands for several conditions."""
-
-    def conditions(self, value: Any) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-def conditions_of(
-    filterset: type[FilterSet] | None, params: QueryDict, *, also: Sequence[str] = PAGE_PARAMETERS
-) -> dict[str, Any]:
-    """Return the look-ups that the parameters ask for, by the filter set's declarations.
-
-    Reads the declared filters and their fields without building the filter set and its form, which
-    cost more than the query. Nothing passes that is not declared.
-
-    raises: InvalidInput naming each parameter that is unknown, repeated or not a possible value
-    """
-    declared = filterset.base_filters if filterset else {}
-    found: dict[str, Any] = {}
-    problems = []
-    for name, values in params.lists():
-        if name in also:
-            continue
-        if name not in declared:
-            known = ", ".join(sorted([*declared, *also])) or "none"
-            problems.append(
-                Problem(f"is not a parameter here; there are: {known}", field=name[:60])
-            )
-        elif len(values) > 1:
-            problems.append(Problem("is given more than once", field=name))
-        elif values[0] == "":
-            problems.append(Problem("is empty; leave it out or give a value", field=name))
-        else:
-            try:
-                conditions = _condition(declared[name], values[0])
-                if any(found.get(key, value) != value for key, value in conditions.items()):
-                    problems.append(Problem("contradicts another parameter", field=name))
-                found.update(conditions)
-            except ValidationError as error:
-                problems.append(Problem(" ".join(error.messages), field=name))
-            except DomainError as error:
-                problems.append(Problem(error.message, field=name))
-    if problems:
-        raise InvalidInput("Some parameters cannot be used.", problems=problems)
-    return found
-
-
-def _condition(declared: Filter, value: str) -> dict[str, Any]:
-    cleaned = cast(Field, declared.field).clean(value)
-    if isinstance(declared, Conditions):
-        return declared.conditions(cleaned)
-    if declared.lookup_expr == "exact":
-        return {declared.field_name: cleaned}
-    return {f"{declared.field_name}__{declared.lookup_expr}": cleaned}
-
-
 # ---- Pages: by key, never by number --------------------------------------------------------------
 
 
@@ -290,9 +229,10 @@ class _After(Func):
     output_field = BooleanField()
     conditional = True
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *names: Any, **extra: Any) -> tuple[str, Any]:
         half = len(self.source_expressions) // 2
-        sides, params = [], []
+        sides: list[str] = []
+        params: list[Any] = []
         for part in (self.source_expressions[:half], self.source_expressions[half:]):
             compiled = [compiler.compile(expression) for expression in part]
             sides.append(", ".join(sql for sql, _params in compiled))

@@ -1,6 +1,6 @@
 """How addresses are described in the OpenAPI document, so that all say the same things alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class ProblemDocument(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="The kind, for programs; it never changes")
     detail = serializers.CharField(allow_blank=True, help_text="For people")
-    errors = ProblemError(many=True, required=False)
+    errors = ProblemError(many=True, required=False)  # type: ignore[assignment]  # a field of this name
 
 
 PROBLEMS = {
@@ -143,9 +143,10 @@ def parameters_of(filterset: type[FilterSet]) -> list[OpenApiParameter]:
     ]
 
 
-def _schema_of(field: forms.Field) -> Mapping[str, Any] | OpenApiTypes:
+def _schema_of(field: forms.Field) -> dict[str, Any] | OpenApiTypes:
     if isinstance(field, forms.ChoiceField):
-        return {"type": "string", "enum": [value for value, _label in field.choices if value != ""]}
+        choices: Any = field.choices
+        return {"type": "string", "enum": [value for value, _label in choices if value != ""]}
     if isinstance(field, forms.DateField):
         return {"type": "string", "format": "date"}
     if isinstance(field, forms.NullBooleanField | forms.BooleanField):

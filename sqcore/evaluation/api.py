@@ -10,7 +10,6 @@ from rest_framework.request import Request
 
 from sqcore.base.api import (
     Keyset,
-    conditions_of,
     etag_of,
     json_response,
     next_link,
@@ -20,6 +19,7 @@ from sqcore.base.api import (
     remembered_response,
 )
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
+from sqcore.base.filters import conditions_of
 from sqcore.base.idempotency import Answer, answer_once
 from sqcore.base.openapi import IDEMPOTENCY_KEY, IF_NONE_MATCH, documented, page_schema
 from sqcore.base.periods import Period
@@ -124,8 +124,9 @@ class RunListView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         now = timezone.now()
-        asked = RunRequest(data=request.data)
-        unknown = sorted(set(request.data) - set(asked.fields))
+        sent = self.sent(request)
+        asked = RunRequest(data=sent)
+        unknown = sorted(set(sent) - set(asked.fields))
         if unknown:
             problems = [Problem("is not a field here", field=name[:60]) for name in unknown]
             raise InvalidInput("Some fields are wrong.", problems=problems)
@@ -133,7 +134,7 @@ class RunListView(ApiView):
         answer = answer_once(
             scope=f"{self.principal.key} runs",
             key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""),
-            body=request.data,
+            body=sent,
             today=local_day(now),
             make=lambda: self._start(**asked.validated_data, now=now),
         )

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django_filters import CharFilter, ChoiceFilter, FilterSet
 
-from sqcore.base.api import Conditions
+from sqcore.base.filters import Conditions
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.org.filters import IsoDateFilter

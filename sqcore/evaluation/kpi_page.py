@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 
 from sqcore.base.api import Keyset, PageRequest
 from sqcore.base.periods import Grain, Period
@@ -87,7 +87,7 @@ def kpi_page(
 @lru_cache(maxsize=512)
 def _query(names: tuple[str, ...], order: Keyset, scope: Scope, goes_on: bool) -> Prepared:
     asker = Principal(key="", name="", permissions={Permission.VIEW_RESULTS: scope})
-    values = KpiValue.objects.visible_to(asker).current()
+    values: QuerySet[KpiValue] = KpiValue.objects.visible_to(asker).current()
     values = values.filter(**{name: Slot(name) for name in names})
     if goes_on:
         after = [Slot(f"after_{number}") for number in range(len(order.fields))]

@@ -1,7 +1,7 @@
 """The view that every REST address stands on: who asks, whether they may, and how often."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
@@ -35,6 +35,10 @@ class ApiView(APIView):
         if needed and not any(self.principal.may(permission) for permission in needed):
             names = " or ".join(f"“{permission.label}”" for permission in needed)
             raise NotPermitted(f"You need the permission {names}.")
+
+    def sent(self, request: Request) -> dict[str, Any]:
+        """Return the object that was sent; the parser lets nothing else through."""
+        return dict(request.data)
 
     def check_throttles(self, request: Request) -> None:
         is_read = request.method in ("GET", "HEAD", "OPTIONS")

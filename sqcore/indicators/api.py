@@ -6,8 +6,9 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from sqcore.base.api import Keyset, conditions_of, json_response, page_of
+from sqcore.base.api import Keyset, json_response, page_of
 from sqcore.base.errors import NotFound
+from sqcore.base.filters import conditions_of
 from sqcore.base.openapi import documented, page_schema
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission

@@ -17,7 +17,7 @@ class IndicatorRow(serializers.Serializer[Any]):
     unit_of_measure = serializers.CharField(allow_blank=True)
     direction = serializers.ChoiceField(Indicator.Direction.choices)
     statistic = serializers.ChoiceField(Indicator.Statistic.choices)
-    source = serializers.CharField(help_text="Where its values come from")
+    source = serializers.CharField(help_text="Where its values come from")  # type: ignore[assignment]  # a field of this name
     valid_from = serializers.DateField(allow_null=True)
     valid_to = serializers.DateField(allow_null=True, help_text="The day after the last one")
 
@@ -32,7 +32,9 @@ class SystemIndicator(serializers.Serializer[Any]):
 class SystemDimension(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = TranslatedField()
-    parent = serializers.CharField(allow_null=True, help_text="The dimension that it is part of")
+    parent = serializers.CharField(  # type: ignore[assignment]  # a field of this name
+        allow_null=True, help_text="The dimension that it is part of"
+    )
     weight = serializers.FloatField(help_text="Share of its parent, 0 to 1")
     indicators = SystemIndicator(many=True)
 

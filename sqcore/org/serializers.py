@@ -29,7 +29,7 @@ class UnitRow(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = TranslatedField()
     kind = serializers.CharField()
-    parent = serializers.CharField(
+    parent = serializers.CharField(  # type: ignore[assignment]  # a field of this name
         allow_null=True, help_text="The unit above it on that day, where you may see it"
     )
     opened_on = serializers.DateField()

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
-from django_filters import ChoiceFilter, FilterSet
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
-from sqcore.base.api import Keyset, conditions_of, json_response, page_of, remembered_response
+from sqcore.base.api import Keyset, json_response, page_of, remembered_response
 from sqcore.base.errors import InvalidInput, NotFound, Problem
+from sqcore.base.filters import conditions_of
 from sqcore.base.idempotency import Answer, answer_once
 from sqcore.base.openapi import IDEMPOTENCY_KEY, documented, page_schema
 from sqcore.identity.api import ApiView
@@ -19,6 +19,7 @@ from sqcore.org.queries import local_day
 from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import codebook_of
 from surveys.instruments.models import Item
+from surveys.responses.filters import CampaignFilter
 from surveys.responses.intake import receive_responses
 from surveys.responses.serializers import (
     CampaignDetail,
@@ -43,14 +44,6 @@ ONE = {
 }  # fmt: skip
 ONE_EXAMPLE = OpenApiExample("A response", request_only=True, value=ONE)
 BATCH_EXAMPLE = OpenApiExample("A batch", request_only=True, value={"responses": [ONE]})
-
-
-class CampaignFilter(FilterSet):
-    state = ChoiceFilter(choices=Campaign.State.choices, help_text="Draft, open or closed")
-
-    class Meta:
-        model = Campaign
-        fields: list[str] = []
 
 
 class CampaignListView(ApiView):
@@ -107,7 +100,7 @@ class ResponseView(ApiView):
         parameters=[IDEMPOTENCY_KEY], examples=[ONE_EXAMPLE],
     )  # fmt: skip
     def post(self, request: Request, code: str) -> HttpResponse:
-        return _receive(self, request, code, [request.data], in_list=False)
+        return _receive(self, request, code, [self.sent(request)], in_list=False)
 
 
 class ResponseBatchView(ApiView):
@@ -119,8 +112,9 @@ class ResponseBatchView(ApiView):
         problems=(404, 409, 413, 415, 422), parameters=[IDEMPOTENCY_KEY], examples=[BATCH_EXAMPLE],
     )  # fmt: skip
     def post(self, request: Request, code: str) -> HttpResponse:
-        rows = request.data.get("responses")
-        if not isinstance(rows, list) or set(request.data) != {"responses"}:
+        sent = self.sent(request)
+        rows = sent.get("responses")
+        if not isinstance(rows, list) or set(sent) != {"responses"}:
             reason = "must be a list of responses, and the only field"
             raise InvalidInput(
                 "The batch cannot be read.", problems=[Problem(reason, field="responses")]
@@ -160,7 +154,7 @@ def _receive(
     answer = answer_once(
         scope=f"{view.principal.key} {request._request.path}"[:120],
         key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""),
-        body=request.data,
+        body=view.sent(request),
         today=local_day(now),
         make=make,
     )

@@ -104,7 +104,7 @@ class _Check:
     channels: Mapping[str, int]
     segments: Mapping[str, int]
     staff: Mapping[tuple[str, int], list[tuple[int, date, date | None]]]
-    taken: Collection[str]
+    taken: Collection[str | None]
     doubled: Collection[str]
 
     @classmethod

@@ -87,8 +87,8 @@ class TestUnits:
         key = make_key(ORGANISATION)
         get("", key)
 
-        # The day (organisation), the codes above, the page.
-        with django_assert_num_queries(3):
+        # The codes above, the page.
+        with django_assert_num_queries(2):
             rows("units", key)
 
 
@@ -162,6 +162,6 @@ class TestStaff:
         key = make_key(PEOPLE, units=[north])
         get("", key)
 
-        # The day, the page, its assignments, the ledger.
-        with django_assert_num_queries(4, exact=False):
+        # The page, its assignments, the ledger.
+        with django_assert_num_queries(3):
             rows("staff", key)

@@ -243,7 +243,7 @@ class TestBatch:
         post(ONE, row(), key)
 
         for count in (10, 30):
-            with django_assert_num_queries(17):
+            with django_assert_num_queries(13):
                 post(BATCH, {"responses": [row()] * count}, key, once=f"batch-of-{count}")
 
 

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from sqcore.access.authentication import forget_refusals
-from sqcore.org.queries import forget_fiscal_start
+from sqcore.org.queries import forget_organisation
 from surveys.instruments.codebook import forget_codebooks
 
 
@@ -20,7 +20,7 @@ def _fresh_codebooks() -> None:
 def _fresh_memory() -> None:
     """What a process remembers for some seconds does not outlive a test."""
     cache.clear()
-    forget_fiscal_start()
+    forget_organisation()
     forget_refusals()
 
 

@@ -21,25 +21,30 @@ def organisation() -> Organisation:
     )
 
 
-_fiscal_start: ShortMemory[None, int] = ShortMemory(seconds=30)
+_remembered: ShortMemory[None, Organisation] = ShortMemory(seconds=30)
 
 
-def fiscal_start() -> int:
-    """Return the month in which the fiscal year begins; a change is seen within 30 seconds."""
-    known = _fiscal_start.get(None)
+def _rules() -> Organisation:
+    """Return the organisation for its calendar; a change is seen within 30 seconds."""
+    known = _remembered.get(None)
     if known is None:
-        known = organisation().fiscal_start
-        _fiscal_start.put(None, known)
+        known = organisation()
+        _remembered.put(None, known)
     return known
 
 
-def forget_fiscal_start() -> None:
-    _fiscal_start.forget()
+def forget_organisation() -> None:
+    _remembered.forget()
+
+
+def fiscal_start() -> int:
+    """Return the month in which the fiscal year begins."""
+    return _rules().fiscal_start
 
 
 def local_day(now: datetime, org: Organisation | None = None) -> date:
     """Return the business date of a moment."""
-    zone = ZoneInfo((org or organisation()).time_zone)
+    zone = ZoneInfo((org or _rules()).time_zone)
     return now.astimezone(zone).date()
 
 

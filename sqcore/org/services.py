@@ -21,7 +21,7 @@ from sqcore.org.models import (
     Unit,
     during,
 )
-from sqcore.org.queries import forget_fiscal_start, organisation, tree_on
+from sqcore.org.queries import forget_organisation, organisation, tree_on
 
 
 @transaction.atomic
@@ -43,7 +43,7 @@ def set_up_organisation(
     org.full_clean()
     org.save()
     record(action="organisation.set_up", subject="organisation", by=by, now=now)
-    transaction.on_commit(forget_fiscal_start)
+    transaction.on_commit(forget_organisation)
     return org
 
 
@@ -64,7 +64,8 @@ def open_unit(
     """
     if Unit.objects.filter(code=code).exists():
         raise Conflict(f"There is a unit “{code}” already.")
-    if parent is None and Placement.objects.filter(during(on), parent__isnull=True).exists():
+    ends_later = Q(valid_to__isnull=True) | Q(valid_to__gt=on)
+    if parent is None and Placement.objects.filter(ends_later, parent__isnull=True).exists():
         raise Conflict("There is a unit for the whole organisation already; choose a parent.")
     unit = Unit(code=code, name=dict(name), kind=kind, opened_on=on)
     unit.full_clean()

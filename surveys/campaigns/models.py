@@ -1,8 +1,8 @@
 """Campaigns: an instrument version put to people, and the links that lead to it."""
 
 import secrets
-from datetime import date, timedelta
-from typing import Self
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -137,14 +137,33 @@ class Link(models.Model):
     def __str__(self) -> str:
         return f"{self.campaign} at {self.unit}"
 
+    @property
+    def standing(self) -> "Standing":
+        campaign = self.campaign
+        return Standing(
+            self.revoked_at, campaign.mode, campaign.state, campaign.opens_on, campaign.closes_on
+        )
+
     def closed_on(self, on: date) -> Closed | None:
         """Return why no answer can come in by this link on this day; None: it can."""
+        return self.standing.closed_on(on)
+
+
+class Standing(NamedTuple):
+    """What can change of a link and its campaign."""
+
+    revoked_at: datetime | None
+    mode: str
+    state: str
+    opens_on: date
+    closes_on: date | None
+
+    def closed_on(self, on: date) -> Closed | None:
         if self.revoked_at is not None:
             return Closed.REVOKED
-        campaign = self.campaign
-        is_over = campaign.closes_on is not None and campaign.closes_on <= on
-        if campaign.state == Campaign.State.CLOSED or is_over:
+        is_over = self.closes_on is not None and self.closes_on <= on
+        if self.state == Campaign.State.CLOSED or is_over:
             return Closed.OVER
-        if campaign.state == Campaign.State.DRAFT:
+        if self.state == Campaign.State.DRAFT:
             return Closed.NOT_OPENED
-        return Closed.EARLY if on < campaign.opens_on else None
+        return Closed.EARLY if on < self.opens_on else None

@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
-from django.db.models import Count, QuerySet
+from django.db.models import BigIntegerField, Count, QuerySet
 
 from sqcore.base.errors import NotFound, NotPermitted
+from sqcore.base.memory import ShortMemory
+from sqcore.base.prepared import Prepared, Slot
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.queries import organisation
-from surveys.campaigns.models import Campaign, Link
+from surveys.campaigns.models import Campaign, Link, Standing
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -156,10 +159,36 @@ def unit_rows(campaign: Campaign, *, principal: Principal) -> list[UnitRow]:
     ]
 
 
+_answering: ShortMemory[str, Link] = ShortMemory(seconds=300, entries=5000)
+
+
 def answering_link(token: str) -> Link:
     """Return the link that a respondent came by, whatever its state. raises: NotFound"""
     found = Link.objects.select_related("campaign__version__instrument").filter(token=token)
     link = found.first() if TOKEN.fullmatch(token) else None
     if link is None:
         raise NotFound("This address leads to no survey.")
+    _answering.put(token, link)
     return link
+
+
+def remembered_link(token: str) -> Link:
+    """Return the link as it was at most five minutes ago. raises: NotFound
+
+    Where it leads and what is asked there never change. Whether it takes answers and under which
+    promise may have changed: who stores asks `standing_now`.
+    """
+    return _answering.get(token) or answering_link(token)
+
+
+def standing_now(link: Link) -> Standing:
+    """Return whether a link takes answers and under which promise, as the database has it now."""
+    [row] = _standing().rows({"link": link.pk})
+    return Standing(*row)
+
+
+@cache
+def _standing() -> Prepared:
+    links = Link.objects.filter(pk=Slot("link", BigIntegerField())).order_by()
+    campaign = (f"campaign__{name}" for name in ("mode", "state", "opens_on", "closes_on"))
+    return Prepared(links.values_list("revoked_at", *campaign))

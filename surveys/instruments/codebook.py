@@ -60,15 +60,26 @@ class Codebook:
 
     def problems(self, answers: Mapping[str, Any]) -> list[Problem]:
         """Name each answer that this version cannot have."""
+        numbers = self._numbers
+        # Nearly all answers are whole numbers within their scale; only the others are looked into.
+        others = {
+            code: answer
+            for code, answer in answers.items()
+            if answer.__class__ is not int or answer not in numbers.get(code, ())
+        }
         found = [
             Problem("there is no such question", field=str(code)[:80])
-            for code in answers
+            for code in others
             if code not in self.by_code
         ]
         for code, item in self.by_code.items():
-            if code in answers and (reason := _wrong(item, answers[code])):
+            if code in others and (reason := _wrong(item, others[code])):
                 found.append(Problem(reason, field=code))
         return found
+
+    @cached_property
+    def _numbers(self) -> dict[str, range]:
+        return {item.code: range(item.low, item.high + 1) for item in self.scored}
 
     def check(self, answers: Mapping[str, Any]) -> None:
         """Raise InvalidInput, naming each question, unless every answer is possible."""

@@ -21,7 +21,7 @@ from sqcore.base.errors import InvalidInput, NotFound, Problem
 from sqcore.identity.principals import principal_of
 from sqcore.org.queries import local_day, organisation
 from surveys.campaigns.models import Campaign, Closed, Link
-from surveys.campaigns.queries import answering_link, campaign_named
+from surveys.campaigns.queries import answering_link, campaign_named, remembered_link
 from surveys.instruments.codebook import codebook_of
 from surveys.responses.forms import Answering, Seal, read_answers
 from surveys.responses.services import (
@@ -60,7 +60,7 @@ def send(request: HttpRequest, token: str) -> HttpResponse:
     would bring a new form, with a new key.
     """
     try:
-        link = answering_link(token)
+        link = remembered_link(token)
     except NotFound:
         return _notice(request, "unknown", status=404)
     if request.method == "POST":
@@ -94,12 +94,14 @@ def preview(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _posted(request: HttpRequest, link: Link) -> HttpResponse:
-    campaign = link.campaign
     try:
         data = _read(request)
         seal = Seal.read(data.get("_form", ""), link.token)
     except InvalidInput as refusal:
         return _notice(request, "incomplete", status=refusal.status, link=link)
+    if seal.mode != link.campaign.mode:
+        link = answering_link(link.token)
+    campaign = link.campaign
     language = _known(campaign, data.get("_in", "")) or _first_language(campaign)
     answers, problems = read_answers(codebook_of(campaign.version), data)
     if wanted := _known(campaign, data.get("_language", "")):
@@ -126,7 +128,7 @@ def _posted(request: HttpRequest, link: Link) -> HttpResponse:
             request, link, seal, answers, language, refusal="promise", status=refusal.status
         )
     except NotTakingAnswers as refusal:
-        return _closed(request, link, refusal.why)
+        return _closed(request, answering_link(link.token), refusal.why)
     response = redirect("surveys:responses-thanks", token=link.token)
     response["Location"] += f"?in={language}"
     return _unkept(response)

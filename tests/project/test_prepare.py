@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from sqcore.base.errors import Conflict
 from sqcore.project import prepare
@@ -44,7 +45,7 @@ def test_what_an_interrupted_load_left_is_thrown_away(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prepare, "call_command", lambda *_arguments, **_options: None)
-    monkeypatch.setattr(prepare.connections, "close_all", lambda: None)
+    monkeypatch.setattr(connections, "close_all", lambda: None)
     home.demo_mark.write_text(prepare.LOADING)
     for name in ("sqcore.sqlite3", "sqcore.sqlite3-wal", "sqcore.sqlite3-shm"):
         (home.path / name).write_bytes(b"half a demo")

@@ -725,7 +725,7 @@ class _Comparison:
         alike = {
             code
             for code in shown[0] & shown[1]
-            if self.former is not None and self.former.indicator(code) == mine.get(code)
+            if self.former is not None and _scores_alike(self.former.indicator(code), mine[code])
         }
         same_tree = self.former is not None and self.former.dimensions == self.definition.dimensions
         return alike, same_tree and shown[0] == shown[1] == alike
@@ -759,6 +759,16 @@ class _Comparison:
             sum(share * each.low for share, each in shares),
             sum(share * each.high for share, each in shares),
         )
+
+
+def _scores_alike(former: IndicatorDefinition | None, leaf: IndicatorDefinition) -> bool:
+    """Whether a value of it had the same score then."""
+    return former is not None and (former.source, former.measure, former.floor, former.target) == (
+        leaf.source,
+        leaf.measure,
+        leaf.floor,
+        leaf.target,
+    )
 
 
 def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:

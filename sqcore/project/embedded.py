@@ -129,6 +129,8 @@ def _prepare(home: Home, *, demo: bool, out: TextIO) -> None:
     with _step(out, "Database"):
         prepare.refuse_other_kind(home, demo=demo)
         prepare.migrate(home)
+        if not demo:
+            prepare.install_what_comes_with_it()
     with _step(out, "Static files"):
         prepare.collect_static(home)
     if demo and not prepare.demo_is_complete(home):

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import datetime
+from io import StringIO
 
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
@@ -62,6 +63,11 @@ def _static_fingerprint() -> str:
         for path, storage in finder.list(StaticConfig.ignore_patterns)
     ]
     return hashlib.sha256(json.dumps(sorted(found)).encode()).hexdigest()
+
+
+def install_what_comes_with_it() -> None:
+    """Add what every installation begins with and does not have yet: the ready questionnaires."""
+    call_command("install_instruments", verbosity=0, stdout=StringIO())
 
 
 def demo_is_complete(home: Home) -> bool:

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,7 @@ class AnswerColumns:
         return len(self.unit)
 
 
-@dataclass(frozen=True, order=True)
-class SumCell:
+class SumCell(NamedTuple):
     """A unit itself in one month: all of it, or one channel or segment (by id)."""
 
     unit_id: int

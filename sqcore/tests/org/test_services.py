@@ -65,6 +65,19 @@ class TestTree:
 
         assert Unit.objects.count() == 1
 
+    def test_refuses_a_whole_that_opens_before_the_first(self, bank: Unit) -> None:
+        with pytest.raises(Conflict, match="whole organisation"):
+            open_unit(
+                code="other",
+                name={"en": "Other"},
+                parent=None,
+                on=date(2001, 1, 1),
+                by=SYSTEM,
+                now=NOW,
+            )
+
+        assert Unit.objects.count() == 1
+
     def test_refuses_to_close_above_open_units(self, bank: Unit) -> None:
         make_unit("east", parent=bank)
 

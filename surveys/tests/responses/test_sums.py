@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from sqcore.base.periods import Grain, Period
 from sqcore.indicators.sources import SourceCell
@@ -198,7 +198,7 @@ class TestImportsAsAWhole:
             for key in ("8", "7")
         ]
 
-        with pytest.raises(IntegrityError):
+        with pytest.raises(IntegrityError), transaction.atomic():
             add_responses(campaign=campaign, responses=rows, origin=Response.Origin.IMPORT, now=NOW)
 
         assert Response.objects.count() == 1

@@ -158,7 +158,7 @@ class SystemChapter:
         tree = [_dimension(code, story) for code in WEIGHTS] + [_outcome(story)]
         draft = draft_version(
             system=system,
-            grains=[grain.value for grain in Grain],
+            grains=[Grain.MONTH, Grain.QUARTER, Grain.YEAR],
             since=story.first,
             tree=tree,
             by=story.by,

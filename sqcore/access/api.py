@@ -4,12 +4,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.views.defaults import server_error as error_page
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from sqcore.access.authentication import PersonAuthentication, TokenAuthentication
-from sqcore.base.api import json_response, not_found
+from sqcore.base.api import json_response, not_found, problem
 from sqcore.base.filters import conditions_of
 from sqcore.base.openapi import documented
 from sqcore.identity.api import ApiView
@@ -40,6 +41,14 @@ class RootView(ApiView):
 def unknown_address(request: HttpRequest) -> HttpResponse:
     """What is answered below /api/ where there is nothing: a problem, not a page."""
     return not_found()
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What a bug looks like from outside: a problem to programs, a page to people."""
+    if request.path.startswith("/api/"):
+        detail = "Something went wrong here. It is in the server's log."
+        return problem(status=500, code="server_error", detail=detail)
+    return error_page(request)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library has no types

@@ -7,12 +7,10 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet
 
 from sqcore.base.filters import Conditions
 from sqcore.base.periods import Grain, Period
+from sqcore.evaluation.kpi_page import MARGINS, OVERALL
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.org.filters import IsoDateFilter
 from sqcore.org.queries import fiscal_start
-
-OVERALL = "overall"
-MARGINS = [(OVERALL, "Overall"), ("channel", "By channel"), ("segment", "By segment")]
 
 
 class PeriodFilter(Conditions):

@@ -20,6 +20,10 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, Scope
 from sqcore.indicators.definition import COMPOSITE
 
+OVERALL = "overall"
+MARGINS = [(OVERALL, "Overall"), ("channel", "By channel"), ("segment", "By segment")]
+"""What a figure is of, as clients name it."""
+
 BY_SERIES = Keyset(("system_id", "grain", "unit_id", "code", "margin", "starts_on", "id"))
 """Series after series, each in the order of time: the order of the index `kpi_series`."""
 
@@ -107,7 +111,7 @@ def _row(row: tuple[Any, ...], fiscal_start: int) -> dict[str, Any]:
         "period": _period_key(starts_on, grain, fiscal_start),
         "starts_on": starts_on,
         "ends_on": ends_on,
-        "margin": margin or "overall",
+        "margin": margin or OVERALL,
         "margin_value": margin_value or None,
         "kind": kind,
         "code": code,

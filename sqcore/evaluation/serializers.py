@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from sqcore.base.periods import Grain
-from sqcore.evaluation.filters import MARGINS
+from sqcore.evaluation.kpi_page import MARGINS
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from sqcore.access.api import unknown_address
+from sqcore.access.api import server_error, unknown_address
 from sqcore.project.health import healthz, readyz
 
 urlpatterns = [
@@ -19,3 +19,4 @@ urlpatterns = [
     path("language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+handler500 = server_error

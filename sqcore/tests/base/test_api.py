@@ -112,8 +112,14 @@ class TestProblems:
 
         monkeypatch.setattr("sqcore.org.api.organisation", broken)
 
+        client = Client(raise_request_exception=False)
+        key = make_key(Permission.VIEW_ORGANISATION)
+
+        answer = client.get("/api/v1/organisation", headers={"Authorization": f"Bearer {key}"})
+
+        assert problem(answer, 500)["code"] == "server_error"  # type: ignore[arg-type]  # the test client's own kind
         with pytest.raises(ZeroDivisionError):
-            get("organisation", make_key(Permission.VIEW_ORGANISATION))
+            get("organisation", key)
 
 
 class TestLimits:

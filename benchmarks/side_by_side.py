@@ -1,12 +1,17 @@
 """Timing things in turn within one process, and setting them in relation to their limit."""
 
 import os
+import platform
+import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 Candidate = Callable[[], object]
+Found = dict[str, list[float]]
+"""Seconds by candidate, one for each round."""
 
 
 @dataclass(frozen=True)
@@ -20,22 +25,41 @@ class Budget:
     as_speed: bool = False
 
 
-def in_turn(candidates: Mapping[str, Candidate], *, rounds: int) -> dict[str, list[float]]:
+def in_turn(candidates: Mapping[str, Candidate], *, rounds: int) -> Found:
     """Return CPU seconds of each candidate in each of interleaved rounds."""
-    found: dict[str, list[float]] = {name: [] for name in candidates}
+    cpu, _wall = measured(candidates, rounds=rounds)
+    return cpu
+
+
+def measured(
+    candidates: Mapping[str, Candidate], *, rounds: int, times: int = 1
+) -> tuple[Found, Found]:
+    """Return CPU and wall seconds of each candidate in each of interleaved rounds.
+
+    A candidate that does its thing `times` times a call is charged for one of them.
+    """
+    cpu: Found = {name: [] for name in candidates}
+    wall: Found = {name: [] for name in candidates}
     for _round in range(rounds):
         for name, candidate in candidates.items():
-            start = time.process_time()
+            started, worked = time.perf_counter(), time.process_time()
             candidate()
-            found[name].append(time.process_time() - start)
-    return found
+            cpu[name].append((time.process_time() - worked) / times)
+            wall[name].append((time.perf_counter() - started) / times)
+    return cpu, wall
 
 
-def report(title: str, found: Mapping[str, Sequence[float]], budgets: Sequence[Budget]) -> bool:
-    """Print each candidate's CPU time and each ratio as median [range]; True when all are kept."""
+def report(
+    title: str,
+    found: Mapping[str, Sequence[float]],
+    budgets: Sequence[Budget],
+    *,
+    unit: str = "ms CPU",
+) -> bool:
+    """Print each candidate's time and each ratio as median [range]; True when all are kept."""
     print(f"\n{title}")
     for name, seconds in found.items():
-        print(f"  {name:<28} {_spread([1000 * s for s in seconds], 'ms CPU')}")
+        print(f"  {name:<28} {_spread([1000 * s for s in seconds], unit)}")
     kept = [_judge(found, budget) for budget in budgets]
     return all(kept)
 
@@ -61,3 +85,9 @@ def _spread(values: Sequence[float], unit: str) -> str:
 def machine() -> str:
     """Say how busy the machine is: figures of a busy one mean little."""
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+
+
+def versions() -> str:
+    """Say what the figures were made with."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("django", "numpy", "duckdb"))
+    return f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"

@@ -60,7 +60,7 @@ class PreparedInsert:
     def __init__(self, model: type[Model]) -> None:
         self._fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         quote = connection.ops.quote_name
-        columns = ", ".join(quote(field.column) for field in self._fields)
+        columns = ", ".join(quote(field.column or field.name) for field in self._fields)
         marks = ", ".join(["%s"] * len(self._fields))
         self._sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of the model
 

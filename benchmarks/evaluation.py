@@ -311,7 +311,8 @@ def by_numpy(given: World) -> list[tuple[str, tuple[Any, ...], Table]]:
         n = np.stack([np.bincount(cell, present[:, at], total) for at in columns], axis=1)
         sums = np.stack([np.bincount(cell, x[:, at], total) for at in columns], axis=1)
         squares = np.stack([np.bincount(cell, x[:, at] ** 2, total) for at in columns], axis=1)
-        found.append((margin, (units, months, options), _table(n, sums, squares)))
+        parts = [part.astype(np.float64) for part in (n, sums, squares)]
+        found.append((margin, (units, months, options), _table(*parts)))
     return found
 
 

@@ -13,7 +13,7 @@ class TranslatedTextWidget(forms.MultiWidget):
     """One line for each language of the house, each with its language named."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        lines = {
+        lines: dict[str, forms.Widget | type[forms.Widget]] = {
             code.replace("-", "_"): forms.TextInput(
                 {"lang": code, "placeholder": language, "aria-label": language}
             )

@@ -12,20 +12,20 @@ from sqcore.identity.models import User
 admin.site.unregister(Group)
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(AdminUserCreationForm[User]):
     class Meta:
         model = User
         fields = ("username", "name", "email")
 
 
-class ChangedUserForm(UserChangeForm):
+class ChangedUserForm(UserChangeForm[User]):
     class Meta:
         model = User
         fields = ("username", "name", "email", "language", "is_active", "is_staff", "is_superuser")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     """Who can log in. What they may do comes from roles; nobody is deleted, only barred."""
 
     form = ChangedUserForm

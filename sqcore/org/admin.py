@@ -1,5 +1,6 @@
 """The workshop's pages of the organisation; saving leaves an audit row, as a service does."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.contrib import admin
@@ -25,7 +26,9 @@ from sqcore.org.models import (
 )
 
 M = TypeVar("M", bound=models.Model)
-TRANSLATED = {models.JSONField: {"form_class": TranslatedTextField}}
+TRANSLATED: Mapping[type[models.Field[Any, Any]], Mapping[str, Any]] = {
+    models.JSONField: {"form_class": TranslatedTextField}
+}
 
 
 class RecordedAdmin(admin.ModelAdmin[M]):

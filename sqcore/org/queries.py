@@ -93,7 +93,7 @@ def tree_on(on: date) -> UnitTree:
 
 def principal_for(user: User, *, on: date) -> Principal:
     """Return the user as a principal: their roles of this day, each with its units and below."""
-    grants = list(
+    grants: list[tuple[str, int | None]] = list(
         RoleGrant.objects.filter(during(on), user=user)
         .order_by("id")
         .values_list("role", "unit_id")

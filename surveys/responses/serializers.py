@@ -1,4 +1,4 @@
-"""How campaigns, their questions and responses look over REST. Responses are checked by `intake`."""
+"""How campaigns, their questions and responses look over REST; `intake` checks responses."""
 
 from typing import Any
 

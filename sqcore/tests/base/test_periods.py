@@ -1,5 +1,6 @@
 """Periods join without gap or overlap, in every grain and fiscal year."""
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -75,4 +76,4 @@ def test_periods_between_cover_the_span(first: date, length: int, grain: Grain) 
 
     assert found[0].start <= first
     assert found[-1].end >= first + timedelta(days=length)
-    assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(found))

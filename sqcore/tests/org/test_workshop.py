@@ -37,7 +37,8 @@ def test_refuses_a_name_without_any_text(ada: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "listing", ["organisation", "unit", "staff", "rolegrant", "channel", "segment", "post", "holiday"]
+    "listing",
+    ["organisation", "unit", "staff", "rolegrant", "channel", "segment", "post", "holiday"],
 )
 def test_every_page_opens(ada: Client, listing: str) -> None:
     make_unit("bank")

@@ -29,7 +29,10 @@ THINGS = {
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
-    "sqcore.evaluation": {"due", "frozen", "kpi_page", "lattice", "published", "release"},
+    "sqcore.evaluation": {
+        *("due", "exports", "frozen", "kpi_page", "lattice", "pages", "published", "release"),
+        "wording",
+    },
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},
     "sqcore.org": {"directory"},

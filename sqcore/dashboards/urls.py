@@ -5,6 +5,5 @@ from django.urls import path
 from sqcore.dashboards import views
 
 urlpatterns = [
-    path("", views.home, name="home"),
     path("design/", views.design, name="dashboards-design"),
 ]

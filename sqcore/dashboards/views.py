@@ -1,25 +1,13 @@
-"""Home, and the living page of the design."""
+"""The living page of the design."""
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from sqcore.dashboards import specimens
-from sqcore.dashboards.panels import Page, panels_on
-from sqcore.identity.principals import principal_of
-
-
-@login_required
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    """What needs this person today, in the panels of the rooms that know."""
-    principal = principal_of(request)
-    panels = panels_on(Page.HOME, principal=principal, now=timezone.now())
-    return render(request, "sqcore/dashboards/home.html", {"panels": panels})
 
 
 @login_required

@@ -38,9 +38,10 @@ from sqcore.indicators.definition import (
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
+    source_title,
 )
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.indicators.queries import owner_of, source_title, systems
+from sqcore.indicators.queries import owner_of, systems
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
 
@@ -192,6 +193,11 @@ class Changes:
     def sentence(self) -> str:
         if not self.compared:
             return _("There is nothing yet to compare with.")
+        if not self.found:
+            return _(
+                "Nothing: none of %(compared)s comparisons (units by dimensions) is a clear "
+                "change since %(since)s."
+            ) % {"compared": self.compared, "since": self.since}
         said = ngettext(
             "%(found)s of %(compared)s comparisons (units by dimensions) is a clear change "
             "since %(since)s.",

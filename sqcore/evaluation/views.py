@@ -1,4 +1,4 @@
-"""The pages of results: Quality, Unit, Indicator, and a series as a file."""
+"""Home and the pages of results: Quality, Unit, Indicator, and a series as a file."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +12,14 @@ from sqcore.evaluation.forms import asked
 from sqcore.identity.principals import principal_of
 
 NOTHING = "sqcore/evaluation/nothing.html"
+
+
+@login_required
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """What needs this person today, in the panels of the rooms that know."""
+    panels = panels_on(Page.HOME, principal=principal_of(request), now=timezone.now())
+    return render(request, "sqcore/evaluation/home.html", {"panels": panels})
 
 
 @login_required

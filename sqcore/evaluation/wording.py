@@ -151,7 +151,7 @@ def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
     low, high = sorted((scale.factor * change.low, scale.factor * change.high))
     tone = "" if change.is_better is None else ("good" if change.is_better else "bad")
     return Step(
-        by=by,
+        by=round(by, scale.decimals),
         text=number(abs(by), scale.decimals),
         tone=tone,
         is_clear=change.is_clear,

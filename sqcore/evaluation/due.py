@@ -9,8 +9,9 @@ from django.db.models.functions import Coalesce
 
 from sqcore.base.periods import FINENESS, Grain, Period, periods_between
 from sqcore.evaluation.models import EvaluationRun, QuietPeriod
+from sqcore.indicators.definition import definition_of
 from sqcore.indicators.models import SystemVersion
-from sqcore.indicators.queries import definition_of, published_versions
+from sqcore.indicators.queries import published_versions
 from sqcore.indicators.sources import SOURCES, IndicatorSource
 from sqcore.jobs.models import Job
 from sqcore.org.queries import local_day, organisation

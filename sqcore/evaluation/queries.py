@@ -11,7 +11,6 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.rules import Estimate, difference
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
@@ -19,11 +18,12 @@ from sqcore.indicators.definition import (
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
+    source_title,
 )
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.indicators.queries import source_title
 from sqcore.org.models import Channel, Segment, Unit
 from sqcore.org.queries import UnitTree, fiscal_start, organisation
+from sqcore.stats.differences import Bounded, difference
 
 MARGINS = ("channel", "segment")
 
@@ -749,12 +749,12 @@ class _Comparison:
         roots: Sequence[DimensionDefinition],
         common: set[str],
         rows: Mapping[str, Figure],
-    ) -> Estimate:
+    ) -> Bounded:
         """The weighted mean of the common indicators, as if they were perfectly correlated."""
         weights = {code: weight for root in roots for code, weight in _leaf_weights(root).items()}
         total = sum(weights[code] for code in common)
         shares = [(weights[code] / total, _score(rows[code])) for code in sorted(common)]
-        return Estimate(
+        return Bounded(
             sum(share * each.value for share, each in shares),
             sum(share * each.low for share, each in shares),
             sum(share * each.high for share, each in shares),
@@ -778,9 +778,9 @@ def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:
     return weights
 
 
-def _score(figure: Figure) -> Estimate:
+def _score(figure: Figure) -> Bounded:
     score = figure.score if figure.score is not None else 0.0
-    return Estimate(
+    return Bounded(
         score,
         score if figure.score_low is None else figure.score_low,
         score if figure.score_high is None else figure.score_high,
@@ -788,8 +788,8 @@ def _score(figure: Figure) -> Estimate:
 
 
 def _score_change(
-    after: Estimate,
-    before: Estimate,
+    after: Bounded,
+    before: Bounded,
     now: Figure,
     then: Figure,
     *,
@@ -829,10 +829,10 @@ def _value_change(
     )
 
 
-def _value(figure: Figure | None) -> Estimate | None:
+def _value(figure: Figure | None) -> Bounded | None:
     if figure is None or figure.value is None or figure.low is None or figure.high is None:
         return None
-    return Estimate(figure.value, figure.low, figure.high)
+    return Bounded(figure.value, figure.low, figure.high)
 
 
 def _plain_change(

@@ -1,7 +1,6 @@
 """The computation of a run: frozen inputs in, rows out. No database, no clock."""
 
 import hashlib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -20,34 +19,12 @@ from sqcore.indicators.definition import (
 from sqcore.indicators.sources import Collected
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
 from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores, independent
-from sqcore.stats.estimates import Estimate as Estimates
-from sqcore.stats.estimates import MeanCovariance, mean_covariance, means
+from sqcore.stats.estimates import Estimate, MeanCovariance, mean_covariance, means
 from sqcore.stats.moments import Moments
 from sqcore.stats.proportions import nps, proportion
 
 RESPONDENTS = ""
 """Stands for the respondents among the codes that are counted."""
-
-
-class Estimate(NamedTuple):
-    value: float
-    low: float
-    high: float
-
-
-def difference(after: Estimate, before: Estimate) -> Estimate:
-    """Return after minus before of two independent estimates, with its interval.
-
-    Recovers the variances from the two intervals (Newcombe's hybrid for shares; for symmetric
-    intervals the usual one). source: Zou, Donner 2008, doi:10.1002/sim.3095
-
-    >>> difference(Estimate(75.0, 72.0, 78.0), Estimate(70.0, 66.0, 74.0))
-    Estimate(value=5.0, low=0.0, high=10.0)
-    """
-    value = after.value - before.value
-    low = value - math.hypot(after.value - after.low, before.high - before.value)
-    high = value + math.hypot(after.high - after.value, before.value - before.low)
-    return Estimate(value, low, high)
 
 
 @dataclass(frozen=True)
@@ -191,7 +168,7 @@ class _Sheet:
             joined.n_eff[:, back],
         )
 
-    def _estimates(self, moments: Mapping[str, Moments]) -> dict[str, Estimates]:
+    def _estimates(self, moments: Mapping[str, Moments]) -> dict[str, Estimate]:
         """Each leaf's value with the interval of its statistic."""
         found = {}
         for leaf in self.leaves:
@@ -395,7 +372,7 @@ def _plain(numbers: FloatArray) -> list[float | None]:
     return [None if number != number else number for number in numbers.tolist()]
 
 
-def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> Estimates:
+def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> Estimate:
     """Return the values (cells,) of one measure with the interval that its statistic asks for."""
     mean = _flat(means(one, scale=unit, confidence=confidence))
     if statistic == "mean":
@@ -417,8 +394,8 @@ def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> E
     )
 
 
-def _flat(estimate: Estimates) -> Estimates:
-    return Estimates(
+def _flat(estimate: Estimate) -> Estimate:
+    return Estimate(
         *(
             getattr(estimate, name)[:, 0]
             for name in ("value", "se", "low", "high", "n", "n_eff", "status")

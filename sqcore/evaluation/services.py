@@ -23,9 +23,9 @@ from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, Quiet
 from sqcore.evaluation.published import PUBLISHED, history_of, rows_of
 from sqcore.evaluation.rules import Inputs, Policy, Row, digest_of, evaluate
 from sqcore.identity.principals import Principal, system_principal
-from sqcore.indicators.definition import COMPOSITE, SystemDefinition
+from sqcore.indicators.definition import COMPOSITE, SystemDefinition, definition_of
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
-from sqcore.indicators.queries import definition_of, published_version, system_by_code
+from sqcore.indicators.queries import published_version, system_by_code
 from sqcore.indicators.sources import SOURCES, Collected
 from sqcore.jobs import services as jobs
 from sqcore.jobs.models import Job

@@ -12,10 +12,10 @@ from sqcore.base.filters import conditions_of
 from sqcore.base.openapi import documented, page_schema
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission
-from sqcore.indicators.definition import DimensionDefinition
+from sqcore.indicators.definition import DimensionDefinition, definition_of
 from sqcore.indicators.filters import IndicatorFilter
 from sqcore.indicators.models import Indicator, IndicatorSystem
-from sqcore.indicators.queries import definition_of, published_version, system_by_code
+from sqcore.indicators.queries import published_version, system_by_code
 from sqcore.indicators.serializers import IndicatorRow, SystemDetail, SystemRow
 
 SEES_RESULTS = {"GET": (Permission.VIEW_RESULTS,)}

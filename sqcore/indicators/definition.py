@@ -1,10 +1,13 @@
 """What a version of an indicator system says, as plain values that a run can freeze as JSON."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from sqcore.base.text import TranslatedText, in_language
+from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
+from sqcore.indicators.sources import SOURCES
 
 COMPOSITE = "composite"
 """The code of the overall score, beside those of dimensions and indicators."""
@@ -95,3 +98,81 @@ def _dimension(stored: Mapping[str, Any]) -> DimensionDefinition:
         dimensions=tuple(_dimension(found) for found in stored["dimensions"]),
         indicators=tuple(IndicatorDefinition(**found) for found in stored["indicators"]),
     )
+
+
+def definition_of(version: SystemVersion, *, on: date | None = None) -> SystemDefinition:
+    """Return what a version says; with `on`, only the indicators that are valid on that day.
+
+    The weights of siblings are shares of what is left, so that they always sum to 1. A dimension
+    without any indicator is left out. Reads two tables, whatever the size of the tree.
+    """
+    dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
+    leaves = [
+        leaf
+        for leaf in WeightedIndicator.objects.filter(dimension__version=version)
+        .select_related("indicator")
+        .order_by("position", "id")
+        if on is None or leaf.indicator.is_valid_on(on)
+    ]
+    below: dict[int | None, list[Dimension]] = {}
+    for dimension in dimensions:
+        below.setdefault(dimension.parent_id, []).append(dimension)
+    own: dict[int, list[WeightedIndicator]] = {}
+    for leaf in leaves:
+        own.setdefault(leaf.dimension_id, []).append(leaf)
+    tops = _kept(_branch(dimension, below, own) for dimension in below.get(None, []))
+    total = sum(top.weight for top in tops)
+    return SystemDefinition(
+        system=version.system.code,
+        name=version.system.name,
+        version=version.number,
+        dimensions=tuple(replace(top, weight=top.weight / total) for top in tops),
+    )
+
+
+def _kept(branches: Iterable[DimensionDefinition]) -> list[DimensionDefinition]:
+    return [branch for branch in branches if branch.dimensions or branch.indicators]
+
+
+def _branch(
+    dimension: Dimension,
+    below: Mapping[int | None, list[Dimension]],
+    own: Mapping[int, list[WeightedIndicator]],
+) -> DimensionDefinition:
+    branches = _kept(_branch(child, below, own) for child in below.get(dimension.pk, []))
+    leaves = [_leaf(leaf) for leaf in own.get(dimension.pk, [])]
+    total = sum(branch.weight for branch in branches) + sum(leaf.weight for leaf in leaves)
+    return DimensionDefinition(
+        code=dimension.code,
+        name=dimension.name,
+        weight=float(dimension.weight),
+        dimensions=tuple(replace(branch, weight=branch.weight / total) for branch in branches),
+        indicators=tuple(replace(leaf, weight=leaf.weight / total) for leaf in leaves),
+    )
+
+
+def _leaf(leaf: WeightedIndicator) -> IndicatorDefinition:
+    indicator = leaf.indicator
+    return IndicatorDefinition(
+        code=indicator.code,
+        name=indicator.name,
+        definition=indicator.definition,
+        unit_of_measure=indicator.unit_of_measure,
+        direction=indicator.direction,
+        statistic=indicator.statistic,
+        source=indicator.source,
+        measure=measure_of(indicator),
+        weight=float(leaf.weight),
+        floor=leaf.floor,
+        target=leaf.target,
+    )
+
+
+def measure_of(indicator: Indicator) -> str:
+    """Return the measure that the indicator asks of its source. raises: InvalidInput"""
+    return SOURCES[indicator.source].measure(indicator.parameters)
+
+
+def source_title(key: str) -> str:
+    """Return what people read as the source of a number, also of one that is not installed."""
+    return str(SOURCES[key].title) if key in SOURCES else key

@@ -17,7 +17,7 @@ from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText
 from sqcore.identity.models import User
 from sqcore.identity.principals import Principal
-from sqcore.indicators.definition import COMPOSITE
+from sqcore.indicators.definition import COMPOSITE, measure_of
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
@@ -25,7 +25,7 @@ from sqcore.indicators.models import (
     SystemVersion,
     WeightedIndicator,
 )
-from sqcore.indicators.queries import measure_of, published_version
+from sqcore.indicators.queries import published_version
 from sqcore.indicators.sources import SOURCES
 
 TOLERANCE = Decimal("0.000001")

@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 
 from sqcore.evaluation.models import KpiValue
-from sqcore.evaluation.rules import Estimate, difference
 from sqcore.evaluation.services import evaluate_due
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
@@ -141,14 +140,3 @@ def test_respondents_count_by_their_weight(source: MemorySource) -> None:
 
     assert _figure(unit, "overall").value == pytest.approx((7 * 6 + 1 * 4) / 10)
     assert _figure(unit, "overall").n == 6
-
-
-def test_difference_of_shares_is_newcombes() -> None:
-    # Newcombe 1998, table II (a), method 10: 56/70 against 48/80.
-    first = Estimate(0.8, 0.6918, 0.8769)
-    other = Estimate(0.6, 0.4905, 0.7003)
-
-    found = difference(first, other)
-
-    assert found.low == pytest.approx(0.0524, abs=2e-4)
-    assert found.high == pytest.approx(0.3339, abs=2e-4)

@@ -9,9 +9,9 @@ import pytest
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.indicators import sources
-from sqcore.indicators.definition import SystemDefinition
+from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.models import Dimension, Indicator, IndicatorSystem, SystemVersion
-from sqcore.indicators.queries import definition_of, published_version, systems
+from sqcore.indicators.queries import published_version, systems
 from sqcore.indicators.services import (
     Branch,
     Leaf,

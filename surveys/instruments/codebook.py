@@ -3,6 +3,7 @@
 A published version never changes, so its codebook is read once a process.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,6 +19,8 @@ NOT_APPLICABLE = 254
 MISSING = 255
 NA_ANSWER = "na"
 LONGEST_COMMENT = 4000
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""NUL and halves of surrogate pairs: no database takes them."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -123,7 +126,7 @@ def _wrong_text(answer: object) -> str:
         return "must be text"
     if len(answer) > LONGEST_COMMENT:
         return f"must have at most {LONGEST_COMMENT} characters"
-    if "\x00" in answer or any("\ud800" <= letter <= "\udfff" for letter in answer):
+    if NO_TEXT.search(answer):
         return "has characters that are no text"
     return ""
 

@@ -5,12 +5,13 @@
 """
 
 import io
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -21,6 +22,7 @@ APPS = ("sqcore", "surveys", "training", "improvement")
 LANGUAGES = ("zh_Hans",)
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 """The history of the texts is in version control; a date here would change at every run."""
+PLACEHOLDER = re.compile(r"%\(\w+\)\d*(?:\.\d+)?[sdf]|%[sd]|\{\w*\}|\$\w+")
 KEYWORDS = {
     "gettext": None,
     "gettext_lazy": None,
@@ -44,7 +46,9 @@ def _sources() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "templates").rglob("*")):
         if path.suffix in {".html", ".txt"}:
             name = str(path.relative_to(ROOT))
-            yield name, templatize(path.read_text(encoding="utf-8"), origin=name)
+            text = templatize(path.read_text(encoding="utf-8"), origin=name)
+            # A template indents as it likes; Python would not read on.
+            yield name, "\n".join(line.lstrip() for line in text.splitlines())
 
 
 def collected() -> Catalog:
@@ -53,7 +57,7 @@ def collected() -> Catalog:
     for name, text in _sources():
         found = extract("python", io.BytesIO(text.encode()), KEYWORDS, ("Translators:",))
         for _line, message, comments, context in found:
-            catalog.add(message, locations=[(name, None)], auto_comments=comments, context=context)
+            catalog.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
     return catalog
 
 
@@ -93,17 +97,33 @@ def update(language: str, template: Catalog) -> None:
     mo.write_bytes(_compiled(_current(language)))
 
 
+def _keeps_placeholders(message: Message) -> bool:
+    """Say whether every form asks for what the original does; one form may leave the number out."""
+    originals, translations = _forms(message.id), _forms(message.string)
+    asked = [set(PLACEHOLDER.findall(text)) for text in originals]
+    said = [set(PLACEHOLDER.findall(text)) for text in translations]
+    return all(asked[0] <= names <= asked[-1] for names in said)
+
+
+def _forms(texts: str | Sequence[str] | None) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts or [""]
+
+
 def problems(language: str, template: Catalog) -> Iterator[str]:
     """Yield what keeps the committed catalogue from being complete and compiled."""
     _po, mo = _paths(language)
     catalog = _current(language)
     known = {(message.id, message.context) for message in catalog if message.id}
-    for message in template:
-        if message.id and (message.id, message.context) not in known:
-            yield f"not collected: {message.id!r}"
+    wanted = {(message.id, message.context) for message in template if message.id}
+    yield from (f"not collected: {text!r}" for text, _context in wanted - known)
+    yield from (f"no longer used: {text!r}" for text, _context in known - wanted)
     for message in catalog:
-        if message.id and (message.fuzzy or not message.string or not all(message.string)):
+        if not message.id:
+            continue
+        if message.fuzzy or not message.string or not all(message.string):
             yield f"not translated: {message.id!r}"
+        elif not _keeps_placeholders(message):
+            yield f"translated with other placeholders: {message.id!r}"
     if not mo.exists() or mo.read_bytes() != _compiled(catalog):
         yield "django.mo is not what django.po compiles to"
 

@@ -235,6 +235,10 @@ class Hero:
     verdict: str
 
     @property
+    def has_trend(self) -> bool:
+        return sum(point.value is not None for point in self.trend) > 1
+
+    @property
     def trend_ends(self) -> tuple[str, str]:
         return (self.trend[0].label, self.trend[-1].label) if self.trend else ("", "")
 
@@ -513,7 +517,8 @@ def _hero(unit: Unit, chosen: Chosen, view: Overview, trends: Mapping[str, list[
 
 def _no_change_known(chosen: Chosen, mark: Mark) -> str:
     if not mark.is_shown:
-        return ""
+        longer = chosen.period.grain != list(chosen.evaluated)[-1]
+        return _("Choose a longer period: more answers may be shown together.") if longer else ""
     before = {"period": title_of(chosen.period.previous)}
     return _("There is no result of %(period)s to compare with.") % before
 

@@ -281,6 +281,9 @@ class TestUnit:
         assert "70.0" not in there
         assert words(there) == words(not_there)
 
+    def test_staff_compare_no_units(self, bank: Bank) -> None:
+        assert "Units compared" not in page(person("li", Role.STAFF, bank.gate), "/quality/")
+
     def test_staff_see_their_own_unit_alone(self, bank: Bank) -> None:
         li = person("li", Role.STAFF, bank.gate)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import combinations, product
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.rules import HELD
 from sqcore.indicators.definition import COMPOSITE
+from sqcore.stats.arrays import BoolArray, FloatArray
 from sqcore.tests.evaluation.bank import Answer, MemorySource
 
 People = frozenset[int]
@@ -24,6 +25,8 @@ class Shown:
     margin: str
     value: str
     people: People
+    origin: EvaluationRun
+    """The run that computed it; another one than `run` where it is held."""
 
     @property
     def place(self) -> tuple[int, str, str]:
@@ -38,21 +41,19 @@ def everything_shown(source: MemorySource, code: str) -> list[Shown]:
     found: list[Shown] = []
     for run in EvaluationRun.objects.filter(state="published").order_by("id"):
         before = {
-            shown.place: shown.people
+            shown.place: shown
             for shown in found
             if (shown.run.grain, shown.run.starts_on) == (run.grain, run.starts_on)
         }
         for row in KpiValue.objects.filter(run=run, code=code, status="ok").order_by("id"):
             place = (row.unit_id, row.margin, row.margin_value)
-            held = row.reason == HELD
-            people = before[place] if held else frozenset(_people(source, run, row, code))
+            if row.reason == HELD:
+                people, origin = before[place].people, before[place].origin
+            else:
+                people, origin = frozenset(_people(source, run, row, code)), run
             assert row.n == len(people)
-            found.append(Shown(run, *place, people))
+            found.append(Shown(run, *place, people, origin))
     return found
-
-
-def published_sets(source: MemorySource, code: str) -> set[People]:
-    return {shown.people for shown in everything_shown(source, code)}
 
 
 def small_differences(source: MemorySource, code: str, *, k: int) -> list[People]:
@@ -139,27 +140,80 @@ def _below(run: EvaluationRun, unit_id: int) -> set[int]:
     return found
 
 
-def small_groups(sets: set[People], *, k: int) -> list[People]:
-    """Return groups of 1 to k-1 people whose sum follows, by any equations, from these sets.
+def computed_groups(source: MemorySource, code: str, *, k: int) -> list[str]:
+    """Return the places of 1 to k-1 people whose sum follows, by any equations, from all figures.
 
-    Respondents who are in exactly the same sets are one class: nothing tells them apart. Looks at
-    every class and every pair and triple of classes that is small enough.
+    Who looks knows the structure (units, channels, segments, months, when answers came in), not
+    who is where: two figures that happen to cover the same people are not known to.
     """
-    ordered = sorted(sets, key=lambda people: (len(people), sorted(people)))
-    everybody = sorted(frozenset().union(*ordered))
-    classes: dict[tuple[bool, ...], list[int]] = {}
-    for person in everybody:
-        classes.setdefault(tuple(person in people for people in ordered), []).append(person)
-    names = list(classes)
-    table = np.array(names, dtype=np.float64).T
-    _rows, values, across = np.linalg.svd(table, full_matrices=True)
-    rank = int((values > 1e-9).sum())
-    null = across[rank:]
-    small = [at for at, name in enumerate(names) if len(classes[name]) < k]
-    found = []
-    for size in (1, 2, 3):
-        for chosen in combinations(small, size):
-            people = [person for at in chosen for person in classes[names[at]]]
-            if len(people) < k and (np.abs(null[:, list(chosen)].sum(axis=1)) < 1e-8).all():
-                found.append(frozenset(people))
-    return found
+    atoms = _Atoms(source, code)
+    shown = np.unique([atoms.of(figure) for figure in everything_shown(source, code)], axis=0)
+    _left, size, across = np.linalg.svd(shown.astype(np.float64), full_matrices=False)
+    known = across[size > 1e-8]
+    names, places = atoms.small_places(k)
+    left = places - places @ known.T @ known
+    return [name for name, rest in zip(names, left, strict=True) if np.abs(rest).max() < 1e-7]
+
+
+class _Atoms:
+    """The finest cells there are: own unit x channel x segment x month x arrival."""
+
+    def __init__(self, source: MemorySource, code: str) -> None:
+        answers = source.answers
+        self.arrivals = sorted({answer.came_at for answer in answers})
+        self.months = sorted({answer.on.month for answer in answers})
+        self.values = {
+            "channel": sorted({answer.channel for answer in answers}),
+            "segment": sorted({answer.segment for answer in answers}),
+        }
+        self.units = sorted({answer.unit_id for answer in answers})
+        names = list(
+            product(
+                self.units,
+                self.values["channel"],
+                self.values["segment"],
+                self.months,
+                self.arrivals,
+            )
+        )
+        self.unit, self.channel, self.segment, self.month, self.arrival = (
+            np.array(column) for column in zip(*names, strict=True)
+        )
+        at = {name: place for place, name in enumerate(names)}
+        self.people = np.zeros(len(names), dtype=np.int64)
+        for a in answers:
+            if code == COMPOSITE or code in a.values:
+                self.people[at[a.unit_id, a.channel, a.segment, a.on.month, a.came_at]] += 1
+
+    def of(self, figure: Shown) -> BoolArray:
+        run = figure.origin
+        within = self._place(_below(run, figure.unit_id), figure.margin, figure.value)
+        first, last = run.starts_on.month, (run.ends_on - timedelta(days=1)).month
+        inside: BoolArray = (
+            within
+            & (self.month >= first)
+            & (self.month <= last)
+            & (self.arrival <= run.collected_at)
+        )
+        return inside
+
+    def _place(self, units: set[int], margin: str, value: str) -> BoolArray:
+        within: BoolArray = np.isin(self.unit, list(units))
+        return within & (getattr(self, margin) == value) if margin else within
+
+    def small_places(self, k: int) -> tuple[list[str], FloatArray]:
+        """Every unit, own or with those below, by margin, month(s) and run of arrivals."""
+        run = EvaluationRun.objects.filter(is_current=True).order_by("-id")[0]
+        groups = {frozenset(_below(run, int(unit))) for unit in run.tree}
+        groups |= {frozenset({unit}) for unit in self.units}
+        margins = [("", ""), *((m, v) for m, values in self.values.items() for v in values)]
+        spans = [[month] for month in self.months] + [self.months]
+        names, places = [], []
+        for units, (margin, value), months in product(sorted(groups, key=sorted), margins, spans):
+            within = self._place(set(units), margin, value) & np.isin(self.month, months)
+            for first, last in combinations(range(len(self.arrivals) + 1), 2):
+                place = within & np.isin(self.arrival, np.array(self.arrivals[first:last]))
+                if 0 < self.people[place].sum() < k:
+                    names.append(f"{sorted(units)} {margin}{value} {months} {first}-{last}")
+                    places.append(place.astype(np.float64))
+        return names, np.array(places).reshape(len(places), len(self.people))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.utils import translation
 
 from sqcore.access.authentication import forget_refusals
 from sqcore.org.queries import forget_organisation
@@ -22,6 +23,13 @@ def _fresh_memory() -> None:
     cache.clear()
     forget_organisation()
     forget_refusals()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A page that a test asked for in Chinese does not make the next test Chinese."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True, scope="session")

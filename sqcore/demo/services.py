@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from sqcore.base import bus
 from sqcore.base.errors import Conflict
 from sqcore.base.periods import Grain, Period
 from sqcore.demo.bank import PEOPLE
@@ -43,6 +44,7 @@ def load_demo(*, now: datetime, report: Report) -> None:
     story = story_of(now)
     for chapter in sorted(CHAPTERS, key=lambda chapter: chapter.order):
         chapter.tell(story, report)
+    bus.drain(now=now)
     _give_passwords()
 
 

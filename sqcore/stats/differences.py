@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sqcore.stats.errors import StatisticsError
 
-
 ROUNDING = 1e-6
 
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level, finite
 from sqcore.stats.errors import StatisticsError
@@ -269,7 +269,7 @@ def interval_of(
         Status.OK,
     ).astype(np.uint8)
     ok = status == Status.OK
-    half = s * stats.t.ppf(0.5 + confidence / 2, np.where(ok, effective - 1, 1.0))
+    half = s * special.stdtrit(np.where(ok, effective - 1, 1.0), 0.5 + confidence / 2)
     low, high = np.where(ok, v - half, np.nan), np.where(ok, v + half, np.nan)
     if bounds is not None:
         low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])

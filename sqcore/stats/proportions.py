@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from sqcore.stats.arrays import FloatArray, confidence_level, finite
 from sqcore.stats.errors import StatisticsError
@@ -36,7 +36,7 @@ def wilson(
     [0.49]
     """
     x, n = _checked(successes, trials)
-    z = float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
+    z = float(special.ndtri(0.5 + confidence_level(confidence) / 2))
     p = x / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -147,7 +147,7 @@ def nps(
     >>> nps([10], [0], [0]).low.round(1).tolist()
     [47.5]
     """
-    z = float(stats.norm.ppf(0.5 + confidence_level(confidence) / 2))
+    z = float(special.ndtri(0.5 + confidence_level(confidence) / 2))
     up, middle, down = np.broadcast_arrays(
         finite(promoters, "promoters"),
         finite(passives, "passives"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsmr
 
@@ -362,6 +361,9 @@ class _Lattice:
         What is hidden already moves free of cost, others cost their people; the least sum of
         |movement| x cost is a linear programme.
         """
+        # Imported here: with it come megabytes and seconds that only this needs.
+        from scipy.optimize import linprog
+
         equations = self._equations(near)
         equations = equations[np.diff(equations.indptr) > 0]
         total = sparse.csr_array(np.isin(near, cells).astype(np.float64)[None, :])

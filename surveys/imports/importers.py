@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
-
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from sqcore.base.errors import InvalidInput, Problem
 from surveys.imports.encodings import guess_encoding
+
+if TYPE_CHECKING:
+    import openpyxl
 
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_LINE = 1_000_000
@@ -35,7 +35,6 @@ BROKEN_WORKBOOK = (
     zipfile.BadZipFile,
     zlib.error,
     ParseError,
-    InvalidFileException,
     ValueError,
     LookupError,
     TypeError,
@@ -338,7 +337,10 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[openpyxl.Workbook]:
+def _workbook(path: Path) -> "Iterator[openpyxl.Workbook]":
+    # Imported here: every process holds this module, few ever open a workbook.
+    import openpyxl
+
     # By its content: openpyxl would judge a path by the ending of its name.
     with path.open("rb") as file:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)

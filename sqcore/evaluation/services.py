@@ -323,7 +323,7 @@ def _queue_chunk(chunk: Sequence[Due], *, by: Principal, now: datetime) -> Job |
         key=f"{chunk[0].version.system.code}:{runs[0].pk}-{runs[-1].pk}",
         title={
             "en": f"Evaluation: {name.get('en') or next(iter(name.values()))}, {span}",
-            "zh-hans": f"评价：{name.get('zh-hans') or next(iter(name.values()))}，{span}",
+            "zh-hans": f"评估：{name.get('zh-hans') or next(iter(name.values()))}，{span}",
         },
         parameters={"runs": [run.pk for run in runs]},
         owner=by.user,

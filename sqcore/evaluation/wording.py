@@ -7,7 +7,7 @@ from datetime import date
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from sqcore.base.periods import Grain, Period
 from sqcore.dashboards.figures import Point
@@ -216,14 +216,14 @@ def _since_when(run: Provenance) -> str:
     # Translators: a day with its time, in the letters of Django's date filter
     form = _("j M Y, H:i")
     parts = [
-        _("Evaluation %(run)s, revision %(revision)s, of %(period)s")
+        _("Evaluation %(run)s, revision %(revision)s, of %(period)s.")
         % {"run": run.run_id, "revision": run.revision, "period": title_of(run.period)}
     ]
     if published:
-        parts.append(_("published %(at)s") % {"at": date_format(published, form)})
+        parts.append(_("Published %(at)s.") % {"at": date_format(published, form)})
     if collected:
-        parts.append(_("with the answers in by %(at)s") % {"at": date_format(collected, form)})
-    return f"{', '.join(parts)}. " + _("Why: %(reason)s.") % {"reason": run.reason}
+        parts.append(_("With the answers in by %(at)s.") % {"at": date_format(collected, form)})
+    return " ".join([*parts, _("Why: %(reason)s.") % {"reason": run.reason}])
 
 
 def title_of(period: Period) -> str:
@@ -240,7 +240,7 @@ def title_of(period: Period) -> str:
         year_key, _dash, quarter = period.key.partition("-Q")
         named = _("quarter %(quarter)s of %(year)s")
         return named % {"quarter": quarter, "year": _year(int(year_key), period)}
-    return _year(int(period.key), period)
+    return pgettext("as a period", "%(year)s") % {"year": _year(int(period.key), period)}
 
 
 def _year(year: int, period: Period) -> str:

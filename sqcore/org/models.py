@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission, Role
@@ -198,7 +199,7 @@ class Staff(models.Model):
     """A person who works here; apart from the user, who is a way to log in."""
 
     number = models.CharField(_("staff number"), max_length=30, unique=True)
-    name = models.CharField(_("name"), max_length=150)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=150)
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

@@ -91,6 +91,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+FORMAT_MODULE_PATH = ["sqcore.project.formats"]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # ---- Data ----------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ class TestQuality:
         assert "120 answers. Source: Survey answers." in text
         assert "Indicator system “Service”, version 1." in text
         assert "Groups of fewer than 5 answers are not shown anywhere." in text
-        assert f"Evaluation {bank.february.pk}, revision 1, of February 2026, published" in text
+        assert f"Evaluation {bank.february.pk}, revision 1, of February 2026. Published" in text
 
     @pytest.mark.parametrize("status", ["suppressed", "insufficient"])
     def test_says_in_words_what_cannot_be_shown(self, bank: Bank, status: str) -> None:

@@ -160,7 +160,7 @@ def absorb(*, now: datetime, limit: int = ABSORB_AT_ONCE) -> int:
 def _absorb_version(version: InstrumentVersion, *, now: datetime, limit: int) -> int:
     """Add what is new and subtract what was withdrawn. Locks the version's row."""
     rows = Response.objects.filter(version=version)
-    if not rows.filter(TO_ADD | TO_SUBTRACT).exists():
+    if not (rows.filter(TO_ADD).exists() or rows.filter(TO_SUBTRACT).exists()):
         return 0
     lock_version(version)
     codebook = codebook_of(version)

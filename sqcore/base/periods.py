@@ -76,6 +76,8 @@ class Period:
     @classmethod
     def _parsed(cls, found: re.Match[str], fiscal_start: int) -> "Period":
         year = int(found["year"])
+        if not 1900 <= year < 2200:
+            raise ValueError(year)
         if found["week"]:
             return cls(date.fromisocalendar(year, int(found["week"]), 1), Grain.WEEK, fiscal_start)
         if found["quarter"]:

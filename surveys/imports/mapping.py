@@ -4,13 +4,14 @@
 tables are joined key by key, anything else is replaced. An unknown key is refused by its name.
 """
 
-import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from difflib import get_close_matches
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from sqcore.base.text import TranslatedText
 from surveys.imports.importers import Layout
 
 DEEPEST = 5
+MOST_LEVELS = 20
 LONGEST_MAPPING = 500_000
 OUTSIDE = ("row", "answer")
 MODES = ("anonymous", "confidential", "identified")
@@ -161,7 +163,7 @@ def read_mapping_file(path: Path) -> ImportMapping:
 def read_mapping_texts(files: Mapping[str, str]) -> ImportMapping:
     """Read the mapping among these files that no other one of them extends."""
     tables = {name: _parsed(name, text) for name, text in files.items()}
-    extended = {table.get("extends") for table in tables.values()}
+    extended = [table.get("extends") for table in tables.values()]
     heads = [name for name in tables if name not in extended]
     if len(heads) != 1:
         raise InvalidInput("Give one mapping, and with it only the files that it extends.")
@@ -189,6 +191,15 @@ def joined(
     return _overlaid(joined(base, text_of(base), text_of, depth=depth + 1), table)
 
 
+def _tells_a_day(form: str) -> bool:
+    """True when a day that is written this way can be read again."""
+    day = date(2000, 1, 1)
+    try:
+        return datetime.strptime(day.strftime(form), form).date() == day  # noqa: DTZ007 - a day has no zone
+    except (ValueError, re.error):
+        return False
+
+
 def _text(path: Path) -> str:
     if path.stat().st_size > LONGEST_MAPPING:
         raise InvalidInput(f"{path.name} is too long for a mapping.")
@@ -201,12 +212,31 @@ def _text(path: Path) -> str:
 def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    # A number of thousands of digits is a plain ValueError.
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{name} is not TOML: {str(error)[:200]}.") from error
-    if "\\u0000" in json.dumps(table, default=str):
-        # TOML can spell it; databases cannot keep it.
-        raise InvalidInput(f"{name} has a NUL character in a text.")
+    if fault := _unstorable(table):
+        raise InvalidInput(f"{name} has {fault}.")
     return table
+
+
+def _unstorable(table: Mapping[str, Any]) -> str:
+    """Say what TOML can spell and a mapping cannot keep; empty when there is nothing of that."""
+    waiting: list[tuple[Any, int]] = [(table, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            return "a NUL character in a text"
+        if isinstance(value, float) and not isfinite(value):
+            return f"{value} where a number must stand"
+        if isinstance(value, datetime | time):
+            return f"a time of day, {value.isoformat()}; write days alone, such as 2026-05-17"
+        if isinstance(value, dict | list):
+            if depth > MOST_LEVELS:
+                return f"tables within tables deeper than {MOST_LEVELS} levels"
+            inner = [*value, *value.values()] if isinstance(value, dict) else value
+            waiting += [(part, depth + 1) for part in inner]
+    return ""
 
 
 def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -464,7 +494,10 @@ class _Reader:
             self.note("date.known_by", f"must be one of {', '.join(Grain.values)}")
             grain = "day"
         names = self.names(raw.get("column", []), "date.column")
-        return DateMap(names, self.text(raw, "format", "date"), Grain(grain))
+        form = self.text(raw, "format", "date")
+        if form and not _tells_a_day(form):
+            self.note("date.format", "must tell a day, such as %d.%m.%Y for 17.05.2026")
+        return DateMap(names, form, Grain(grain))
 
     def single_column(self, top: Mapping[str, Any], section: str) -> tuple[str, ...]:
         raw = self.table(top, section)

@@ -24,6 +24,7 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost
 from sqcore.jobs.runner import OnProgress as JobProgress
 from sqcore.jobs.services import start
+from sqcore.org.queries import local_day
 from surveys.imports.ground import (
     Ground,
     check_codes,
@@ -37,6 +38,7 @@ from surveys.imports.mapping import ImportMapping, read_mapping
 from surveys.imports.models import Import
 from surveys.imports.personal import looks_personal
 from surveys.imports.reading import Draft
+from surveys.instruments.definitions import read_definition
 from surveys.responses.models import Response
 from surveys.responses.services import (
     NewResponse,
@@ -116,8 +118,11 @@ def _write(path: Path, chunks: Iterable[bytes]) -> str:
 
 
 def _jsonable(value: Any) -> Any:
+    """Return what JSON can hold: a day becomes {"date": ...}, a table that looks like this is
+    wrapped as {"table": ...}."""
     if isinstance(value, dict):
-        return {str(key): _jsonable(part) for key, part in value.items()}
+        plain = {str(key): _jsonable(part) for key, part in value.items()}
+        return {"table": plain} if set(plain) in ({"date"}, {"table"}) else plain
     if isinstance(value, list | tuple):
         return [_jsonable(part) for part in value]
     return {"date": value.isoformat()} if type(value) is date else value
@@ -127,6 +132,8 @@ def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"date"}:
             return date.fromisoformat(value["date"])
+        if set(value) == {"table"}:
+            value = value["table"]
         return {key: _from_json(part) for key, part in value.items()}
     return [_from_json(part) for part in value] if isinstance(value, list) else value
 
@@ -201,13 +208,16 @@ class Look:
 def look_at(imported: Import, *, known: Known, by: Principal) -> Look:
     """Look at a file's columns; what they are is guessed until somebody decided.
 
-    raises: Conflict once the import runs or is over
+    raises: Conflict once the import runs or is over; InvalidInput when the questionnaire that its
+    mapping describes cannot be used
     """
     if imported.state != Import.State.CHECKED:
         raise Conflict("This import runs or is over; give the file again to read it another way.")
     raw = mapping_table(imported)
-    layout = read_mapping(raw).layout if raw else None
-    table = open_table(stored_file(imported), layout=layout)
+    mapping = read_mapping(raw) if raw else None
+    if mapping is not None and mapping.defines_instrument:
+        read_definition(mapping.instrument)
+    table = open_table(stored_file(imported), layout=mapping.layout if mapping else None)
     facts = look(table)
     makes_places = by.may(Permission.MANAGE_ORGANISATION)
     choices = (
@@ -345,7 +355,7 @@ class ImportJob:
         with _fenced(context):
             withdraw_import(import_id=imported.pk)
         mapping = read_mapping(mapping_table(imported))
-        today = context.now().date()
+        today = local_day(context.now())
         intake = open_intake(imported, stored_file(imported), mapping, today=today)
         for batch in intake.batches():
             with _fenced(context):

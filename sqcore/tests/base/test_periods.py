@@ -58,7 +58,10 @@ def test_fiscal_year_is_named_after_the_year_it_starts_in() -> None:
     assert Period.of(date(2026, 2, 1), Grain.QUARTER, fiscal_start=4).key == "2025-Q4"
 
 
-@pytest.mark.parametrize("key", ["", "26", "2026-Q5", "2026-13", "2026-02-30", "2026-W54", "x"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "26", "2026-Q5", "2026-13", "2026-02-30", "2026-W54", "x", "0001-01", "9999-12", "9999"],
+)
 def test_refuses_what_names_no_period(key: str) -> None:
     with pytest.raises(InvalidInput, match="names no period"):
         Period.parse(key)

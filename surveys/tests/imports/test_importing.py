@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +265,31 @@ class TestTake:
             {"speed": 7, "care": 6, "told": "quick"},
             {"speed": "na", "care": 5},
         ]
+
+    def test_todays_answers_are_taken_while_it_is_still_yesterday_in_greenwich(self) -> None:
+        early = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+        place = {"name": "Bank", "time_zone": "Asia/Shanghai"}
+        imported = keep(
+            "id,branch,day,speed,care,told\n1,north,2026-03-02,7,6,\n",
+            raw_mapping(organisation=place),
+        )
+        check(imported=imported, by=SYSTEM, today=date(2026, 3, 2))
+
+        run_inline(take(imported=imported, by=SYSTEM, now=early, tell_worker=False), now=early)
+
+        assert Response.objects.get().answered_on == date(2026, 3, 2)
+
+    def test_a_value_called_date_or_table_is_a_value(self) -> None:
+        values = {"date": "north"}
+        instrument = raw_mapping()["instrument"] | {"description": {"table": "x"}}
+        raw = raw_mapping(
+            unit={"column": "branch", "values": values}, system={"code": "s", "since": TODAY}
+        )
+
+        imported = keep(raw=raw | {"instrument": instrument})
+
+        imported.refresh_from_db()
+        assert services.mapping_table(imported) == raw | {"instrument": instrument}
 
     def test_nothing_to_take_is_refused(self) -> None:
         with pytest.raises(Conflict, match="No row of the file"):

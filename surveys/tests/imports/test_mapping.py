@@ -130,9 +130,41 @@ def test_what_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
         read_mapping_file(tmp_path / "a.toml")
 
 
-def test_a_nul_that_toml_can_spell_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="has a NUL character"):
-        read_mapping_texts({"a.toml": '[campaign]\ncode = "a\\u0000"\n'})
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[campaign]\ncode = "a\\u0000"\n', "has a NUL character"),
+        ("[answers]\nmissing = [nan]\n", "has nan where a number must stand"),
+        ("[answers.values]\na = -inf\n", "has -inf where a number must stand"),
+        ("ignore = [07:00:00]\n", "has a time of day, 07:00:00"),
+        ("[system]\nsince = 2020-01-01T08:00:00Z\n", "has a time of day, 2020-01-01T08:00"),
+        (f"{'.'.join('a' * 3000)} = 1\n", "deeper than 20 levels"),
+        (f"ignore = [{'9' * 5000}]\n", "is not TOML"),
+    ],
+)
+def test_what_toml_can_spell_and_nothing_can_keep_is_refused(text: str, fault: str) -> None:
+    with pytest.raises(InvalidInput, match=fault):
+        read_mapping_texts({"a.toml": text})
+
+
+@pytest.mark.parametrize("extends", ['["b.toml"]', "{ a = 1 }", "3"])
+def test_extends_must_be_a_name(extends: str) -> None:
+    with pytest.raises(InvalidInput, match="extends must be the name of a file"):
+        read_mapping_texts({"a.toml": f"extends = {extends}\n"})
+
+
+@pytest.mark.parametrize("form", ["%Q", "%", "%Y%Y", "%d.%m.", "("])
+def test_a_format_that_tells_no_day_is_refused(form: str) -> None:
+    raw = raw_mapping(date={"column": "day", "format": form})
+
+    assert refusal(raw) == {
+        "date.format": "must tell a day, such as %d.%m.%Y for 17.05.2026",
+    }
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y %H:%M", "%Y", "%d %B %y"])
+def test_a_format_that_tells_a_day_is_taken(form: str) -> None:
+    assert read_mapping(raw_mapping(date={"column": "day", "format": form})).date.format == form
 
 
 def test_a_mapping_survives_being_written_as_toml() -> None:

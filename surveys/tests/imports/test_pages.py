@@ -177,6 +177,18 @@ class TestWithMapping:
         assert answer.headers["Location"].endswith(f"/{Import.objects.get().pk}/")
         assert Import.objects.get().rows_taken == 2
 
+    @pytest.mark.parametrize("items", [5, [{"code": ["speed"]}], ["speed"]])
+    def test_a_questionnaire_that_is_none_is_said_on_the_page_of_columns(
+        self, ada: Client, items: object
+    ) -> None:
+        raw = raw_mapping(instrument=raw_mapping()["instrument"] | {"items": items})
+        upload(ada, CSV, to_toml(raw))
+
+        answer = ada.get(reverse("surveys:imports-columns", args=[Import.objects.get().pk]))
+
+        assert answer.status_code == 400
+        assert "The questionnaire cannot be used as it is" in answer.content.decode()
+
     def test_it_is_given_back_as_a_file(self, ada: Client) -> None:
         imported = checked()
 

@@ -36,7 +36,11 @@ def entries(request: HttpRequest) -> HttpResponse:
     names = queries.actor_names(shown)
     context = {
         "form": form,
-        "entries": [(entry, names.get(entry.actor, entry.actor)) for entry in shown[:PER_PAGE]],
+        # The pairs, for a template would take a detail called “items” for the method.
+        "entries": [
+            (entry, names.get(entry.actor, entry.actor), list(entry.details.items()))
+            for entry in shown[:PER_PAGE]
+        ],
         "is_filtered": bool(asked.get("subject") or asked.get("actor")),
         "older": _older(request, shown[PER_PAGE - 1].pk) if len(shown) > PER_PAGE else "",
         "is_first": not asked.get("before"),

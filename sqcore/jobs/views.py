@@ -40,7 +40,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Show one piece of work: how far it is, what came out, why it failed."""
     found = queries.job_of(principal_of(request), job_id)
-    context = {"job": found, "is_moving": found.state in OPEN}
+    # The pairs, for a template would take a result called “items” for the method.
+    results = list(found.result.items())
+    context = {"job": found, "results": results, "is_moving": found.state in OPEN}
     return render(request, _part(request, "sqcore/jobs/job.html", "_job.html"), context)
 
 

@@ -56,6 +56,19 @@ def test_administrator_sees_who_did_what(client: Client, ada: User) -> None:
     assert "on 2026-03-02" in shown
 
 
+def test_a_detail_may_be_called_what_it_likes(client: Client, ada: User) -> None:
+    record(
+        action="instrument.published",
+        subject="instrument:1",
+        by=system_principal(),
+        now=NOW,
+        details={"version": 1, "items": 24, "keys": "<b>"},
+    )
+    log_in(client, ada)
+
+    assert "version 1, items 24, keys &lt;b&gt;" in text_of(client)
+
+
 @pytest.mark.parametrize("role", [Role.HR, Role.ANALYST])
 def test_others_see_nothing(client: Client, ada: User, role: Role) -> None:
     acts(1, by=ada)

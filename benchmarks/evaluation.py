@@ -1,9 +1,9 @@
 """Evaluation of SERVQUAL answers at 10 thousand, 100 thousand and 1 million.
 
 The figures are what an evaluation needs: n and mean of the 15 measures of SERVQUAL (perceptions and
-gaps of five dimensions by the half rule, overall, NPS, return, two shares), and their covariances over
-who has both, from which the interval of a composite follows; for 200 units x 24 months, all together,
-by channel and by segment. They are computed
+gaps of five dimensions by the half rule, overall, NPS, return, two shares), and their covariances
+over who has both, from which the interval of a composite follows; for 200 units x 24 months, all
+together, by channel and by segment. They are computed
 
 - from the rollups, as an evaluation run reads them (`rollups`);
 - from the stored rows (`rows`);
@@ -239,16 +239,15 @@ def _figures(moments: Moments, book: Codebook) -> Table:
     """Means and covariances of unweighted answers, read off the sums."""
     size = len(book.measures)
     scale = np.array([measure.scale for measure in book.measures], dtype=np.float64)
-    gram = moments.gram.astype(np.float64)
     upper = np.triu_indices(size)
-    both = gram[:, :size, :size][:, *upper] / WEIGHT_ONE**2
-    crossed = gram[:, :size, size:] / WEIGHT_ONE**2 / scale
-    products = gram[:, size:, size:][:, *upper] / WEIGHT_ONE**2 / scale[upper[0]] / scale[upper[1]]
+    pairs = len(upper[0])
+    both = moments.products[:, :pairs] / WEIGHT_ONE**2
+    crossed = moments.products[:, pairs:-pairs].reshape(-1, size, size) / WEIGHT_ONE**2 / scale
+    products = moments.products[:, -pairs:] / (WEIGHT_ONE**2 * scale[upper[0]] * scale[upper[1]])
     # crossed[a, b] sums the values of b over who has both.
     sums = crossed[:, upper[1], upper[0]], crossed[:, *upper]
-    n = moments.n.astype(np.float64)
-    means = moments.linear[:, size:] / WEIGHT_ONE / scale
-    return _table(n, means, both, sums, products)
+    totals = moments.linear[:, size:] / WEIGHT_ONE / scale
+    return _table(moments.n.astype(np.float64), totals, both, sums, products)
 
 
 def _table(

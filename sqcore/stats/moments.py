@@ -372,6 +372,29 @@ def merge(
     return Moments(*parts)
 
 
+def stacked(parts: Sequence[Moments]) -> Moments:
+    """Return the cells of all parts one after the other.
+
+    parts: at least one, all with the same number of measures
+    returns: Moments of as many cells as the parts have together
+    raises: StatisticsError if there is no part or the measures differ in number
+
+    >>> one = moments_of([[4]], [[True]], None, [0], 1)
+    >>> stacked([one, add(one, one)]).linear.tolist()
+    [[1, 4], [2, 8]]
+    """
+    if not parts:
+        raise StatisticsError("there is nothing to stack")
+    if len({part.measures for part in parts}) > 1:
+        raise StatisticsError("the parts differ in their number of measures")
+    return Moments(
+        *(
+            np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Moments)
+        )
+    )
+
+
 def scaled(moments: Moments, factors: Sequence[int]) -> Moments:
     """Return the moments of the same respondents with each measure times a whole number.
 

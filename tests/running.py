@@ -5,12 +5,16 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from tests.house import ROOT
 
@@ -60,9 +64,30 @@ class Installation:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
+
+    def run(self, code: str) -> list[str]:
+        """Run Python inside the installation, beside its processes; return what it prints."""
+        done = self.manage("shell", "--no-imports", "-c", code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read from its database what is committed."""
+        with closing(sqlite3.connect(self.home / "sqcore.sqlite3", timeout=20)) as database:
+            return database.execute(query).fetchall()
+
+    def number(self, query: str) -> int:
+        ((number,),) = self.rows(query)
+        return int(number)
+
+    def change(self, statement: str) -> None:
+        """Write into its database, past all rules: to say that time has passed."""
+        path = self.home / "sqcore.sqlite3"
+        with closing(sqlite3.connect(path, timeout=20)) as database, database:
+            database.execute(statement)
 
     def start(self) -> None:
         """Start it and return when it answers."""
@@ -79,9 +104,15 @@ class Installation:
         wait_for(lambda: all(self.child(role) for role in ROLES), seconds=30)
 
     def get(self, path: str, *, timeout: float = 1) -> tuple[int, bytes]:
+        return self.ask("GET", path, timeout=timeout)
+
+    def ask(
+        self, method: str, path: str, form: Mapping[str, str] | None = None, *, timeout: float
+    ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request("GET", path)
+            kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+            connection.request(method, path, urlencode(form) if form else None, kind)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -100,6 +131,12 @@ class Installation:
 
     def is_ready(self) -> bool:
         return self.get("/readyz", timeout=30)[0] == http.HTTPStatus.OK
+
+    def family(self, role: str) -> list[int]:
+        """Return the ids of the process of this role and of all below it."""
+        pid = self.child(role)
+        assert pid is not None
+        return [pid, *_below(pid)]
 
     def processes(self) -> list[int]:
         """Return the ids of everything the supervisor started, children before grandchildren."""

@@ -43,7 +43,10 @@ def test_a_killed_process_is_started_again(running: Installation, role: str) -> 
 
 
 def test_people_wait_while_a_killed_web_process_comes_back(running: Installation) -> None:
+    family = running.family("web")
     running.kill("web")
+    # What it was just answering dies with it; who comes now waits.
+    wait_for(lambda: not any(alive(pid) for pid in family), seconds=10)
 
     assert running.get("/healthz", timeout=30)[0] == http.HTTPStatus.OK
 

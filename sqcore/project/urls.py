@@ -14,8 +14,9 @@ urlpatterns = [
     path("api/v1/", include("sqcore.api_urls")),
     path("api/v1/", include("surveys.api_urls")),
     re_path("^api/", unknown_address),
-    path("", include("sqcore.urls")),
+    # Addresses are tried in this order; respondents come most.
     path("", include("surveys.urls")),
+    path("", include("sqcore.urls")),
     path("language/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -606,7 +606,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='rolegrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role__in', ['manager', 'staff']), _negated=True), ('unit__isnull', False), _connector='OR'), name='role_grant_of_manager_and_staff_has_unit'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role__in', ['manager', 'staff']), _negated=True), ('unit__isnull', False), _connector='OR'), name='role_grant_of_manager_and_staff_has_unit', violation_error_message='This role belongs to a unit; choose one.'),
+        ),
+        migrations.AddConstraint(
+            model_name='rolegrant',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('role__in', ['administrator', 'analyst']), _negated=True), ('unit__isnull', True), _connector='OR'), name='role_grant_of_administrator_and_analyst_is_everywhere', violation_error_message='This role holds everywhere; leave the unit empty.'),
         ),
         migrations.AddConstraint(
             model_name='rolegrant',

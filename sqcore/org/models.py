@@ -267,6 +267,8 @@ class RoleGrant(models.Model):
     valid_to = models.DateField(_("until"), null=True, blank=True)
 
     NEEDS_UNIT: ClassVar[frozenset[str]] = frozenset({Role.MANAGER, Role.STAFF})
+    # Surveys, the indicator system, users and the ledger are those of the whole organisation.
+    EVERYWHERE: ClassVar[frozenset[str]] = frozenset({Role.ADMINISTRATOR, Role.ANALYST})
 
     class Meta:
         verbose_name = _("role")
@@ -282,6 +284,12 @@ class RoleGrant(models.Model):
             models.CheckConstraint(
                 condition=~Q(role__in=["manager", "staff"]) | Q(unit__isnull=False),
                 name="role_grant_of_manager_and_staff_has_unit",
+                violation_error_message=_("This role belongs to a unit; choose one."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(role__in=["administrator", "analyst"]) | Q(unit__isnull=True),
+                name="role_grant_of_administrator_and_analyst_is_everywhere",
+                violation_error_message=_("This role holds everywhere; leave the unit empty."),
             ),
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),

@@ -179,10 +179,13 @@ def grant_role(
 ) -> RoleGrant:
     """Give a role from this day on; giving it twice changes nothing.
 
-    raises: InvalidInput when a manager's or staff role has no unit
+    raises: InvalidInput when a manager's or staff role has no unit, or an administrator's or
+    analyst's has one
     """
     if unit is None and role in RoleGrant.NEEDS_UNIT:
         raise InvalidInput(f"The role “{role.label}” belongs to a unit; choose one.")
+    if unit is not None and role in RoleGrant.EVERYWHERE:
+        raise InvalidInput(f"The role “{role.label}” holds everywhere; give it without a unit.")
     held = RoleGrant.objects.filter(during(on), user=user, role=role, unit=unit).first()
     if held is not None:
         return held

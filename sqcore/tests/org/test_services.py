@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
@@ -173,6 +175,19 @@ class TestRoles:
             grant_role(
                 user=make_user("mei"), role=Role.MANAGER, unit=None, on=TODAY, by=SYSTEM, now=NOW
             )
+
+        assert not RoleGrant.objects.exists()
+
+    @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.ANALYST])
+    def test_who_runs_the_whole_cannot_be_bound_to_a_unit(self, bank: Unit, role: Role) -> None:
+        """Campaigns, imports, indicators and tokens have no unit: the bond would hold nothing."""
+        ada = make_user("ada")
+        with pytest.raises(InvalidInput, match="holds everywhere"):
+            grant_role(user=ada, role=role, unit=bank, on=TODAY, by=SYSTEM, now=NOW)
+        with pytest.raises(ValidationError, match="leave the unit empty"):
+            RoleGrant(user=ada, role=role, unit=bank, valid_from=TODAY).full_clean()
+        with pytest.raises(IntegrityError), transaction.atomic():
+            give_role(ada, role, bank)
 
         assert not RoleGrant.objects.exists()
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +33,11 @@ TOLERANCE = Decimal("0.000001")
 """How far the weights of siblings may be from 1."""
 STEP = Decimal("0.000000000001")
 """The smallest step in which weights are kept."""
+NOT_OF_WEEKS = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
+WEEKS_APART = (
+    "Weeks do not add up to months: their difference would show single days. Evaluate a system by"
+    " week, or by month, quarter and year, from its first version on."
+)
 
 
 @dataclass(frozen=True)
@@ -161,11 +167,8 @@ def draft_version(
             f"Choose what it is evaluated by among {', '.join(Grain.values)}"
             + (f"; not “{unknown[0]}”." if unknown else ".")
         )
-    if Grain.WEEK in grains and set(grains) & {Grain.MONTH, Grain.QUARTER, Grain.YEAR}:
-        raise InvalidInput(
-            "Weeks do not add up to months: their difference would show single days. Evaluate by"
-            " week, or by month, quarter and year, in one system."
-        )
+    if Grain.WEEK in grains and set(grains) & NOT_OF_WEEKS:
+        raise InvalidInput(WEEKS_APART)
     IndicatorSystem.objects.select_for_update().get(pk=system.pk)
     last = SystemVersion.objects.filter(system=system).aggregate(last=Max("number"))["last"]
     version = SystemVersion.objects.create(
@@ -210,7 +213,8 @@ def publish_version(*, version: SystemVersion, by: Principal, now: datetime) -> 
     """Freeze a draft and let it count from now on; the version before it retires.
 
     raises: Conflict when it is not a draft; InvalidInput, naming every fault, when weights of
-    siblings do not sum to 1, a dimension is empty, or a source does not know a measure
+    siblings do not sum to 1, a dimension is empty, a source does not know a measure, or another
+    system evaluates the same answers
     """
     draft = SystemVersion.objects.select_for_update().select_related("system").get(pk=version.pk)
     _require_draft(draft)
@@ -407,6 +411,37 @@ def _problems_of_codes(tree: Sequence[Branch]) -> Iterator[Problem]:
             yield Problem("This code stands for the overall score.", field=code)
 
 
+def _group_of(indicator: Indicator) -> tuple[str, str]:
+    """Return whose answers an indicator sums: its source, and the questionnaire or the like."""
+    return indicator.source, measure_of(indicator).partition("/")[0]
+
+
+def _evaluated_elsewhere(version: SystemVersion) -> dict[tuple[str, str], str]:
+    """Return, by group of answers, the other system that evaluates or once evaluated it."""
+    others = (
+        WeightedIndicator.objects.exclude(dimension__version__state=SystemVersion.State.DRAFT)
+        .exclude(dimension__version__system=version.system_id)
+        .select_related("indicator", "dimension__version__system")
+        .order_by("id")
+    )
+    found = {}
+    for other in others:
+        # A source or a measure that is gone brings no answers any more.
+        with suppress(InvalidInput):
+            _require_source(other.indicator)
+            found[_group_of(other.indicator)] = other.dimension.version.system.code
+    return found
+
+
+def _mixed_weeks(version: SystemVersion) -> bool:
+    """True when the system is evaluated by week and, in this or an earlier version, by month."""
+    published = SystemVersion.objects.filter(system=version.system_id).exclude(
+        state=SystemVersion.State.DRAFT
+    )
+    grains = set(version.grains).union(*published.values_list("grains", flat=True))
+    return Grain.WEEK in grains and bool(grains & NOT_OF_WEEKS)
+
+
 def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
     dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
     leaves = list(
@@ -417,6 +452,17 @@ def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
     if not leaves:
         yield Problem("It has no indicator yet.")
         return
+    if _mixed_weeks(version):
+        yield Problem(WEEKS_APART, field="grains")
+    yield from _problems_of_weights(dimensions, leaves)
+    elsewhere = _evaluated_elsewhere(version)
+    for leaf in leaves:
+        yield from _problems_of_leaf(leaf, elsewhere)
+
+
+def _problems_of_weights(
+    dimensions: Sequence[Dimension], leaves: Sequence[WeightedIndicator]
+) -> Iterator[Problem]:
     weights: dict[int | None, list[Decimal]] = {None: []}
     for dimension in dimensions:
         weights.setdefault(dimension.parent_id, []).append(dimension.weight)
@@ -430,15 +476,26 @@ def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
             yield Problem("It has neither an indicator nor a dimension in it.", field=code)
         elif abs(total - 1) > TOLERANCE:
             yield Problem(f"The weights in it sum to {float(total):.6g}, not to 1.", field=code)
-    for leaf in leaves:
-        try:
-            _require_source(leaf.indicator)
-        except InvalidInput as error:
-            yield Problem(error.message, field=leaf.indicator.code)
-        rising = leaf.target > leaf.floor
-        if rising != (leaf.indicator.direction == Indicator.Direction.HIGHER):
+
+
+def _problems_of_leaf(
+    leaf: WeightedIndicator, elsewhere: Mapping[tuple[str, str], str]
+) -> Iterator[Problem]:
+    try:
+        _require_source(leaf.indicator)
+    except InvalidInput as error:
+        yield Problem(error.message, field=leaf.indicator.code)
+    else:
+        if other := elsewhere.get(_group_of(leaf.indicator)):
             yield Problem(
-                f"Its goalposts run from {leaf.floor:g} to {leaf.target:g}, but it says: "
-                f"{Indicator.Direction(leaf.indicator.direction).label}.",
+                f"These answers are evaluated in the system “{other}”. Two systems over the"
+                " same answers could be subtracted from each other; add it there.",
                 field=leaf.indicator.code,
             )
+    rising = leaf.target > leaf.floor
+    if rising != (leaf.indicator.direction == Indicator.Direction.HIGHER):
+        yield Problem(
+            f"Its goalposts run from {leaf.floor:g} to {leaf.target:g}, but it says: "
+            f"{Indicator.Direction(leaf.indicator.direction).label}.",
+            field=leaf.indicator.code,
+        )

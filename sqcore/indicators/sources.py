@@ -55,6 +55,9 @@ class IndicatorSource(Protocol):
     def measure(self, parameters: Mapping[str, Any]) -> str:
         """Return the measure that these parameters ask for.
 
+        What stands before its first slash, if it has one, names whose answers it sums (a
+        questionnaire): these are evaluated in one system only.
+
         raises: InvalidInput when they ask for nothing that this source has
         """
         ...

@@ -243,6 +243,61 @@ class TestDefinition:
         ]
 
 
+class TestTheSameAnswersTwice:
+    """Their figures could be subtracted: 101 people in one system, 100 of them in the other."""
+
+    def _publish(self, system: str, indicator: Indicator) -> SystemVersion:
+        draft = _draft(_branch("a", 1.0, _leaf(indicator)), code=system)
+        return publish_version(version=draft, by=SYSTEM, now=NOW)
+
+    def test_a_second_system_is_refused(self) -> None:
+        self._publish("bank", _indicator("one"))
+        other = _draft(_branch("a", 1.0, _leaf(_indicator("two"))), code="other")
+
+        assert _refusals(other) == [
+            "two: These answers are evaluated in the system “bank”. Two systems over the same"
+            " answers could be subtracted from each other; add it there."
+        ]
+
+    def test_other_questions_to_the_same_people_are_refused_too(self, source: MemorySource) -> None:
+        source.scales |= {"visit/care": 1, "visit/speed": 1}
+        self._publish("bank", _indicator("care", parameters={"measure": "visit/care"}))
+        speed = _indicator("speed", parameters={"measure": "visit/speed"})
+
+        assert (
+            "evaluated in the system “bank”"
+            in _refusals(_draft(_branch("a", 1.0, _leaf(speed)), code="other"))[0]
+        )
+
+    def test_what_a_system_once_evaluated_stays_its_own(self) -> None:
+        one = _indicator("one")
+        self._publish("bank", one)
+        self._publish("bank", _indicator("wait", parameters={"measure": "wait"}))
+
+        assert _refusals(_draft(_branch("a", 1.0, _leaf(one)), code="other"))
+
+    def test_other_answers_and_the_next_version_are_taken(self) -> None:
+        one = _indicator("one")
+        self._publish("bank", one)
+
+        assert self._publish("bank", one).number == 2
+        assert self._publish("other", _indicator("wait", parameters={"measure": "wait"}))
+
+    def test_a_system_by_month_does_not_change_to_weeks(self) -> None:
+        one = _indicator("one")
+        version = self._publish("bank", one)
+        weekly = draft_version(
+            system=version.system,
+            grains=["week"],
+            since=SINCE,
+            by=SYSTEM,
+            now=NOW,
+            tree=[_branch("a", 1.0, _leaf(one))],
+        )
+
+        assert [problem.partition(":")[0] for problem in _refusals(weekly)] == ["grains"]
+
+
 class TestStarterSystem:
     def _publish(self, *codes: str) -> SystemVersion:
         return starter_system(

@@ -4,6 +4,7 @@ import os
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.urls import get_resolver
 from gunicorn.glogging import Logger
 
 from sqcore.project.logs import RESPONDENTS
@@ -37,7 +38,13 @@ def post_fork(server: Any, worker: Any) -> None:
     die_with_parent()
 
 
+def when_ready(server: Any) -> None:
+    """Import every page once, before the workers are forked: they share it."""
+    list(get_resolver().url_patterns)
+
+
 wsgi_app = "sqcore.project.wsgi"
+preload_app = True
 worker_class = "gthread"
 workers = min(2, os.cpu_count() or 1)
 threads = 4

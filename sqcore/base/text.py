@@ -28,10 +28,12 @@ def in_language(text: Mapping[str, str], language: str | None = None) -> str:
     return next((value for value in text.values() if value), "")
 
 
-def in_all_languages(text: str | Promise, **values: str | Mapping[str, str]) -> TranslatedText:
+def in_all_languages(
+    text: str | Promise, **values: str | Promise | Mapping[str, str]
+) -> TranslatedText:
     """Return an interface text, with its %(names)s filled in, in every language of the house.
 
-    text: lazily translated; a value may itself be text of the data
+    text: lazily translated, as a value may be too; or a value is text of the data
 
     >>> in_all_languages("New: %(name)s", name={"en": "Branch", "zh-hans": "网点"})
     {'en': 'New: Branch', 'zh-hans': 'New: 网点'}

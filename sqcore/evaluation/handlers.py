@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.bus import handles
@@ -10,6 +11,7 @@ from sqcore.base.periods import FINENESS, Grain, Period
 from sqcore.base.text import in_all_languages
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.services import start_due
+from sqcore.evaluation.wording import title_of
 from sqcore.identity.permissions import Permission
 from sqcore.notices.services import notify_holders_of
 from sqcore.org.queries import local_day, organisation
@@ -36,13 +38,13 @@ def tell_of_results(event: EvaluationPublished, now: datetime) -> None:
     run = EvaluationRun.objects.select_related("system").filter(pk=event.run_id).first()
     if run is None or not _is_news(run, now):
         return
-    period = _period_of(run)
+    named = lazy(title_of, str)(_period_of(run))
     for permission, reason in LOOKS_AFTER.items():
         notify_holders_of(
             permission,
             key=f"results:{run.system.code}:{local_day(now)}",
             title=in_all_languages(_("New results: %(system)s"), system=run.system.name),
-            body=in_all_languages(_("The evaluation of %(period)s is in."), period=period.key),
+            body=in_all_languages(_("The evaluation of %(period)s is in."), period=named),
             reason=in_all_languages(reason),
             link="/",
             now=now,

@@ -51,7 +51,10 @@ def test_who_looks_after_results_is_told_of_the_month_that_closed() -> None:
     told = {notice.reader.username: notice for notice in Notice.objects.all()}
     assert set(told) == {"mei", "ana"}
     assert told["ana"].title["en"] == "New results: Service quality"
-    assert told["ana"].body["en"] == "The evaluation of 2026-02 is in."
+    assert told["ana"].body == {
+        "en": "The evaluation of February 2026 is in.",
+        "zh-hans": "2026年2月的评估已完成。",
+    }
     assert told["ana"].reason["en"] == "You look after the evaluation of service quality."
     assert told["mei"].reason["en"] == (
         "You answer for units or people whose service is evaluated."

@@ -44,7 +44,7 @@ class ProfileForm(UserForm):
         model = User
         fields = ("name", "email", "gets_mail", "language", "theme")
         labels = {
-            "name": _("Name"),
+            "name": _("Your name"),
             "email": _("E-mail"),
             "gets_mail": _("Send me notices by e-mail"),
             "theme": _("Appearance"),

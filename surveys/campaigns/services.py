@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -122,6 +122,7 @@ def change_mode(*, campaign: Campaign, mode: Campaign.Mode, by: Principal, now: 
     raises: Conflict once there is an answer, which was given under the promise made then
     """
     by.require(Permission.MANAGE_SURVEYS)
+    _let_answers_settle()
     locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if locked.mode == mode:
         return
@@ -229,6 +230,18 @@ NO_PUBLIC_LINKS = gettext_noop(
     "A public link does not know who answers. Answers with names come in by REST or from a file; "
     "choose “anonymous” or “confidential” to ask by links."
 )
+
+
+def _let_answers_settle() -> None:
+    """Wait for answers that are being stored, and keep new ones waiting until the commit.
+
+    PostgreSQL looks at the campaign of a new answer only when that commits, so a lock on the
+    campaign's row comes too late to keep an answer from a promise that it was not given under.
+    """
+    if connection.vendor == "postgresql":
+        answers = connection.ops.quote_name(Campaign.responses.rel.related_model._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {answers} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _set_state(

@@ -139,10 +139,13 @@ def withdraw_import(*, import_id: int) -> int:
     """Take every response of an import out of all sums; return how many.
 
     Those that no sum holds yet are deleted, the others marked: the next absorption subtracts them
-    and deletes them.
+    and deletes them. Locks their versions, for an absorption under way has read these rows already.
     """
     rows = Response.objects.filter(import_id=import_id)
     with transaction.atomic():
+        versions = rows.order_by().values("version")
+        for version in InstrumentVersion.objects.filter(pk__in=versions).order_by("id"):
+            lock_version(version)
         never_summed, _models = rows.filter(in_rollup=False).delete()
         return never_summed + rows.filter(in_rollup=True, withdrawn=False).update(withdrawn=True)
 
@@ -313,8 +316,8 @@ def _is_stored(key: uuid.UUID) -> bool:
 def _keep_promise(link: Link, promised: str, *, on: date) -> None:
     """Look whether answers are taken, after this one is in and before it is committed.
 
-    From here on nobody can change the promise: that needs the campaign's row, which the new answer
-    refers to. raises: NotTakingAnswers, PromiseChanged
+    From here on nobody can change the promise: `change_mode` waits for answers that are being
+    stored. raises: NotTakingAnswers, PromiseChanged
     """
     stands = standing_now(link)
     if why := stands.closed_on(on):

@@ -67,12 +67,12 @@ own: setup ## SQCore with data of your own
 
 # ---- Tests ---------------------------------------------------------------------------------------
 test: setup-dev ## the test suite (TESTS=path for a part of it)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not e2e and not server" $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not e2e and not server" $(TESTS)
 
 test-server: setup-dev ## the suite on PostgreSQL, the background on Redis and on RabbitMQ
 	@echo "PostgreSQL and Redis"
 	@SQ_TEST_DATABASE_URL=$(SQ_TEST_DATABASE_URL) SQ_TEST_BROKER_URL=$(SQ_TEST_REDIS_URL) \
-		$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not e2e" $(TESTS)
+		$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not e2e" $(TESTS)
 	@echo "PostgreSQL and RabbitMQ"
 	@SQ_TEST_DATABASE_URL=$(SQ_TEST_DATABASE_URL) SQ_TEST_BROKER_URL=$(SQ_TEST_AMQP_URL) \
 		$(BIN)/python -m pytest -m server $(TESTS)

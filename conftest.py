@@ -12,6 +12,13 @@ from sqcore.org.queries import forget_organisation
 from surveys.instruments.codebook import forget_codebooks
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files, so that at the end no process waits for one of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_codebooks() -> None:
     forget_codebooks()

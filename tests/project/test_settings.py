@@ -9,6 +9,8 @@ import pytest
 
 from tests.house import ROOT
 
+pytestmark = pytest.mark.slow
+
 SERVER = {
     "SQ_MODE": "server",
     "SQ_SECRET_KEY": "kXh3pVw8nQzR5tYb2mLc7dGf4jSa9eUo6iPvTqHxWyNrBkZlMs0",

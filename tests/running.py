@@ -152,7 +152,8 @@ class Installation:
         return None
 
     def kill(self, role: str) -> int:
-        """Kill the process of this role without warning; return its id."""
+        """Kill the process of this role without warning, as soon as there is one; return its id."""
+        wait_for(lambda: self.child(role), seconds=60)
         pid = self.child(role)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)

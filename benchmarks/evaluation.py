@@ -413,7 +413,7 @@ def same(mine: Mapping[Any, Table], theirs: Mapping[Any, Table]) -> None:
 
 def absorb_new(given: World) -> None:
     """Absorb 1,000 responses that are spread over all units and months."""
-    absorb(now=NOW)
+    absorb(clock=lambda: NOW)
 
 
 def _send(given: World) -> None:

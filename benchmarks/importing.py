@@ -235,5 +235,5 @@ def run() -> bool:
 
 
 def _absorb_all() -> None:
-    while absorb(now=datetime.now(UTC)):
+    while absorb(clock=lambda: datetime.now(UTC)):
         pass

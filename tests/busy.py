@@ -41,7 +41,7 @@ def fill() -> None:
         origin=Response.Origin.IMPORT,
         now=timezone.now(),
     )
-    while absorb(now=timezone.now()):
+    while absorb(clock=timezone.now):
         pass
     for link in make_links(campaign, branches):
         print(link.token)  # noqa: T201 - read by the test

@@ -61,7 +61,7 @@ class AnswersChapter:
                 now=story.at(day),
             )
             report("Customers answer after their visit", taken, RESPONSES)
-        while absorb(now=story.now):
+        while absorb(clock=lambda: story.now):
             pass
 
 

@@ -320,7 +320,7 @@ def _nothing_to_take(imported: Import) -> str:
 
 def bring_up_to_date(*, now: datetime, report: JobProgress | None = None) -> int:
     """Add up what is new and evaluate what became due, here and now; return the published runs."""
-    while absorb(now=now):
+    while absorb(clock=lambda: now):
         pass
     return evaluate_due(now=now, report=report)
 

@@ -1,7 +1,7 @@
 """Taking answers in, and keeping their exact sums up."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -150,22 +150,26 @@ def withdraw_import(*, import_id: int) -> int:
         return never_summed + rows.filter(in_rollup=True, withdrawn=False).update(withdrawn=True)
 
 
-def absorb(*, now: datetime, limit: int = ABSORB_AT_ONCE) -> int:
+def absorb(*, clock: Callable[[], datetime], limit: int = ABSORB_AT_ONCE) -> int:
     """Bring the rollups up to the rows, a batch a version; return how many rows were absorbed.
 
-    Call it again while it returns `limit` or more.
+    The clock is read once a version's sums are locked: an evaluation that read them before is then
+    surely older than the change. Call it again until it returns 0.
     """
     versions = InstrumentVersion.objects.published().order_by("id")
-    return sum(_absorb_version(version, now=now, limit=limit) for version in versions)
+    return sum(_absorb_version(version, clock=clock, limit=limit) for version in versions)
 
 
 @transaction.atomic
-def _absorb_version(version: InstrumentVersion, *, now: datetime, limit: int) -> int:
+def _absorb_version(
+    version: InstrumentVersion, *, clock: Callable[[], datetime], limit: int
+) -> int:
     """Add what is new and subtract what was withdrawn. Locks the version's row."""
     rows = Response.objects.filter(version=version)
     if not (rows.filter(TO_ADD).exists() or rows.filter(TO_SUBTRACT).exists()):
         return 0
     lock_version(version)
+    now = clock()
     codebook = codebook_of(version)
     added = _absorb_rows(rows.filter(TO_ADD).order_by("id")[:limit], codebook, sign=1, now=now)
     for ids in _chunks(added):

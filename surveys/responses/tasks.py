@@ -11,4 +11,4 @@ from surveys.responses.services import absorb
 @shared_task(name="surveys.responses.absorb")
 def absorb_responses(**_: Any) -> int:
     """Bring the sums up to the rows."""
-    return absorb(now=timezone.now())
+    return absorb(clock=timezone.now)

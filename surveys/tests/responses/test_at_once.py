@@ -109,9 +109,9 @@ def test_what_is_withdrawn_while_it_is_added_up_leaves_the_sums(
         services, "_change_rollups", first_let(withdrawing, services._change_rollups)
     )
 
-    absorb(now=NOW)
+    absorb(clock=lambda: NOW)
     withdrawing.join(timeout=60)
-    absorb(now=NOW)
+    absorb(clock=lambda: NOW)
 
     assert withdrawing.outcome == "1"
     assert list(Response.objects.values_list("import_id", flat=True)) == [2]

@@ -51,7 +51,6 @@ class RunRow(serializers.Serializer[Any]):
     is_current = serializers.BooleanField()
     state = serializers.ChoiceField(EvaluationRun.State.choices)
     reason = serializers.CharField()
-    input_digest = serializers.CharField(help_text="SHA-256 of what it read")
     result_digest = serializers.CharField(help_text="SHA-256 of what it found; a replay finds it")
     created_at = serializers.DateTimeField(default_timezone=UTC)
     collected_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)

@@ -31,7 +31,7 @@ def start_what_is_due(event: ResponsesImported, now: datetime) -> None:
 
 @handles(EvaluationPublished, key="evaluation.tell_of_results")
 def tell_of_results(event: EvaluationPublished, now: datetime) -> None:
-    """Tell of the period that has just closed, once a system and day; not of each run.
+    """Tell of the period that closed this month, once a system and day; not of each run.
 
     Days and weeks, later revisions and old periods (an import may bring years of them) are no news.
     """
@@ -56,7 +56,7 @@ def _is_news(run: EvaluationRun, now: datetime) -> bool:
     return (
         run.revision == 1
         and FINENESS[period.grain] >= FINENESS[Grain.MONTH]
-        and period.end <= local_day(now) < period.next.end
+        and local_day(now) in Period.of(period.end, Grain.MONTH)
     )
 
 

@@ -249,11 +249,11 @@ def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
 
 
 # ---- From a table --------------------------------------------------------------------------------
-TOP_KEYS = {
-    "file", "organisation", "units", "channels", "segments", "instrument", "campaign", "answers",
-    "columns", "unit", "channel", "segment", "language", "date", "weight", "key", "ignore",
-    "system",
-}  # fmt: skip
+TOP_KEYS = (
+    "ignore", "file", "instrument", "campaign", "answers", "columns", "unit", "channel", "segment",
+    "language", "date", "weight", "key", "organisation", "units", "channels", "segments", "system",
+)  # fmt: skip
+"""In the order in which people read them."""
 COLUMN_KEYS = {"column", "values", "not_applicable", "missing", "reversed", "outside"}
 CODE_KEYS = {"column", "constant", "values", "ranges", "otherwise"}
 SYSTEM_KEYS = {"code", "name", "grains", "since", "dimensions", "outcomes"}
@@ -581,10 +581,17 @@ def _is_plain(value: object) -> bool:
 
 # ---- To TOML -------------------------------------------------------------------------------------
 def to_toml(raw: Mapping[str, Any]) -> str:
-    """Return a mapping's table as TOML that people can read and change."""
+    """Return a mapping's table as TOML that people can read and change.
+
+    The sections come in an order of their own: a database may give them back in any.
+    """
     lines: list[str] = []
-    _write(lines, raw, ())
+    _write(lines, dict(sorted(raw.items(), key=lambda part: _place(part[0]))), ())
     return "\n".join(lines).strip() + "\n"
+
+
+def _place(key: str) -> int:
+    return TOP_KEYS.index(key) if key in TOP_KEYS else len(TOP_KEYS)
 
 
 def _write(lines: list[str], table: Mapping[str, Any], path: tuple[str, ...]) -> None:

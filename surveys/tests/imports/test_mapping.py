@@ -179,3 +179,9 @@ def test_a_mapping_survives_being_written_as_toml() -> None:
 
     assert again == read_mapping(again.raw)
     assert again.raw == raw
+
+
+def test_toml_has_its_order_whatever_that_of_the_table() -> None:
+    raw = raw_mapping()
+
+    assert to_toml(dict(reversed(raw.items()))) == to_toml(raw)

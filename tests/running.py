@@ -133,7 +133,8 @@ class Installation:
         return self.get("/readyz", timeout=30)[0] == http.HTTPStatus.OK
 
     def family(self, role: str) -> list[int]:
-        """Return the ids of the process of this role and of all below it."""
+        """Return the ids of the process of this role, as soon as there is one, and of all below."""
+        wait_for(lambda: self.child(role), seconds=60)
         pid = self.child(role)
         assert pid is not None
         return [pid, *_below(pid)]

@@ -16,7 +16,7 @@ SQ_TEST_REDIS_URL ?= redis://127.0.0.1:6379/15
 SQ_TEST_AMQP_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run own test test-server e2e bench check lock messages openapi clean
+.PHONY: help setup setup-dev run own test test-slow test-server e2e bench check lock messages openapi clean
 .SUFFIXES:
 
 help: ## list what can be made
@@ -66,8 +66,11 @@ own: setup ## SQCore with data of your own
 	@$(BIN)/python manage.py up --host $(HOST) --port $(PORT)
 
 # ---- Tests ---------------------------------------------------------------------------------------
-test: setup-dev ## the test suite (TESTS=path for a part of it)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not e2e and not server" $(TESTS)
+test: setup-dev ## the test suite but for its slow tests (TESTS=path for a part of it)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not e2e and not server and not slow" $(TESTS)
+
+test-slow: setup-dev ## the slow tests: processes killed at work, the demo's truths
+	@$(BIN)/python -m pytest -m "slow and not e2e and not server" $(TESTS)
 
 test-server: setup-dev ## the suite on PostgreSQL, the background on Redis and on RabbitMQ
 	@echo "PostgreSQL and Redis"

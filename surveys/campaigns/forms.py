@@ -13,7 +13,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.models import Channel, Unit
 from surveys.campaigns.models import Campaign
-from surveys.instruments.queries import usable_versions
+from surveys.instruments.queries import is_one_unjudged, usable_versions
 
 NAME_LANGUAGES = [code for code, _name in settings.LANGUAGES]
 
@@ -60,6 +60,11 @@ class PlacesForm(forms.Form):
         self.fields["units"].queryset = places_for(by, today)  # type: ignore[attr-defined]  # a model field
         self.fields["channels"].queryset = Channel.objects.order_by("position", "id")  # type: ignore[attr-defined]  # as above
 
+    @property
+    def has_units(self) -> bool:
+        """False while there is nothing that a link could be about."""
+        return bool(self.fields["units"].queryset.exists())  # type: ignore[attr-defined]  # as above
+
     def places(self) -> dict[str, Any]:
         """Return what the service wants to know about places."""
         cleaned = self.cleaned_data
@@ -94,6 +99,12 @@ class CampaignForm(PlacesForm):
         required=False,
         initial=True,
     )
+    judge = forms.BooleanField(
+        label=_("Evaluate these answers"),
+        required=False,
+        initial=True,
+        help_text=_("Makes an indicator system with equal weights; change it later in Set-up."),
+    )
     field_order = [
         "version",
         "mode",
@@ -103,17 +114,20 @@ class CampaignForm(PlacesForm):
         "units",
         "channels",
         "open_now",
+        "judge",
     ]
 
-    def __init__(self, *args: Any, today: date, **over: Any) -> None:
-        super().__init__(*args, today=today, **over)
+    def __init__(self, *args: Any, by: Principal, today: date, **over: Any) -> None:
+        super().__init__(*args, by=by, today=today, **over)
         self.fields["opens_on"].initial = today
+        if not by.may(Permission.MANAGE_INDICATORS) or not is_one_unjudged():
+            del self.fields["judge"]
         names = {
             f"name_{code}": forms.CharField(
                 label=_("Name, in %(language)s") % {"language": name},
                 max_length=100,
                 required=False,
-                help_text=_("Respondents see it.") if at == 0 else "",
+                help_text=_("Respondents see it. One language is enough.") if at == 0 else "",
             )
             for at, (code, name) in enumerate(settings.LANGUAGES)
         }
@@ -141,6 +155,7 @@ class CampaignForm(PlacesForm):
             "opens_on": cleaned["opens_on"],
             "closes_on": last_on + timedelta(days=1) if last_on else None,
             "open_now": cleaned["open_now"],
+            "judge": cleaned.get("judge", False),
             **self.places(),
         }
 

@@ -15,12 +15,16 @@ from sqcore.base.periods import Grain
 from sqcore.base.text import in_language
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.services import starter_system
 from sqcore.org.models import Channel, Unit
 from surveys.campaigns.models import Campaign, Link
 from surveys.instruments.models import InstrumentVersion
+from surveys.instruments.queries import is_judged, starter_measures
 
 MOST_LINKS = 20_000
 FURTHEST = timedelta(days=3660)
+GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+"""How often the answers to a questionnaire are judged that nothing judged before."""
 
 
 @transaction.atomic
@@ -80,8 +84,12 @@ def start_campaign(
     open_now: bool,
     by: Principal,
     now: datetime,
+    judge: bool = False,
 ) -> Campaign:
-    """Add a campaign with its links, and open it if wanted: all of it or nothing."""
+    """Add a campaign with its links, and open it if wanted: all of it or nothing.
+
+    `judge` publishes an indicator system over the questionnaire, unless something judges it.
+    """
     campaign = create_campaign(
         name=name,
         version=version,
@@ -95,6 +103,17 @@ def start_campaign(
         make_links(campaign=campaign, units=units, channels=channels, by=by, now=now)
     if open_now:
         open_campaign(campaign=campaign, by=by, now=now)
+    if judge and not is_judged(version.instrument.code):
+        by.require(Permission.MANAGE_INDICATORS)
+        starter_system(
+            code=version.instrument.code,
+            name=version.instrument.name,
+            measures=starter_measures(version),
+            grains=GRAINS,
+            since=opens_on,
+            by=by,
+            now=now,
+        )
     return campaign
 
 

@@ -80,7 +80,13 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
             return redirect("surveys:campaigns-detail", code=made.code)
     status = 400 if form.errors else 200
     trail = [(_("Surveys"), reverse("surveys:campaigns-list")), (_("New campaign"), "")]
-    context = {"form": form, "trail": trail}
+    may_add = principal.may(Permission.MANAGE_ORGANISATION)
+    context = {
+        "form": form,
+        "trail": trail,
+        "has_units": form.has_units,
+        "add_unit": reverse("admin:sqcore_unit_add") if may_add else "",
+    }
     return render(request, "surveys/campaigns/new.html", context, status=status)
 
 

@@ -13,11 +13,10 @@ from django.db import models, transaction
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
 from sqcore.base.periods import Grain, Period
-from sqcore.base.text import TranslatedText
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
-from sqcore.indicators.models import Indicator, IndicatorSystem
-from sqcore.indicators.services import StarterMeasure, starter_system
+from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.services import starter_system
 from sqcore.org.models import Channel, Organisation, Placement, Segment, Unit
 from sqcore.org.services import open_unit, set_up_organisation
 from surveys.campaigns.models import Campaign
@@ -26,6 +25,7 @@ from surveys.imports.mapping import CodeMap, ImportMapping, NewPlace, SystemMap
 from surveys.imports.reading import AnsweredItem, Draft, Fault
 from surveys.instruments.definitions import Definition, read_definition
 from surveys.instruments.models import InstrumentVersion, Item
+from surveys.instruments.queries import starter_measures
 from surveys.instruments.services import (
     MEANING,
     change_draft,
@@ -33,8 +33,6 @@ from surveys.instruments.services import (
     draft_next_version,
     publish_version,
 )
-
-OUTCOME: TranslatedText = {"en": "Outcome", "zh-hans": "服务结果"}
 
 
 @dataclass
@@ -337,82 +335,6 @@ def make_system(
         since=wanted.since or since,
         by=by,
         now=now,
-    )
-
-
-def starter_measures(
-    version: InstrumentVersion,
-    *,
-    dimensions: Sequence[str] = (),
-    outcomes: Sequence[str] = (),
-) -> list[StarterMeasure]:
-    """Return indicators for the dimensions and the outcome items of a questionnaire (or these
-    alone), from the lowest answer (0 points) to the highest (100).
-
-    raises: InvalidInput naming what the questionnaire does not have
-    """
-    items = list(version.items.order_by("position"))
-    ends: dict[str, tuple[int, int]] = {}
-    for item in items:
-        if item.dimension and item.kind == Item.Kind.SCALE and item.role == Item.Role.PERCEPTION:
-            low, high = ends.get(item.dimension, (item.low, item.high))
-            ends[item.dimension] = min(low, item.low), max(high, item.high)
-    results = {i.code: i for i in items if i.is_scored and i.role == Item.Role.OUTCOME}
-    unknown = [
-        *(Problem("is no dimension of it", field=code) for code in dimensions if code not in ends),
-        *(Problem("is no outcome of it", field=code) for code in outcomes if code not in results),
-    ]
-    if unknown:
-        raise InvalidInput("The questionnaire cannot be judged so.", problems=unknown)
-    code = version.instrument.code
-    names = {dimension["code"]: dimension["name"] for dimension in version.dimensions}
-    found = [
-        _measure(code, dimension, names[dimension], dimension, names[dimension], *ends[dimension])
-        for dimension in dimensions or ends
-    ]
-    return found + [_outcome(code, results[outcome]) for outcome in outcomes or results]
-
-
-def _measure(
-    instrument: str,
-    dimension: str,
-    name: TranslatedText,
-    group: str,
-    group_name: TranslatedText,
-    low: int,
-    high: int,
-) -> StarterMeasure:
-    return StarterMeasure(
-        code=f"{instrument}-{dimension}"[:80],
-        name=name,
-        group=group,
-        group_name=group_name,
-        source="surveys",
-        parameters={"instrument": instrument, "measure": f"perception:{dimension}"},
-        statistic=Indicator.Statistic.MEAN.value,
-        floor=low,
-        target=high,
-        unit_of_measure="points",
-    )
-
-
-def _outcome(instrument: str, item: Item) -> StarterMeasure:
-    is_nps = item.kind == Item.Kind.NPS
-    statistic = Indicator.Statistic.NPS if is_nps else Indicator.Statistic.MEAN
-    return StarterMeasure(
-        code=f"{instrument}-{item.code}"[:80],
-        name=item.text,
-        group="outcome",
-        group_name=OUTCOME,
-        source="surveys",
-        parameters={
-            "instrument": instrument,
-            "measure": f"{'nps' if is_nps else 'item'}:{item.code}",
-        },
-        statistic=statistic.value,
-        floor=-100 if is_nps else item.low,
-        target=100 if is_nps else item.high,
-        unit_of_measure="points",
     )
 
 

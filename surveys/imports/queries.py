@@ -6,7 +6,6 @@ from django.db.models import QuerySet
 
 from sqcore.base.errors import NotFound
 from sqcore.identity.principals import Principal
-from sqcore.indicators.models import Indicator
 from sqcore.jobs.models import Job
 from sqcore.org.models import Channel, Segment, Unit
 from surveys.imports.guesses import Known, KnownPlaces
@@ -63,8 +62,3 @@ def known() -> Known:
 
 def _places(rows: Iterable[Unit | Channel | Segment]) -> KnownPlaces:
     return KnownPlaces({row.code: list(row.name.values()) for row in rows})
-
-
-def is_judged(instrument: str) -> bool:
-    """True when an indicator reads the answers to this questionnaire."""
-    return Indicator.objects.filter(source="surveys", parameters__instrument=instrument).exists()

@@ -25,6 +25,7 @@ from surveys.imports.guesses import PLACES, Choices, place_values, to_mapping
 from surveys.imports.mapping import read_mapping, to_toml
 from surveys.imports.models import Import
 from surveys.imports.report import fault_rows
+from surveys.instruments.queries import is_judged
 
 PER_PAGE = 25
 FAULTS_SHOWN = 50
@@ -82,7 +83,7 @@ def columns(request: HttpRequest, import_id: int) -> HttpResponse:
     choices = look.choices
     may_make_places = principal.may(Permission.MANAGE_ORGANISATION)
     if not imported.mapping:
-        choices.judge = principal.may(Permission.MANAGE_INDICATORS) and not queries.is_judged(
+        choices.judge = principal.may(Permission.MANAGE_INDICATORS) and not is_judged(
             choices.instrument
         )
     if request.method == "POST":

@@ -1,14 +1,19 @@
 """Reading questionnaires: what can be put to people, and what a version asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
-from sqcore.base.errors import NotFound, NotPermitted
+from sqcore.base.errors import InvalidInput, NotFound, NotPermitted, Problem
+from sqcore.base.text import TranslatedText
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.models import Indicator
+from sqcore.indicators.services import StarterMeasure
 from surveys.instruments.models import InstrumentVersion, Item
+
+OUTCOME: TranslatedText = {"en": "Outcome", "zh-hans": "服务结果"}
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,90 @@ def codebook_rows(version: InstrumentVersion) -> list[CodebookRow]:
         )
         for item in version.items.order_by("position")
     ]
+
+
+def is_judged(instrument: str) -> bool:
+    """True when an indicator reads the answers to this questionnaire."""
+    return Indicator.objects.filter(source="surveys", parameters__instrument=instrument).exists()
+
+
+def is_one_unjudged() -> bool:
+    """True when no indicator reads the answers to one of the questionnaires that can be used."""
+    codes = usable_versions().values_list("instrument__code", flat=True)
+    return any(not is_judged(code) for code in codes)
+
+
+def starter_measures(
+    version: InstrumentVersion,
+    *,
+    dimensions: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
+) -> list[StarterMeasure]:
+    """Return indicators for the dimensions and the outcome items of a questionnaire (or these
+    alone), from the lowest answer (0 points) to the highest (100).
+
+    raises: InvalidInput naming what the questionnaire does not have
+    """
+    items = list(version.items.order_by("position"))
+    ends: dict[str, tuple[int, int]] = {}
+    for item in items:
+        if item.dimension and item.kind == Item.Kind.SCALE and item.role == Item.Role.PERCEPTION:
+            low, high = ends.get(item.dimension, (item.low, item.high))
+            ends[item.dimension] = min(low, item.low), max(high, item.high)
+    results = {i.code: i for i in items if i.is_scored and i.role == Item.Role.OUTCOME}
+    unknown = [
+        *(Problem("is no dimension of it", field=code) for code in dimensions if code not in ends),
+        *(Problem("is no outcome of it", field=code) for code in outcomes if code not in results),
+    ]
+    if unknown:
+        raise InvalidInput("The questionnaire cannot be judged so.", problems=unknown)
+    code = version.instrument.code
+    names = {dimension["code"]: dimension["name"] for dimension in version.dimensions}
+    found = [
+        _measure(code, dimension, names[dimension], dimension, names[dimension], *ends[dimension])
+        for dimension in dimensions or ends
+    ]
+    return found + [_outcome(code, results[outcome]) for outcome in outcomes or results]
+
+
+def _measure(
+    instrument: str,
+    dimension: str,
+    name: TranslatedText,
+    group: str,
+    group_name: TranslatedText,
+    low: int,
+    high: int,
+) -> StarterMeasure:
+    return StarterMeasure(
+        code=f"{instrument}-{dimension}"[:80],
+        name=name,
+        group=group,
+        group_name=group_name,
+        source="surveys",
+        parameters={"instrument": instrument, "measure": f"perception:{dimension}"},
+        statistic=Indicator.Statistic.MEAN.value,
+        floor=low,
+        target=high,
+        unit_of_measure="points",
+    )
+
+
+def _outcome(instrument: str, item: Item) -> StarterMeasure:
+    is_nps = item.kind == Item.Kind.NPS
+    statistic = Indicator.Statistic.NPS if is_nps else Indicator.Statistic.MEAN
+    return StarterMeasure(
+        code=f"{instrument}-{item.code}"[:80],
+        name=item.text,
+        group="outcome",
+        group_name=OUTCOME,
+        source="surveys",
+        parameters={
+            "instrument": instrument,
+            "measure": f"{'nps' if is_nps else 'item'}:{item.code}",
+        },
+        statistic=statistic.value,
+        floor=-100 if is_nps else item.low,
+        target=100 if is_nps else item.high,
+        unit_of_measure="points",
+    )

@@ -125,7 +125,7 @@ class Command(BaseCommand):
         published = bring_up_to_date(now=timezone.now(), report=self._progress)
         periods = "1 period" if published == 1 else f"{published} periods"
         self.stdout.write(self.style.SUCCESS(f"  Evaluated: {periods}.") + " " * BAR)
-        self.stdout.write(f"  Start it with “make run” and look at {settings.BASE_URL}/quality/")
+        self.stdout.write(f"  Start it with “make own” and look at {settings.BASE_URL}/quality/")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
+from sqcore.indicators.queries import published_versions
 from sqcore.org.models import Unit
 from sqcore.tests.factories import (
     NOW,
@@ -335,6 +336,25 @@ class TestNewCampaign:
         assert response.status_code == 400
         assert words in response.content.decode()
         assert not Campaign.objects.exists()
+
+    def test_evaluates_a_questionnaire_that_nothing_judges(
+        self, ana: Client, harbour: Unit
+    ) -> None:
+        ana.post("/surveys/new/", self.data(everywhere="on", judge="on"))
+
+        [judged] = published_versions()
+        assert judged.system.code == "short-form"
+        assert judged.since == date(2026, 3, 2)
+        assert "Evaluate these answers" not in ana.get("/surveys/new/").content.decode()
+
+    def test_says_where_units_are_added_before_there_is_one(self, ana: Client) -> None:
+        assert "An administrator adds them in Set-up." in ana.get("/surveys/new/").content.decode()
+
+        ada = make_user("ada")
+        give_role(ada, Role.ADMINISTRATOR)
+        page = logged_in(ada).get("/surveys/new/").content.decode()
+        assert 'href="/admin/sqcore/unit/add/"' in page
+        assert 'name="opens_on"' not in page
 
 
 class TestMoreLinks:

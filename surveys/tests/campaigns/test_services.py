@@ -9,6 +9,8 @@ from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput, NotPermitted
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import ANONYMOUS, EVERYWHERE, Principal
+from sqcore.indicators.models import Indicator, SystemVersion
+from sqcore.indicators.queries import published_versions
 from sqcore.tests.factories import NOW, TODAY, make_channel, make_principal, make_unit
 from surveys.campaigns.models import Campaign, Closed, Link
 from surveys.campaigns.services import (
@@ -24,7 +26,14 @@ from surveys.campaigns.services import (
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import Response
 from surveys.responses.services import NewResponse, add_responses
-from surveys.tests.factories import analyst, make_campaign, make_link, make_version
+from surveys.tests.factories import (
+    SYSTEM,
+    analyst,
+    make_campaign,
+    make_link,
+    make_ready_version,
+    make_version,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +117,7 @@ class TestStartCampaign:
             "mode": Campaign.Mode.ANONYMOUS,
             "opens_on": TODAY,
             "closes_on": None,
-            "units": [make_unit("harbour"), make_unit("market")],
+            "units": over.pop("units", None) or [make_unit("harbour"), make_unit("market")],
             "channels": [],
             "open_now": True,
             "by": analyst(),
@@ -121,6 +130,31 @@ class TestStartCampaign:
 
         assert campaign.state == Campaign.State.OPEN
         assert campaign.links.count() == 2
+
+    def test_publishes_a_system_over_a_questionnaire_that_nothing_judges(self) -> None:
+        version = make_ready_version("short-form")
+        self.start(version=version, judge=True, by=SYSTEM)
+        [judged] = published_versions()
+
+        assert judged.system.code == "short-form"
+        assert set(judged.grains) == {"month", "quarter", "year"}
+        assert judged.since == TODAY
+        assert Indicator.objects.filter(parameters__instrument="short-form").count() == 8
+
+    def test_leaves_a_questionnaire_alone_that_something_judges(self) -> None:
+        version = make_ready_version("short-form")
+        first = self.start(version=version, judge=True, by=SYSTEM)
+        units = [link.unit for link in first.links.all()]
+        self.start(version=version, judge=True, by=SYSTEM, units=units)
+
+        assert SystemVersion.objects.count() == 1
+
+    def test_publishes_no_system_for_who_may_not(self) -> None:
+        surveyor = make_principal({Permission.MANAGE_SURVEYS: EVERYWHERE})
+        with pytest.raises(NotPermitted):
+            self.start(version=make_ready_version("short-form"), judge=True, by=surveyor)
+        assert not SystemVersion.objects.exists()
+        assert not Campaign.objects.exists()
 
     def test_makes_nothing_when_the_links_are_refused(self) -> None:
         with pytest.raises(Conflict, match="does not know who answers"):

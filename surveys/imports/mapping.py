@@ -193,6 +193,8 @@ def joined(
 
 def _tells_a_day(form: str) -> bool:
     """True when a day that is written this way can be read again."""
+    if not any(year in form for year in ("%Y", "%y", "%G", "%x", "%c")):
+        return False
     day = date(2000, 1, 1)
     try:
         return datetime.strptime(day.strftime(form), form).date() == day  # noqa: DTZ007 - a day has no zone

@@ -3,6 +3,14 @@
 from sqcore.access.models import ApiToken
 from sqcore.audit.models import AuditCheck, AuditEntry, AuditSeal
 from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
+from sqcore.encounters.models import (
+    Customer,
+    Encounter,
+    EncounterSums,
+    Service,
+    Stage,
+    TouchedSpan,
+)
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
 from sqcore.identity.models import User
 from sqcore.indicators.models import (
@@ -10,6 +18,7 @@ from sqcore.indicators.models import (
     Indicator,
     IndicatorSystem,
     SystemVersion,
+    Target,
     WeightedIndicator,
 )
 from sqcore.jobs.models import Job
@@ -34,8 +43,11 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "Channel",
+    "Customer",
     "Delivery",
     "Dimension",
+    "Encounter",
+    "EncounterSums",
     "EvaluationRun",
     "FrozenCells",
     "Heartbeat",
@@ -53,8 +65,12 @@ __all__ = [
     "RememberedRequest",
     "RoleGrant",
     "Segment",
+    "Service",
     "Staff",
+    "Stage",
     "SystemVersion",
+    "Target",
+    "TouchedSpan",
     "Unit",
     "User",
     "WeightedIndicator",

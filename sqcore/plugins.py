@@ -87,12 +87,12 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
-        key="set-up",
-        title=_("Set-up"),
+        key="workshop",
+        title=_("Workshop"),
         url_name="admin:index",
         icon="setup",
         order=20,
-        group=Group.RUNNING,
+        group=Group.SETUP,
         when=opens_workshop,
     )
 )

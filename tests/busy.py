@@ -70,6 +70,6 @@ def _measure(code: str) -> StarterMeasure:
         source="surveys",
         parameters={"instrument": "visit", "measure": f"perception:{code}"},
         statistic="mean",
-        floor=1.0,
-        target=7.0,
+        worst=1.0,
+        best=7.0,
     )

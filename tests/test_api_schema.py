@@ -95,7 +95,7 @@ def _bank(db: None) -> Iterator[None]:
             version=system.versions.get(), code="empathy", name={"en": "Empathy"}, weight=1
         )
         WeightedIndicator.objects.create(
-            dimension=dimension, indicator=indicator, weight=1, floor=1, target=7
+            dimension=dimension, indicator=indicator, weight=1, worst=1, best=7
         )
         run = make_run(system, "2026-01")
         make_value(run, north, value=5.5, low=5.0, high=6.0, kind="indicator", code="care")

@@ -11,18 +11,21 @@ ROOMS = {
     "sqcore": (
         "base",
         "identity",
-        ("dashboards", "audit", "notices", "jobs"),
+        ("files", "dashboards", "audit", "notices", "jobs"),
         "org",
         "access",
         "indicators",
+        "weighting",
+        "measurements",
+        "encounters",
         "evaluation",
         "demo",
     ),
-    "surveys": ("text", "instruments", "campaigns", "responses", "imports"),
+    "surveys": ("text", "instruments", "campaigns", "responses", "invitations", "imports"),
     "training": (),
     "improvement": (),
 }
-KEYED_ONLY = {"Response", "ServiceEncounter", "Observation"}
+KEYED_ONLY = {"Response", "Encounter", "Observation"}
 """Rows that may be purged, erased or partitioned; others carry their key."""
 
 

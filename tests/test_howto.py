@@ -72,8 +72,8 @@ def test_inspection_source_is_evaluated(branches: list[Unit]) -> None:
         source="inspections",
         parameters={"point": "queue-tickets"},
         statistic="proportion",
-        floor=0,
-        target=1,
+        worst=0,
+        best=1,
     )
     starter_system(
         code="inspections",

@@ -20,6 +20,8 @@ class Group(TextChoices):
     TODAY = "today", ""
     RESULTS = "results", _("Results")
     ANSWERS = "answers", _("Answers")
+    OPERATIONS = "operations", _("Operations")
+    SETUP = "setup", _("Set-up")
     RUNNING = "running", _("System")
 
 

@@ -698,7 +698,7 @@ def _chart(points: Sequence[Point], leaf: IndicatorDefinition | None) -> Chart:
     scale = scale_of(leaf)
     return series_figure(
         [Series("", points)],
-        target=scale.of(leaf.target) if leaf and _is_near(leaf, points) else None,
+        target=scale.of(leaf.best) if leaf and _is_near(leaf, points) else None,
         decimals=scale.decimals,
         unit=f" {scale.unit}" if scale.unit else "",
     )
@@ -709,7 +709,7 @@ def _is_near(leaf: IndicatorDefinition, points: Sequence[Point]) -> bool:
     known = [end for p in points for end in (p.low, p.high) if end is not None]
     if not known:
         return False
-    target = scale_of(leaf).of(leaf.target) or 0.0
+    target = scale_of(leaf).of(leaf.best) or 0.0
     spread = max(known) - min(known)
     return min(known) - spread <= target <= max(known) + spread
 
@@ -744,10 +744,10 @@ def _facts(
             (_("Source"), source_title(leaf.source)),
             (
                 _("Goalposts"),
-                _("%(floor)s is 0 points, %(target)s is 100 points")
+                _("%(worst)s is 0 points, %(best)s is 100 points")
                 % {
-                    "floor": number(scale.of(leaf.floor) or 0.0, scale.decimals) + unit,
-                    "target": number(scale.of(leaf.target) or 0.0, scale.decimals) + unit,
+                    "worst": number(scale.of(leaf.worst) or 0.0, scale.decimals) + unit,
+                    "best": number(scale.of(leaf.best) or 0.0, scale.decimals) + unit,
                 },
             ),
         ]

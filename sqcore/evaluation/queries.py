@@ -763,11 +763,11 @@ class _Comparison:
 
 def _scores_alike(former: IndicatorDefinition | None, leaf: IndicatorDefinition) -> bool:
     """Whether a value of it had the same score then."""
-    return former is not None and (former.source, former.measure, former.floor, former.target) == (
+    return former is not None and (former.source, former.measure, former.worst, former.best) == (
         leaf.source,
         leaf.measure,
-        leaf.floor,
-        leaf.target,
+        leaf.worst,
+        leaf.best,
     )
 
 
@@ -818,7 +818,7 @@ def _value_change(
         return None
     by = difference(after, before)
     clear = by.low > 0 or by.high < 0
-    rising_is_better = leaf.target > leaf.floor
+    rising_is_better = leaf.best > leaf.worst
     return Change(
         since=then.period,
         by=by.value,

@@ -137,7 +137,7 @@ class _Sheet:
         self.column = {leaf.code: at for at, leaf in enumerate(leaves)}
         self.shown: BoolArray = decided.shown[:, 1:]
         self.goalposts = Goalposts(
-            np.array([leaf.floor for leaf in leaves]), np.array([leaf.target for leaf in leaves])
+            np.array([leaf.worst for leaf in leaves]), np.array([leaf.best for leaf in leaves])
         )
         moments = {name: lattice.rolled_up(each) for name, each in inputs.sources.items()}
         self.means = self._joint_means(moments)
@@ -219,7 +219,7 @@ class _Sheet:
         )
 
     def _scores(self, leaf: IndicatorDefinition) -> "_Scores":
-        ends = Goalposts(np.array([leaf.floor]), np.array([leaf.target]))
+        ends = Goalposts(np.array([leaf.worst]), np.array([leaf.best]))
         estimate = self.estimates[leaf.code]
         score, low, high = (
             goalpost_scores(numbers[:, None], ends).score[:, 0]

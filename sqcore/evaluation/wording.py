@@ -42,7 +42,7 @@ def scale_of(leaf: IndicatorDefinition | None) -> Scale:
     factor, decimals, unit = {"proportion": (100.0, 1, "%"), "nps": (1.0, 0, "")}.get(
         leaf.statistic, (1.0, 2, "")
     )
-    ends = sorted((leaf.floor * factor, leaf.target * factor))
+    ends = sorted((leaf.worst * factor, leaf.best * factor))
     return Scale(factor, decimals, unit, *ends)
 
 
@@ -90,7 +90,7 @@ class Mark:
 
 def points_of_change(leaf: IndicatorDefinition | None) -> Scale:
     """Return what turns a change of an indicator's value into points from 0 to 100."""
-    return SCORE if leaf is None else Scale(factor=100.0 / (leaf.target - leaf.floor))
+    return SCORE if leaf is None else Scale(factor=100.0 / (leaf.best - leaf.worst))
 
 
 def mark_of(figure: Figure | None, *, leaf: IndicatorDefinition | None = None) -> Mark:

@@ -21,6 +21,11 @@ class Permission(TextChoices):
     MANAGE_SURVEYS = "surveys.manage", _("Design surveys, run campaigns, import answers")
     SUBMIT_RESPONSES = "responses.submit", _("Send answers")
     MANAGE_INDICATORS = "indicators.manage", _("Change the indicator system")
+    MANAGE_MEASUREMENTS = (
+        "measurements.manage",
+        _("Define measures, see and take in operational data"),
+    )
+    SEND_MEASUREMENTS = "measurements.send", _("Send measurements and encounters")
     RUN_EVALUATION = "evaluation.run", _("Start evaluations")
     VIEW_JOBS = "jobs.view", _("See all long work")
     VIEW_AUDIT = "audit.view", _("See the audit ledger")
@@ -37,6 +42,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
             P.MANAGE_USERS,
             P.MANAGE_SURVEYS,
             P.MANAGE_INDICATORS,
+            P.MANAGE_MEASUREMENTS,
             P.RUN_EVALUATION,
             P.VIEW_JOBS,
             P.VIEW_AUDIT,
@@ -50,6 +56,8 @@ MATRIX: dict[Role, frozenset[Permission]] = {
             P.MANAGE_SURVEYS,
             P.SUBMIT_RESPONSES,
             P.MANAGE_INDICATORS,
+            P.MANAGE_MEASUREMENTS,
+            P.SEND_MEASUREMENTS,
             P.RUN_EVALUATION,
             P.VIEW_JOBS,
         }
@@ -60,6 +68,12 @@ MATRIX: dict[Role, frozenset[Permission]] = {
 """What a role may do within the unit of its grant and below it (without a unit: everywhere)."""
 
 TOKEN_PERMISSIONS = frozenset(
-    {P.VIEW_RESULTS, P.VIEW_ORGANISATION, P.VIEW_PEOPLE, P.SUBMIT_RESPONSES}
+    {
+        P.VIEW_RESULTS,
+        P.VIEW_ORGANISATION,
+        P.VIEW_PEOPLE,
+        P.SUBMIT_RESPONSES,
+        P.SEND_MEASUREMENTS,
+    }
 )
 """What a REST client's token can be given at the most; people only when bound to units."""

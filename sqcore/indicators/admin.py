@@ -56,7 +56,7 @@ class IndicatorSystemAdmin(admin.ModelAdmin[IndicatorSystem]):
 
 class WeightedIndicatorInline(ReadOnly, admin.TabularInline[WeightedIndicator, Dimension]):
     model = WeightedIndicator
-    fields = ("indicator", "weight", "floor", "target")
+    fields = ("indicator", "weight", "worst", "best")
 
 
 class DimensionInline(ReadOnly, admin.TabularInline[Dimension, SystemVersion]):

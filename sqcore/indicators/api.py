@@ -109,7 +109,7 @@ def dimension_rows(dimension: DimensionDefinition, parent: str | None) -> Iterat
         "parent": parent,
         "weight": dimension.weight,
         "indicators": [
-            {"code": leaf.code, "weight": leaf.weight, "floor": leaf.floor, "target": leaf.target}
+            {"code": leaf.code, "weight": leaf.weight, "worst": leaf.worst, "best": leaf.best}
             for leaf in dimension.indicators
         ],
     }

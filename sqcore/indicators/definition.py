@@ -7,7 +7,7 @@ from typing import Any
 
 from sqcore.base.text import TranslatedText, in_language
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
-from sqcore.indicators.sources import SOURCES
+from sqcore.indicators.sources import SOURCES, Counts
 
 COMPOSITE = "composite"
 """The code of the overall score, beside those of dimensions and indicators."""
@@ -17,7 +17,11 @@ OVERALL_NAME: TranslatedText = {"en": "Overall quality", "zh-hans": "总体服�
 
 @dataclass(frozen=True)
 class IndicatorDefinition:
-    """An indicator in its place: what is asked of which source, its weight and its goalposts."""
+    """An indicator in its place: what is asked of which source, its weight and its goalposts.
+
+    With a `formula` it has no source and no measure; what the formula names stands in the system
+    or among its `operands`. `target` and `floor` are those of the day, in natural units.
+    """
 
     code: str
     name: TranslatedText
@@ -28,17 +32,25 @@ class IndicatorDefinition:
     source: str
     measure: str
     weight: float
-    floor: float
-    target: float
+    worst: float
+    best: float
+    counts: str = Counts.ANSWERS.value
+    formula: str = ""
+    stage: str = ""
+    target: float | None = None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
 class DimensionDefinition:
+    """A named part of quality; `target` in points."""
+
     code: str
     name: TranslatedText
     weight: float
     dimensions: tuple["DimensionDefinition", ...] = ()
     indicators: tuple[IndicatorDefinition, ...] = ()
+    target: float | None = None
 
     def walk(self) -> Iterator["DimensionDefinition"]:
         """Yield this dimension and all below it, parents first."""
@@ -49,12 +61,19 @@ class DimensionDefinition:
 
 @dataclass(frozen=True)
 class SystemDefinition:
-    """The tree of a version: dimensions with their indicators, in the order of their pages."""
+    """The tree of a version: dimensions with their indicators, in the order of their pages.
+
+    `operands` are indicators that stand nowhere in the tree and that formulas need. `whole` is
+    False where opinions are left out (weeks beside months): then only indicators have figures.
+    """
 
     system: str
     name: TranslatedText
     version: int
     dimensions: tuple[DimensionDefinition, ...]
+    operands: tuple[IndicatorDefinition, ...] = ()
+    target: float | None = None
+    whole: bool = True
 
     def all_dimensions(self) -> list[DimensionDefinition]:
         return [found for top in self.dimensions for found in top.walk()]
@@ -162,9 +181,11 @@ def _leaf(leaf: WeightedIndicator) -> IndicatorDefinition:
         statistic=indicator.statistic,
         source=indicator.source,
         measure=measure_of(indicator),
+        counts=SOURCES[indicator.source].counts.value,
+        stage=indicator.stage,
         weight=float(leaf.weight),
-        floor=leaf.floor,
-        target=leaf.target,
+        worst=leaf.worst,
+        best=leaf.best,
     )
 
 

@@ -22,8 +22,17 @@ class IndicatorQuerySet(models.QuerySet["Indicator"]):
 class Indicator(models.Model):
     """What is measured, from where, and which way is better.
 
-    `source` is a key of the registry of sources, `parameters` what that source is asked for.
+    `source` is a key of the registry of sources, `parameters` what that source is asked for. An
+    indicator with a `formula` has no source: it is computed from other indicators of the catalogue.
     """
+
+    class Stage(models.TextChoices):
+        """The part of a service that it speaks of, or what came of it."""
+
+        PREPARATION = "preparation", _("Preparation")
+        EXECUTION = "execution", _("Execution")
+        COMPLETION = "completion", _("Completion")
+        OUTCOME = "outcome", _("Outcome")
 
     class Direction(models.TextChoices):
         HIGHER = "higher", _("Higher is better")
@@ -33,6 +42,7 @@ class Indicator(models.Model):
         MEAN = "mean", _("Mean")
         PROPORTION = "proportion", _("Share")
         NPS = "nps", _("Net promoter score")
+        RATE = "rate", _("Rate")
 
     code = models.SlugField(_("code"), max_length=80, unique=True)
     name = models.JSONField(_("name"), validators=[validate_translated])
@@ -44,8 +54,10 @@ class Indicator(models.Model):
     statistic = models.CharField(
         _("statistic"), max_length=12, choices=Statistic, default=Statistic.MEAN
     )
-    source = models.CharField(_("source"), max_length=60)
-    parameters = models.JSONField(_("parameters"), default=dict)
+    source = models.CharField(_("source"), max_length=60, blank=True)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    formula = models.CharField(_("formula"), max_length=500, blank=True)
+    stage = models.CharField(_("stage"), max_length=12, choices=Stage, blank=True, default="")
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -68,6 +80,10 @@ class Indicator(models.Model):
                 | Q(valid_to__gt=F("valid_from")),
                 name="indicator_ends_after_it_starts",
             ),
+            models.CheckConstraint(
+                condition=~Q(source="", formula="") & (Q(source="") | Q(formula="")),
+                name="indicator_has_source_or_formula",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -76,6 +92,34 @@ class Indicator(models.Model):
     def is_valid_on(self, on: date) -> bool:
         started = self.valid_from is None or self.valid_from <= on
         return started and (self.valid_to is None or self.valid_to > on)
+
+
+class Target(models.Model):
+    """What an indicator should reach (`value`) and not fall short of (`floor`) during
+    [valid_from, valid_to), everywhere. The periods of one indicator never overlap."""
+
+    indicator = models.ForeignKey(Indicator, on_delete=models.CASCADE, related_name="targets")
+    value = models.FloatField(_("target"))
+    floor = models.FloatField(_("floor"), null=True, blank=True)
+    valid_from = models.DateField(_("from"))
+    valid_to = models.DateField(_("until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("target")
+        verbose_name_plural = _("targets")
+        constraints = [
+            models.UniqueConstraint(fields=["indicator", "valid_from"], name="target_once_a_day"),
+            models.UniqueConstraint(
+                fields=["indicator"], condition=Q(valid_to__isnull=True), name="target_one_open"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="target_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.indicator} from {self.valid_from}"
 
 
 class IndicatorSystemQuerySet(models.QuerySet["IndicatorSystem"]):
@@ -112,7 +156,8 @@ class SystemVersion(models.Model):
     """One version: a draft until published, immutable from then on.
 
     `grains` lists the grains that are evaluated as their periods close, and `since` the first day
-    that is evaluated.
+    that is evaluated. Where weeks stand beside months, only what is no opinion is evaluated by week.
+    `target` is what the overall score should reach, in points.
     """
 
     class State(models.TextChoices):
@@ -125,6 +170,7 @@ class SystemVersion(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
     grains = models.JSONField(_("evaluated by"), default=list)
     since = models.DateField(_("evaluated from"))
+    target = models.FloatField(_("target"), null=True, blank=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     published_by = models.CharField(max_length=40, blank=True)
 
@@ -160,6 +206,7 @@ class Dimension(models.Model):
     code = models.SlugField(_("code"), max_length=50)
     name = models.JSONField(_("name"), validators=[validate_translated])
     weight = models.DecimalField(_("weight"), max_digits=13, decimal_places=12)
+    target = models.FloatField(_("target"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
     class Meta:
@@ -177,13 +224,16 @@ class Dimension(models.Model):
 
 
 class WeightedIndicator(models.Model):
-    """An indicator in a dimension: its weight there, and the goalposts of 0 and 100 points."""
+    """An indicator in a dimension: its weight there, and the goalposts of 0 and 100 points.
+
+    With the weight 0 it is watched: shown in its place, and in no score.
+    """
 
     dimension = models.ForeignKey(Dimension, on_delete=models.CASCADE, related_name="indicators")
     indicator = models.ForeignKey(Indicator, on_delete=models.PROTECT, related_name="uses")
     weight = models.DecimalField(_("weight"), max_digits=13, decimal_places=12)
-    floor = models.FloatField(_("value of 0 points"))
-    target = models.FloatField(_("value of 100 points"))
+    worst = models.FloatField(_("value of 0 points"))
+    best = models.FloatField(_("value of 100 points"))
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
     class Meta:
@@ -197,7 +247,7 @@ class WeightedIndicator(models.Model):
                 condition=Q(weight__gte=0, weight__lte=1), name="weighted_indicator_is_share"
             ),
             models.CheckConstraint(
-                condition=~Q(floor=F("target")), name="weighted_indicator_goalposts_differ"
+                condition=~Q(worst=F("best")), name="weighted_indicator_goalposts_differ"
             ),
         ]
 

@@ -25,8 +25,8 @@ class IndicatorRow(serializers.Serializer[Any]):
 class SystemIndicator(serializers.Serializer[Any]):
     code = serializers.CharField()
     weight = serializers.FloatField(help_text="Share of its dimension, 0 to 1")
-    floor = serializers.FloatField(help_text="The value of 0 points")
-    target = serializers.FloatField(help_text="The value of 100 points")
+    worst = serializers.FloatField(help_text="The value of 0 points")
+    best = serializers.FloatField(help_text="The value of 100 points")
 
 
 class SystemDimension(serializers.Serializer[Any]):

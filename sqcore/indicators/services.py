@@ -46,8 +46,8 @@ class Leaf:
 
     indicator: Indicator
     weight: Decimal | float
-    floor: float
-    target: float
+    worst: float
+    best: float
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class StarterMeasure:
     source: str
     parameters: Mapping[str, Any]
     statistic: str
-    floor: float
-    target: float
+    worst: float
+    best: float
     unit_of_measure: str = ""
     definition: TranslatedText = field(default_factory=dict)
 
@@ -271,7 +271,7 @@ def starter_system(
             name=members[0].group_name,
             weight=weight,
             indicators=[
-                Leaf(_starter_indicator(member, by=by, now=now), share, member.floor, member.target)
+                Leaf(_starter_indicator(member, by=by, now=now), share, member.worst, member.best)
                 for member, share in zip(members, equal_weights(len(members)), strict=True)
             ],
         )
@@ -298,10 +298,10 @@ def _is_already(
 ) -> bool:
     there = set(
         WeightedIndicator.objects.filter(dimension__version=version).values_list(
-            "dimension__code", "indicator__code", "floor", "target"
+            "dimension__code", "indicator__code", "worst", "best"
         )
     )
-    wanted = {(each.group, each.code, each.floor, each.target) for each in measures}
+    wanted = {(each.group, each.code, each.worst, each.best) for each in measures}
     return there == wanted and set(version.grains) == set(grains) and version.since <= since
 
 
@@ -315,7 +315,7 @@ def _starter_indicator(measure: StarterMeasure, *, by: Principal, now: datetime)
             unit_of_measure=measure.unit_of_measure,
             direction=(
                 Indicator.Direction.HIGHER
-                if measure.target > measure.floor
+                if measure.best > measure.worst
                 else Indicator.Direction.LOWER
             ),
             statistic=measure.statistic,
@@ -350,8 +350,8 @@ def _plant(version: SystemVersion, tree: Sequence[Branch], *, parent: Dimension 
                 dimension=dimension,
                 indicator=leaf.indicator,
                 weight=_weight(leaf.weight, leaf.indicator.code),
-                floor=leaf.floor,
-                target=leaf.target,
+                worst=leaf.worst,
+                best=leaf.best,
                 position=at,
             )
             _save(weighted, f"indicator “{leaf.indicator.code}”")
@@ -492,10 +492,10 @@ def _problems_of_leaf(
                 " same answers could be subtracted from each other; add it there.",
                 field=leaf.indicator.code,
             )
-    rising = leaf.target > leaf.floor
+    rising = leaf.best > leaf.worst
     if rising != (leaf.indicator.direction == Indicator.Direction.HIGHER):
         yield Problem(
-            f"Its goalposts run from {leaf.floor:g} to {leaf.target:g}, but it says: "
+            f"Its goalposts run from {leaf.worst:g} to {leaf.best:g}, but it says: "
             f"{Indicator.Direction(leaf.indicator.direction).label}.",
             field=leaf.indicator.code,
         )

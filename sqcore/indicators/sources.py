@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
 from sqcore.base.periods import Grain, Period
 from sqcore.base.registry import Registry
 from sqcore.stats.moments import Moments
@@ -26,12 +29,29 @@ class SourceCell:
 @dataclass(frozen=True)
 class Collected:
     """Sufficient statistics of one period: axis 0 of `moments` follows `cells`, its measures
-    follow `measures`; a measure's integer value divided by its `scale` is in natural units."""
+    follow `measures`; a measure's integer value divided by its `scale` is in natural units.
+
+    What was counted for the source (5 errors of 200) are 200 people of whom 5 have the value 1; of
+    a rate the weight is the exposure, its sum of values the count. `respondents` is 0 where
+    nobody answered. Where measures are of different things their cross-products are 0.
+    """
 
     cells: Sequence[SourceCell]
     measures: Sequence[str]
     scales: Sequence[int]
     moments: Moments
+
+
+class Counts(TextChoices):
+    """What the n of a figure counts."""
+
+    ANSWERS = "answers", _("answers")
+    ENCOUNTERS = "encounters", _("encounters")
+    MEASUREMENTS = "measurements", _("measurements")
+
+    @property
+    def are_opinions(self) -> bool:
+        return self is Counts.ANSWERS
 
 
 class IndicatorSource(Protocol):
@@ -52,11 +72,18 @@ class IndicatorSource(Protocol):
         """What people read as the source of a number."""
         ...
 
+    @property
+    def counts(self) -> Counts:
+        """What the n of its figures counts. Opinions are hidden where few gave them, held when
+        few changed, never evaluated by week beside months, and belong to one system; what was
+        measured is shown as it is."""
+        ...
+
     def measure(self, parameters: Mapping[str, Any]) -> str:
         """Return the measure that these parameters ask for.
 
-        What stands before its first slash, if it has one, names whose answers it sums (a
-        questionnaire): these are evaluated in one system only.
+        Of opinions, what stands before its first slash, if it has one, names whose answers it
+        sums (a questionnaire): these are evaluated in one system only.
 
         raises: InvalidInput when they ask for nothing that this source has
         """

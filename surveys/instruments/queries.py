@@ -134,8 +134,8 @@ def _measure(
         source="surveys",
         parameters={"instrument": instrument, "measure": f"perception:{dimension}"},
         statistic=Indicator.Statistic.MEAN.value,
-        floor=low,
-        target=high,
+        worst=low,
+        best=high,
         unit_of_measure="points",
     )
 
@@ -154,7 +154,7 @@ def _outcome(instrument: str, item: Item) -> StarterMeasure:
             "measure": f"{'nps' if is_nps else 'item'}:{item.code}",
         },
         statistic=statistic.value,
-        floor=-100 if is_nps else item.low,
-        target=100 if is_nps else item.high,
+        worst=-100 if is_nps else item.low,
+        best=100 if is_nps else item.high,
         unit_of_measure="points",
     )

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.indicators.sources import Collected, Counts, SourceCell
 from sqcore.org.models import Channel, Segment
 from sqcore.stats.moments import Moments, add, merge, no_moments, scaled, widened
 from surveys.instruments.codebook import Codebook, codebook_of
@@ -32,6 +32,10 @@ class SurveySource:
     @property
     def title(self) -> str:
         return str(_("Survey answers"))
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.ANSWERS
 
     def measure(self, parameters: Mapping[str, Any]) -> str:
         instrument, measure = parameters.get("instrument", ""), parameters.get("measure", "")

@@ -12,7 +12,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.identity.principals import system_principal
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.indicators.services import StarterMeasure, starter_system
-from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.indicators.sources import Collected, Counts, SourceCell
 from sqcore.org.models import Unit
 from sqcore.stats.moments import moments_of
 
@@ -39,6 +39,7 @@ class MemorySource:
 
     scales: dict[str, int]
     key: str = "memory"
+    counts: Counts = Counts.ANSWERS
     answers: list[Answer] = field(default_factory=list)
     collected: int = 0
 
@@ -118,8 +119,8 @@ def measure(
     group: str,
     *,
     statistic: str = "mean",
-    floor: float = 1.0,
-    target: float = 7.0,
+    worst: float = 1.0,
+    best: float = 7.0,
 ) -> StarterMeasure:
     return StarterMeasure(
         code=code,
@@ -129,6 +130,6 @@ def measure(
         source="memory",
         parameters={"measure": code},
         statistic=statistic,
-        floor=floor,
-        target=target,
+        worst=worst,
+        best=best,
     )

@@ -37,7 +37,7 @@ answers = st.lists(
 )
 
 
-def _leaf(code: str, floor: float, target: float) -> IndicatorDefinition:
+def _leaf(code: str, worst: float, best: float) -> IndicatorDefinition:
     return IndicatorDefinition(
         code=code,
         name={"en": code},
@@ -48,8 +48,8 @@ def _leaf(code: str, floor: float, target: float) -> IndicatorDefinition:
         source="memory",
         measure=code,
         weight=1.0,
-        floor=floor,
-        target=target,
+        worst=worst,
+        best=best,
     )
 
 

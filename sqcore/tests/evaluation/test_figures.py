@@ -49,8 +49,8 @@ def test_a_share_has_wilson_limits_and_the_promoters_adjusted_ones(source: Memor
     unit = make_unit("bank")
     bank_system(
         [
-            measure("overall", "o", statistic="proportion", floor=0, target=1),
-            measure("recommend", "l", statistic="nps", floor=-100, target=100),
+            measure("overall", "o", statistic="proportion", worst=0, best=1),
+            measure("recommend", "l", statistic="nps", worst=-100, best=100),
         ]
     )
     rows = zip((1, 1, 1, 1, 0, 0), (1, 1, 1, 0, 0, -1), strict=True)
@@ -70,7 +70,7 @@ def test_a_share_has_wilson_limits_and_the_promoters_adjusted_ones(source: Memor
 
 def test_lower_is_better_scores_by_its_goalposts(source: MemorySource) -> None:
     unit = make_unit("bank")
-    bank_system([measure("wait", "process", floor=30, target=0)])
+    bank_system([measure("wait", "process", worst=30, best=0)])
     source.add(unit, date(2026, 1, 9), *[{"wait": minutes} for minutes in (6, 10, 12, 14, 18)])
 
     evaluate_due(now=months_later(1))
@@ -83,7 +83,7 @@ def test_lower_is_better_scores_by_its_goalposts(source: MemorySource) -> None:
 
 def test_a_value_beyond_its_goalposts_scores_the_end(source: MemorySource) -> None:
     unit = make_unit("bank")
-    bank_system([measure("wait", "process", floor=30, target=10)])
+    bank_system([measure("wait", "process", worst=30, best=10)])
     source.add(unit, date(2026, 1, 9), *[{"wait": minutes} for minutes in (4, 5, 6, 7, 8)])
 
     evaluate_due(now=months_later(1))

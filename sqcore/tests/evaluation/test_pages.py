@@ -39,8 +39,8 @@ def leaf(code: str, *, statistic: str = "mean") -> IndicatorDefinition:
         source="surveys",
         measure=code,
         weight=1.0,
-        floor=0.0 if statistic == "proportion" else 1.0,
-        target=1.0 if statistic == "proportion" else 7.0,
+        worst=0.0 if statistic == "proportion" else 1.0,
+        best=1.0 if statistic == "proportion" else 7.0,
     )
 
 

@@ -134,7 +134,7 @@ class TestWhatIsDue:
         starter_system(
             code="bank",
             name={"en": "Bank quality"},
-            measures=[measure("overall", "o"), measure("wait", "w", floor=30, target=0)],
+            measures=[measure("overall", "o"), measure("wait", "w", worst=30, best=0)],
             grains=["month"],
             since=date(2026, 2, 1),
             by=SYSTEM,
@@ -248,7 +248,7 @@ class TestRun:
         starter_system(
             code="airport",
             name={"en": "Airport"},
-            measures=[measure("wait", "w", floor=30, target=0)],
+            measures=[measure("wait", "w", worst=30, best=0)],
             grains=["month"],
             since=date(2026, 1, 1),
             by=SYSTEM,

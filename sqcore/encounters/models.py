@@ -81,12 +81,12 @@ class EncounterQuerySet(models.QuerySet["Encounter"]):
 class Encounter(models.Model):
     """One occasion on which a customer was served.
 
-    `key` is the sender's own. `waiting_s` is what the customer waited in all, `handling_s` what the
-    stages took, both in whole seconds. `solved`: at the first contact; `reworked`: a stage had to be
-    done again. `steps` are the stages in order of their start, `[stage code, seconds from arrival
-    to start, seconds from arrival to end or null, staff number or ""]`. `shares` maps staff ids to
-    their part, summing to 10,000; `staff` is who had at least 8,000 of it.
-    Nothing has a foreign key to an encounter. The same key sent again with other content replaces it.
+    `key` is the sender's own. `waiting_s` is what the customer waited in all, `handling_s` what
+    the stages took, both in whole seconds. `solved`: at the first contact; `reworked`: a stage had
+    to be done again. `steps` are the stages in order of their start, `[stage code, seconds from
+    arrival to start, seconds from arrival to end or null, staff number or ""]`. `shares` maps staff
+    ids to their part, summing to 10,000; `staff` is who had at least 8,000 of it.
+    Nothing has a foreign key to an encounter. The same key with other content replaces it.
     """
 
     key = models.CharField(max_length=80, unique=True)
@@ -142,8 +142,8 @@ class EncounterSums(models.Model):
     """Exact sums of a unit's encounters in one span: the days that an ISO week and a month share,
     so that weeks and months are both sums of spans.
 
-    `content` bundles the packed moments by channel and segment together. Computed anew from the rows
-    of the span whenever one of them changed; can be rebuilt at any time.
+    `content` bundles the packed moments by channel and segment together. Computed anew from the
+    rows of the span whenever one of them changed; can be rebuilt at any time.
     """
 
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="encounter_sums")

@@ -156,8 +156,8 @@ class SystemVersion(models.Model):
     """One version: a draft until published, immutable from then on.
 
     `grains` lists the grains that are evaluated as their periods close, and `since` the first day
-    that is evaluated. Where weeks stand beside months, only what is no opinion is evaluated by week.
-    `target` is what the overall score should reach, in points.
+    that is evaluated. Where weeks stand beside months, only what is no opinion is evaluated by
+    week. `target` is what the overall score should reach, in points.
     """
 
     class State(models.TextChoices):

@@ -20,6 +20,7 @@ from sqcore.stats.estimates import (
     mean_covariance,
     means,
 )
+from sqcore.stats.formula import parse
 from sqcore.stats.moments import Moments, add, merge, moments_of, no_moments, subtract
 from sqcore.stats.proportions import newcombe, nps, proportion, wilson
 from sqcore.stats.servqual import Scores, dimension_scores, gap_scores, overall, weighted_scores
@@ -100,6 +101,12 @@ REFUSED: dict[str, Callable[[], object]] = {
     "coverage above 1": lambda: composite(PART, ENDS, [1], minimum_coverage=60),
     "a change of other indicators": lambda: composite_change(PART, WIDE, ENDS, [1]),
     "no parts": lambda: independent(),
+    "a formula that cannot be read": lambda: parse("1 -"),
+    "a name without values": lambda: parse("[a]").evaluate({}, [[[0.0]]]),
+    "values of another length": lambda: parse("[a]").evaluate({"a": [1.0, 2.0]}, [[[0.0]]]),
+    "an infinite operand": lambda: parse("[a]").evaluate({"a": [np.inf]}, [[[0.0]]]),
+    "a covariance of other names": lambda: parse("[a]").evaluate({"a": [1.0]}, np.zeros((1, 2, 2))),
+    "a covariance that is NaN": lambda: parse("[a]").evaluate({"a": [1.0]}, [[[np.nan]]]),
     "k below the floor": lambda: suppress([9, 9], FAMILY, k=2),
     "negative counts": lambda: suppress([-1, 0], FAMILY),
     "a cell that is not there": lambda: suppress([9], FAMILY),

@@ -1,16 +1,29 @@
 """What a version of an indicator system says, as plain values that a run can freeze as JSON."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Q
+
+from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText, in_language
-from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
+from sqcore.indicators.models import (
+    Dimension,
+    Indicator,
+    SystemVersion,
+    Target,
+    WeightedIndicator,
+)
 from sqcore.indicators.sources import SOURCES, Counts
+from sqcore.stats.formula import parse
 
 COMPOSITE = "composite"
 """The code of the overall score, beside those of dimensions and indicators."""
+
+LONGER_THAN_WEEKS = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
+"""Grains that weeks do not add up to."""
 
 OVERALL_NAME: TranslatedText = {"en": "Overall quality", "zh-hans": "总体服务质量"}
 
@@ -20,7 +33,8 @@ class IndicatorDefinition:
     """An indicator in its place: what is asked of which source, its weight and its goalposts.
 
     With a `formula` it has no source and no measure; what the formula names stands in the system
-    or among its `operands`. `target` and `floor` are those of the day, in natural units.
+    or among its `operands`. `target` and `floor` are those of the day, in natural units. With the
+    weight 0 it is watched: shown, and in no score.
     """
 
     code: str
@@ -39,6 +53,15 @@ class IndicatorDefinition:
     stage: str = ""
     target: float | None = None
     floor: float | None = None
+
+    @property
+    def are_opinions(self) -> bool:
+        return Counts(self.counts).are_opinions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The codes that its formula names; none where it has a source."""
+        return parse(self.formula).names if self.formula else ()
 
 
 @dataclass(frozen=True)
@@ -79,34 +102,61 @@ class SystemDefinition:
         return [found for top in self.dimensions for found in top.walk()]
 
     def all_indicators(self) -> list[IndicatorDefinition]:
+        """The indicators that stand in the tree: those that have a place on the pages."""
         return [found for dimension in self.all_dimensions() for found in dimension.indicators]
+
+    def everything(self) -> list[IndicatorDefinition]:
+        """The indicators of the tree and the operands: all that must have a value."""
+        return [*self.all_indicators(), *self.operands]
+
+    def formulas(self) -> list[IndicatorDefinition]:
+        """All that has a formula, each after what it names."""
+        known = {found.code: found for found in self.everything()}
+        ordered: dict[str, IndicatorDefinition] = {}
+
+        def visit(code: str) -> None:
+            if code not in ordered and known[code].formula:
+                for name in known[code].names:
+                    visit(name)
+                ordered[code] = known[code]
+
+        for code in known:
+            visit(code)
+        return list(ordered.values())
 
     def name_of(self, code: str) -> str:
         """Return what people read for a code, in the active language; the code if it has none."""
         names = {COMPOSITE: OVERALL_NAME}
         names |= {found.code: found.name for found in self.all_dimensions()}
-        names |= {found.code: found.name for found in self.all_indicators()}
+        names |= {found.code: found.name for found in self.everything()}
         return in_language(names.get(code, {"en": code}))
 
     def indicator(self, code: str) -> IndicatorDefinition | None:
-        return next((found for found in self.all_indicators() if found.code == code), None)
+        """Return the indicator or operand of this code."""
+        return next((found for found in self.everything() if found.code == code), None)
 
     def sources(self) -> list[str]:
         """Return the keys of the sources it draws on, in order, each once."""
-        return list(dict.fromkeys(found.source for found in self.all_indicators()))
+        return list(dict.fromkeys(found.source for found in self.everything() if found.source))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "SystemDefinition":
-        """Rebuild what `as_json` wrote."""
+        """Rebuild what `as_json` wrote, now or before there were targets and formulas."""
         return cls(
             system=stored["system"],
             name=stored["name"],
             version=stored["version"],
             dimensions=tuple(_dimension(found) for found in stored["dimensions"]),
+            operands=tuple(_indicator(found) for found in stored.get("operands", ())),
+            target=stored.get("target"),
+            whole=stored.get("whole", True),
         )
+
+
+Weighted = TypeVar("Weighted", DimensionDefinition, IndicatorDefinition)
 
 
 def _dimension(stored: Mapping[str, Any]) -> DimensionDefinition:
@@ -115,37 +165,55 @@ def _dimension(stored: Mapping[str, Any]) -> DimensionDefinition:
         name=stored["name"],
         weight=stored["weight"],
         dimensions=tuple(_dimension(found) for found in stored["dimensions"]),
-        indicators=tuple(IndicatorDefinition(**found) for found in stored["indicators"]),
+        indicators=tuple(_indicator(found) for found in stored["indicators"]),
+        target=stored.get("target"),
     )
 
 
-def definition_of(version: SystemVersion, *, on: date | None = None) -> SystemDefinition:
-    """Return what a version says; with `on`, only the indicators that are valid on that day.
+def _indicator(stored: Mapping[str, Any]) -> IndicatorDefinition:
+    if "worst" in stored:
+        return IndicatorDefinition(**stored)
+    # The goalposts were once called floor and target.
+    plain = {key: value for key, value in stored.items() if key not in ("floor", "target")}
+    return IndicatorDefinition(**plain, worst=stored["floor"], best=stored["target"])
 
-    The weights of siblings are shares of what is left, so that they always sum to 1. A dimension
-    without any indicator is left out. Reads two tables, whatever the size of the tree.
+
+def definition_of(
+    version: SystemVersion, *, on: date | None = None, grain: str | None = None
+) -> SystemDefinition:
+    """Return what a version says; with `on`, the indicators that are valid on that day, and their
+    targets of that day.
+
+    The weights of siblings are shares of what is left, so that they sum to 1 wherever anything
+    there counts; where all that is left is watched, they are 0. A dimension without any indicator
+    is left out, and so is a formula of which an operand is not valid. By week (`grain`) a version
+    that is also evaluated by month is without its opinions and not `whole`. Reads two tables,
+    one more for targets, and one for every step of formulas in formulas.
     """
     dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
-    leaves = [
-        leaf
-        for leaf in WeightedIndicator.objects.filter(dimension__version=version)
+    leaves = list(
+        WeightedIndicator.objects.filter(dimension__version=version)
         .select_related("indicator")
         .order_by("position", "id")
-        if on is None or leaf.indicator.is_valid_on(on)
-    ]
+    )
+    weekly = grain == Grain.WEEK and bool(LONGER_THAN_WEEKS & set(version.grains))
+    catalogue = _Catalogue([leaf.indicator for leaf in leaves], on, without_opinions=weekly)
+    kept = [leaf for leaf in leaves if catalogue.has(leaf.indicator.code)]
     below: dict[int | None, list[Dimension]] = {}
     for dimension in dimensions:
         below.setdefault(dimension.parent_id, []).append(dimension)
-    own: dict[int, list[WeightedIndicator]] = {}
-    for leaf in leaves:
-        own.setdefault(leaf.dimension_id, []).append(leaf)
+    own: dict[int, list[IndicatorDefinition]] = {}
+    for leaf in kept:
+        own.setdefault(leaf.dimension_id, []).append(catalogue.leaf(leaf))
     tops = _kept(_branch(dimension, below, own) for dimension in below.get(None, []))
-    total = sum(top.weight for top in tops)
     return SystemDefinition(
         system=version.system.code,
         name=version.system.name,
         version=version.number,
-        dimensions=tuple(replace(top, weight=top.weight / total) for top in tops),
+        dimensions=tuple(_shares(tops, sum(top.weight for top in tops))),
+        operands=tuple(catalogue.operands([leaf.indicator for leaf in kept])),
+        target=version.target,
+        whole=not weekly,
     )
 
 
@@ -156,37 +224,127 @@ def _kept(branches: Iterable[DimensionDefinition]) -> list[DimensionDefinition]:
 def _branch(
     dimension: Dimension,
     below: Mapping[int | None, list[Dimension]],
-    own: Mapping[int, list[WeightedIndicator]],
+    own: Mapping[int, list[IndicatorDefinition]],
 ) -> DimensionDefinition:
     branches = _kept(_branch(child, below, own) for child in below.get(dimension.pk, []))
-    leaves = [_leaf(leaf) for leaf in own.get(dimension.pk, [])]
+    leaves = own.get(dimension.pk, [])
     total = sum(branch.weight for branch in branches) + sum(leaf.weight for leaf in leaves)
     return DimensionDefinition(
         code=dimension.code,
         name=dimension.name,
-        weight=float(dimension.weight),
-        dimensions=tuple(replace(branch, weight=branch.weight / total) for branch in branches),
-        indicators=tuple(replace(leaf, weight=leaf.weight / total) for leaf in leaves),
+        # Where everything in it is only watched, it has nothing to weigh.
+        weight=float(dimension.weight) if total else 0.0,
+        dimensions=tuple(_shares(branches, total)),
+        indicators=tuple(_shares(leaves, total)),
+        target=dimension.target,
     )
 
 
-def _leaf(leaf: WeightedIndicator) -> IndicatorDefinition:
-    indicator = leaf.indicator
-    return IndicatorDefinition(
-        code=indicator.code,
-        name=indicator.name,
-        definition=indicator.definition,
-        unit_of_measure=indicator.unit_of_measure,
-        direction=indicator.direction,
-        statistic=indicator.statistic,
-        source=indicator.source,
-        measure=measure_of(indicator),
-        counts=SOURCES[indicator.source].counts.value,
-        stage=indicator.stage,
-        weight=float(leaf.weight),
-        worst=leaf.worst,
-        best=leaf.best,
-    )
+def _shares(siblings: Sequence[Weighted], total: float) -> Iterator[Weighted]:
+    for sibling in siblings:
+        yield replace(sibling, weight=sibling.weight / total if total else 0.0)
+
+
+class _Catalogue:
+    """The indicators of a version and all that their formulas need, on a day."""
+
+    def __init__(
+        self, indicators: Sequence[Indicator], on: date | None, *, without_opinions: bool
+    ) -> None:
+        self.on, self.without_opinions = on, without_opinions
+        self.found = with_operands(indicators)
+        self.targets: dict[int, Target] = {}
+        if on is not None:
+            held = Target.objects.filter(
+                Q(valid_to__isnull=True) | Q(valid_to__gt=on),
+                indicator__in=[found.pk for found in self.found.values()],
+                valid_from__lte=on,
+            )
+            self.targets = {target.indicator_id: target for target in held}
+
+    def has(self, code: str) -> bool:
+        """True when the indicator, and all that it needs, is valid and not left out."""
+        indicator = self.found.get(code)
+        if indicator is None or not (self.on is None or indicator.is_valid_on(self.on)):
+            return False
+        if indicator.formula:
+            return all(self.has(name) for name in parse(indicator.formula).names)
+        return not (self.without_opinions and self.counts(indicator).are_opinions)
+
+    def counts(self, indicator: Indicator) -> Counts:
+        """What its n counts; of a formula opinions, if any are in it, else what its first has."""
+        if not indicator.formula:
+            return SOURCES[indicator.source].counts
+        below = [self.counts(self.found[name]) for name in parse(indicator.formula).names]
+        return next((counts for counts in below if counts.are_opinions), below[0])
+
+    def operands(self, placed: Sequence[Indicator]) -> list[IndicatorDefinition]:
+        """Return what the formulas of those in the tree need and is not there itself."""
+        codes = {indicator.code for indicator in placed}
+        needed = with_operands(placed, among=self.found)
+        return [
+            self.define(indicator, weight=0.0, worst=_ends(indicator)[0], best=_ends(indicator)[1])
+            for code, indicator in needed.items()
+            if code not in codes
+        ]
+
+    def leaf(self, leaf: WeightedIndicator) -> IndicatorDefinition:
+        return self.define(
+            leaf.indicator, weight=float(leaf.weight), worst=leaf.worst, best=leaf.best
+        )
+
+    def define(
+        self, indicator: Indicator, *, weight: float, worst: float, best: float
+    ) -> IndicatorDefinition:
+        target = self.targets.get(indicator.pk)
+        return IndicatorDefinition(
+            code=indicator.code,
+            name=indicator.name,
+            definition=indicator.definition,
+            unit_of_measure=indicator.unit_of_measure,
+            direction=indicator.direction,
+            statistic=indicator.statistic,
+            source=indicator.source,
+            measure="" if indicator.formula else measure_of(indicator),
+            counts=self.counts(indicator).value,
+            formula=indicator.formula,
+            stage=indicator.stage,
+            weight=weight,
+            worst=worst,
+            best=best,
+            target=None if target is None else target.value,
+            floor=None if target is None else target.floor,
+        )
+
+
+def with_operands(
+    indicators: Sequence[Indicator], among: Mapping[str, Indicator] | None = None
+) -> dict[str, Indicator]:
+    """Return these indicators by code, followed by all that their formulas name, and theirs.
+
+    `among` are the indicators that are known already; without it the catalogue is read, once for
+    every step of formulas in formulas. What is not there is left out.
+    """
+    found = {indicator.code: indicator for indicator in indicators}
+    step = list(indicators)
+    while step:
+        named = [name for each in step if each.formula for name in parse(each.formula).names]
+        missing = [name for name in dict.fromkeys(named) if name not in found]
+        known = _by_code(missing) if among is None else among
+        step = [known[name] for name in missing if name in known]
+        found |= {indicator.code: indicator for indicator in step}
+    return found
+
+
+def _by_code(codes: Sequence[str]) -> dict[str, Indicator]:
+    if not codes:
+        return {}
+    return {found.code: found for found in Indicator.objects.filter(code__in=codes)}
+
+
+def _ends(indicator: Indicator) -> tuple[float, float]:
+    """Goalposts of what is never scored."""
+    return (0.0, 1.0) if indicator.direction == Indicator.Direction.HIGHER else (1.0, 0.0)
 
 
 def measure_of(indicator: Indicator) -> str:

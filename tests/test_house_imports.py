@@ -29,18 +29,21 @@ THINGS = {
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
+    "sqcore.encounters": {"sums"},
     "sqcore.evaluation": {
         *("due", "exports", "frozen", "kpi_page", "lattice", "pages", "published", "release"),
         "wording",
     },
+    "sqcore.files": {"encodings", "personal"},
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},
     "sqcore.org": {"directory"},
     "surveys.imports": {
-        *("encodings", "ground", "guesses", "intake", "mapping", "personal", "reading", "report"),
+        *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },
     "surveys.instruments": {"codebook", "definitions"},
-    "surveys.responses": {"intake", "sums"},
+    "surveys.invitations": {"links", "sampling"},
+    "surveys.responses": {"intake", "pages", "sums"},
 }
 """What is really a thing of its own in a room, beside the usual files."""
 

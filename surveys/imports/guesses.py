@@ -11,7 +11,7 @@ from typing import Any
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.text import TranslatedText
-from surveys.imports.importers import Table
+from sqcore.files.importers import Table
 from surveys.imports.mapping import normal
 from surveys.imports.reading import plain_number, whole_number
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from django.utils.crypto import salted_hmac
 
+from sqcore.files.importers import Table, open_table
+from sqcore.files.personal import looks_personal
 from surveys.campaigns.models import Campaign
 from surveys.imports.ground import Ground, period_of, survey
-from surveys.imports.importers import Table, open_table
 from surveys.imports.mapping import ImportMapping
 from surveys.imports.models import Import
-from surveys.imports.personal import looks_personal
 from surveys.imports.reading import Draft, Fault, Plan, make_plan
 from surveys.imports.report import Tally
 from surveys.responses.models import Response

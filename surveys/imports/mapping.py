@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import TranslatedText
-from surveys.imports.importers import Layout
+from sqcore.files.importers import Layout
 
 DEEPEST = 5
 MOST_LEVELS = 20

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from sqcore.base.errors import InvalidInput, Problem
-from surveys.imports.importers import Row, repeated
+from sqcore.files.importers import Row, repeated
 from surveys.imports.mapping import CodeMap, ColumnMap, DateMap, ImportMapping, normal
 
 NA_ANSWER = "na"

@@ -18,6 +18,8 @@ from sqcore.base import bus
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
 from sqcore.base.events import ResponsesImported
 from sqcore.evaluation.services import evaluate_due
+from sqcore.files.importers import LIMITS, Table, open_table
+from sqcore.files.personal import looks_personal
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.jobs.models import Job
@@ -32,11 +34,9 @@ from surveys.imports.ground import (
     set_up,
 )
 from surveys.imports.guesses import Choices, ColumnFacts, Known, choices_of, guess, look, slug
-from surveys.imports.importers import LIMITS, Table, open_table
 from surveys.imports.intake import SAMPLE_ROWS, Intake, describe, open_intake
 from surveys.imports.mapping import ImportMapping, read_mapping
 from surveys.imports.models import Import
-from surveys.imports.personal import looks_personal
 from surveys.imports.reading import Draft
 from surveys.instruments.definitions import read_definition
 from surveys.responses.models import Response

@@ -1,12 +1,8 @@
 """Plain makers for the tests of imports: files, mappings, checked imports."""
 
-import io
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import openpyxl
 
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.jobs.models import Job
@@ -85,22 +81,3 @@ def taken(content: str | bytes = CSV, raw: Mapping[str, Any] | None = None) -> I
 
 def started(imported: Import) -> Job:
     return take(imported=imported, by=SYSTEM, now=NOW, tell_worker=False)
-
-
-def workbook(rows: Sequence[Sequence[Any]], *, title: str = "Answers") -> bytes:
-    book = openpyxl.Workbook()
-    sheet = book.worksheets[0]
-    sheet.title = title
-    for row in rows:
-        sheet.append(list(row))
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
-
-
-def archive(parts: Mapping[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, content in parts.items():
-            target.writestr(name, content)
-    return file.getvalue()

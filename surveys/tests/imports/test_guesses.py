@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sqcore.files.importers import open_table
 from surveys.imports.guesses import (
     NEW,
     Choices,
@@ -12,7 +13,6 @@ from surveys.imports.guesses import (
     look,
     to_mapping,
 )
-from surveys.imports.importers import open_table
 from surveys.imports.mapping import read_mapping
 from surveys.tests.imports.making import DATA
 

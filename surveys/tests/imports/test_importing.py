@@ -17,6 +17,7 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost, run_inline
 from sqcore.org.models import Channel, Organisation, Segment, Unit
 from sqcore.tests.factories import NOW, TODAY, make_principal, make_unit
+from sqcore.tests.files.making import workbook
 from surveys.campaigns.models import Campaign
 from surveys.imports import services
 from surveys.imports.models import Import
@@ -25,16 +26,7 @@ from surveys.imports.services import check, discard, folder, forget_abandoned, k
 from surveys.instruments.models import Instrument, InstrumentVersion
 from surveys.responses.models import Response
 from surveys.tests.factories import analyst
-from surveys.tests.imports.making import (
-    CSV,
-    SYSTEM,
-    checked,
-    keep,
-    raw_mapping,
-    started,
-    taken,
-    workbook,
-)
+from surveys.tests.imports.making import CSV, SYSTEM, checked, keep, raw_mapping, started, taken
 
 pytestmark = pytest.mark.django_db
 

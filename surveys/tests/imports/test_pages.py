@@ -15,11 +15,12 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
 from sqcore.org.models import Unit
 from sqcore.tests.factories import NOW, give_role, make_unit, make_user
+from sqcore.tests.files.making import workbook
 from surveys.imports.mapping import to_toml
 from surveys.imports.models import Import
 from surveys.imports.services import folder
 from surveys.responses.models import Response
-from surveys.tests.imports.making import CSV, checked, raw_mapping, workbook
+from surveys.tests.imports.making import CSV, checked, raw_mapping
 
 pytestmark = pytest.mark.django_db
 

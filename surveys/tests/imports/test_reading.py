@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from sqcore.base.errors import InvalidInput
+from sqcore.files.importers import Row
+from sqcore.files.personal import looks_personal
 from sqcore.tests.factories import TODAY
-from surveys.imports.importers import Row
 from surveys.imports.mapping import ImportMapping, read_mapping
-from surveys.imports.personal import looks_personal
 from surveys.imports.reading import Draft, Plan, make_plan
 from surveys.tests.imports.making import raw_mapping
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqcore.base.errors import InvalidInput
-from surveys.imports.encodings import guess_encoding
-from surveys.imports.importers import Layout, Limits, open_table
-from surveys.tests.imports.making import archive, workbook
+from sqcore.files.encodings import guess_encoding
+from sqcore.files.importers import Layout, Limits, open_table
+from sqcore.tests.files.making import archive, workbook
 
 CHINESE = "编号,网点,满意度,意见\n1,城东,5,柜员态度很好，等候时间太长\n2,城西,4,服务效率不高\n"
 TAIWANESE = "編號,分行,滿意度,意見\n1,東區,5,櫃員態度親切，但是等候時間太長\n2,西區,4,服務很好\n"

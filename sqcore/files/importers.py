@@ -1,4 +1,4 @@
-"""Files of answers as rows of text: CSV in any usual encoding, and XLSX. Parse only.
+"""Files as rows of text: CSV in any usual encoding, and XLSX. Parse only.
 
 Nothing here believes a file: its size, what it unpacks to, its columns, rows and cells are bounded
 before and while it is read, and whatever is wrong is said with its row.
@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from sqcore.base.errors import InvalidInput, Problem
-from surveys.imports.encodings import guess_encoding
+from sqcore.files.encodings import guess_encoding
 
 if TYPE_CHECKING:
     import openpyxl
@@ -234,7 +234,7 @@ def _lines(file: IO[str], encoding: str) -> Iterator[str]:
             number += 1
             if len(line) > LONGEST_LINE:
                 raise InvalidInput(
-                    "A line is too long for a row of answers.",
+                    "A line is too long for a row.",
                     problems=[Problem(f"has more than {LONGEST_LINE:,} characters", row=number)],
                 )
             yield line

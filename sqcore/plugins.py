@@ -7,6 +7,7 @@ from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.evaluation import EvaluationChapter
 from sqcore.demo.organisation import OrganisationChapter
+from sqcore.encounters.sources import EncounterSource
 from sqcore.evaluation.panels import (
     FirstStepsPanel,
     HealthPanel,
@@ -17,6 +18,7 @@ from sqcore.evaluation.panels import (
 from sqcore.evaluation.services import EvaluationJob
 from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
+from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.notices.queries import unread_count
 from sqcore.org.directory import RoleDirectory
@@ -99,6 +101,7 @@ NAVIGATION.register(
 CHAPTERS.register(OrganisationChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
+SOURCES.register(EncounterSource())
 PANELS.register(FirstStepsPanel())
 PANELS.register(StandingPanel())
 PANELS.register(NoticesPanel())

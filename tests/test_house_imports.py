@@ -42,7 +42,7 @@ THINGS = {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },
     "surveys.instruments": {"codebook", "definitions"},
-    "surveys.invitations": {"links", "sampling"},
+    "surveys.invitations": {"crowd", "links", "sampling"},
     "surveys.responses": {"intake", "pages", "sums"},
 }
 """What is really a thing of its own in a room, beside the usual files."""

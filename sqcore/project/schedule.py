@@ -16,6 +16,7 @@ ROWS = (
     Row("sqcore.base.sweep", timedelta(seconds=10), "events whose message was lost are delivered"),
     Row("sqcore.jobs.sweep", timedelta(seconds=10), "jobs whose worker died are taken up again"),
     Row("surveys.responses.absorb", timedelta(seconds=30), "new answers join the statistics"),
+    Row("sqcore.encounters.sum_up", timedelta(seconds=30), "encounters join the statistics"),
     Row("sqcore.evaluation.run_due", timedelta(seconds=60), "closed and touched periods are run"),
     Row("sqcore.notices.send_mail", timedelta(seconds=60), "notices leave as e-mail"),
     Row("sqcore.audit.seal", timedelta(seconds=60), "new audit rows join the hash chain"),

@@ -1,0 +1,339 @@
+"""Taking encounters in, and keeping their exact sums up."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from hashlib import blake2b
+from itertools import islice
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
+
+from sqcore.base.prepared import PreparedInsert
+from sqcore.encounters.models import (
+    ALONE,
+    Customer,
+    Encounter,
+    EncounterSums,
+    TouchedSpan,
+)
+from sqcore.encounters.queries import parts_by_unit, row_sums, rows_of
+from sqcore.encounters.sums import Span, bundle
+from sqcore.org.queries import organisation
+from sqcore.stats.moments import pack
+
+BATCH = 5_000
+KEYS_AT_ONCE = 900
+SPANS_AT_ONCE = 5_000
+TRIES = 3
+
+T = TypeVar("T")
+
+
+class Step(NamedTuple):
+    """A stage of an encounter: its code, when it ran, and who did it (their staff number).
+
+    `ended_at` is None where it is not known.
+    """
+
+    stage: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    staff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEncounter:
+    """A checked encounter on its way in.
+
+    `customer` is the sender's own number and is kept only as a keyed digest. `shares` maps staff
+    ids to parts of 10,000. `reworked` None: whether a stage stands in `steps` twice.
+    """
+
+    key: str
+    unit_id: int
+    arrived_at: datetime
+    customer: str = ""
+    channel_id: int | None = None
+    segment_id: int | None = None
+    service_id: int | None = None
+    solved: bool | None = None
+    reworked: bool | None = None
+    shares: Mapping[int, int] = field(default_factory=dict)
+    steps: Sequence[Step] = ()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the encounters that were sent."""
+
+    new: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Taken") -> "Taken":
+        return Taken(
+            self.new + other.new,
+            self.replaced + other.replaced,
+            self.unchanged + other.unchanged,
+        )
+
+
+def take_encounters(*, rows: Iterable[NewEncounter], now: datetime) -> Taken:
+    """Store checked encounters in one transaction.
+
+    A key that is there already with other content is replaced, with the same content left alone; of
+    a key that comes twice the later one stands. The sums follow with `sum_up`.
+    """
+    zone = ZoneInfo(organisation().time_zone)
+    taken = Taken()
+    with transaction.atomic():
+        for batch in _batches(rows):
+            taken += _take_batch(batch, zone, now=now)
+    return taken
+
+
+def _batches(rows: Iterable[NewEncounter]) -> Iterator[list[NewEncounter]]:
+    left = iter(rows)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _take_batch(batch: Sequence[NewEncounter], zone: ZoneInfo, *, now: datetime) -> Taken:
+    """Store a batch; again when another sender stored one of its keys in the same moment."""
+    customers = _customers(batch, zone)
+    made = {row.key: _encounter(row, customers, zone, now=now) for row in batch}
+    repeated = len(batch) - len(made)
+    ordered = [made[key] for key in sorted(made)]
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return _store(ordered) + Taken(unchanged=repeated)
+        except IntegrityError:
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _store(encounters: Sequence[Encounter]) -> Taken:
+    former = _stored([each.key for each in encounters])
+    fresh = [each for each in encounters if each.key not in former]
+    changed = [
+        each for each in encounters if each.key in former and former[each.key].digest != each.digest
+    ]
+    gone = [former[each.key] for each in changed]
+    for ids in _pieces([each.pk for each in gone]):
+        Encounter.objects.filter(pk__in=ids).delete()
+    _inserter().insert(fresh + changed)
+    touched = {(each.unit_id, each.on) for each in [*fresh, *changed]}
+    _touch(touched | {(each.unit_id, each.on) for each in gone})
+    return Taken(len(fresh), len(changed), len(encounters) - len(fresh) - len(changed))
+
+
+class _Stored(NamedTuple):
+    pk: int
+    digest: str
+    unit_id: int
+    on: date
+
+
+def _stored(keys: Sequence[str]) -> dict[str, _Stored]:
+    found = {}
+    for some in _pieces(keys):
+        rows = Encounter.objects.filter(key__in=some)
+        for key, *rest in rows.values_list("key", "pk", "digest", "unit_id", "on"):
+            found[key] = _Stored(*rest)
+    return found
+
+
+def _touch(places: Iterable[tuple[int, date]]) -> None:
+    """Mark the spans whose sums no longer hold; a row each time, so that none is lost."""
+    spans = {(unit_id, Span.of(day).starts_on) for unit_id, day in places}
+    TouchedSpan.objects.bulk_create(
+        TouchedSpan(unit_id=unit_id, starts_on=starts_on) for unit_id, starts_on in sorted(spans)
+    )
+
+
+@cache
+def _inserter() -> PreparedInsert:
+    return PreparedInsert(Encounter)
+
+
+def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for at in range(0, len(items), KEYS_AT_ONCE):
+        yield items[at : at + KEYS_AT_ONCE]
+
+
+# ---- One encounter -------------------------------------------------------------------------------
+
+
+def _encounter(
+    row: NewEncounter, customers: Mapping[str, int], zone: ZoneInfo, *, now: datetime
+) -> Encounter:
+    steps = _steps(row)
+    waiting_s, handling_s = times_of(steps)
+    pseudonym = pseudonym_of(row.customer) if row.customer else ""
+    alone = next((staff for staff, share in row.shares.items() if share >= ALONE), None)
+    reworked = _is_reworked(steps) if row.reworked is None else row.reworked
+    content = (
+        *(row.unit_id, row.channel_id, row.segment_id, row.service_id, pseudonym),
+        *(row.arrived_at.timestamp(), row.solved, reworked, sorted(row.shares.items()), steps),
+    )
+    return Encounter(
+        key=row.key,
+        customer_id=customers.get(row.customer),
+        unit_id=row.unit_id,
+        channel_id=row.channel_id,
+        segment_id=row.segment_id,
+        service_id=row.service_id,
+        staff_id=alone,
+        shares={str(staff): share for staff, share in row.shares.items()},
+        on=row.arrived_at.astimezone(zone).date(),
+        arrived_at=row.arrived_at,
+        waiting_s=waiting_s,
+        handling_s=handling_s,
+        solved=row.solved,
+        reworked=reworked,
+        steps=steps,
+        digest=blake2b(orjson.dumps(content), digest_size=16).hexdigest(),
+        recorded_at=now,
+    )
+
+
+StoredStep = tuple[str, int, int | None, str]
+
+
+def _steps(row: NewEncounter) -> list[StoredStep]:
+    """Return the steps as they are stored: in whole seconds from the arrival, by their start."""
+    start = row.arrived_at
+    steps: list[StoredStep] = [
+        (
+            step.stage,
+            int((step.started_at - start).total_seconds()),
+            int((step.ended_at - start).total_seconds()) if step.ended_at is not None else None,
+            step.staff,
+        )
+        for step in row.steps
+    ]
+    return sorted(steps, key=lambda step: step[1])
+
+
+def times_of(steps: Iterable[StoredStep]) -> tuple[int | None, int | None]:
+    """Return the seconds of waiting and of handling; steps in order of their start.
+
+    Handling is the time in which at least one stage runs; waiting the time from the arrival to the
+    end of the last stage in which none does. Neither is known without stages, or when the end of
+    one is not known.
+
+    >>> times_of([("number", 0, 60, ""), ("advice", 300, 900, ""), ("copy", 600, 1000, "")])
+    (240, 760)
+    """
+    waiting = handling = until = 0
+    known = False
+    for _stage, start, end, _staff in steps:
+        if end is None:
+            return None, None
+        known = True
+        waiting += max(start - until, 0)
+        handling += max(end - max(start, until), 0)
+        until = max(until, end)
+    return (waiting, handling) if known else (None, None)
+
+
+def _is_reworked(steps: Sequence[StoredStep]) -> bool | None:
+    return len({step[0] for step in steps}) < len(steps) if steps else None
+
+
+# ---- Customers -----------------------------------------------------------------------------------
+
+
+def pseudonym_of(customer: str) -> str:
+    """Return the keyed digest under which a customer is known here; the key is never stored.
+
+    A digest without the key could be found by trying all numbers.
+    """
+    return salted_hmac("sqcore.encounters.customer", customer, algorithm="sha256").hexdigest()
+
+
+def _customers(batch: Sequence[NewEncounter], zone: ZoneInfo) -> dict[str, int]:
+    """Return the ids of a batch's customers by the sender's number; adds those that are new."""
+    seen: dict[str, tuple[date, int | None]] = {}
+    for row in batch:
+        if row.customer:
+            day = row.arrived_at.astimezone(zone).date()
+            first, segment_id = seen.get(row.customer, (day, None))
+            seen[row.customer] = (min(first, day), row.segment_id or segment_id)
+    names = {pseudonym_of(number): number for number in seen}
+    known = _known_customers(list(names))
+    fresh = [
+        Customer(pseudonym=name, segment_id=seen[names[name]][1], first_on=seen[names[name]][0])
+        for name in sorted(names)
+        if name not in known
+    ]
+    if fresh:
+        Customer.objects.bulk_create(fresh, batch_size=1000, ignore_conflicts=True)
+        known |= _known_customers([each.pseudonym for each in fresh])
+    return {names[name]: pk for name, pk in known.items()}
+
+
+def _known_customers(pseudonyms: Sequence[str]) -> dict[str, int]:
+    known: dict[str, int] = {}
+    for some in _pieces(pseudonyms):
+        known |= dict(
+            Customer.objects.filter(pseudonym__in=some).values_list("pseudonym", "pk").order_by()
+        )
+    return known
+
+
+# ---- Sums ----------------------------------------------------------------------------------------
+
+
+def sum_up(*, clock: Callable[[], datetime], limit: int = SPANS_AT_ONCE) -> int:
+    """Compute the sums of touched spans anew; return how many marks were worked off.
+
+    Call it again until it returns 0. Two at once wait for each other where they meet in a span, for
+    both lock its oldest mark first; a mark that an intake sets meanwhile stays for the next time.
+    """
+    with transaction.atomic():
+        marks = list(
+            TouchedSpan.objects.select_for_update()
+            .order_by("starts_on", "unit_id", "pk")
+            .values_list("pk", "starts_on", "unit_id")[:limit]
+        )
+        if not marks:
+            return 0
+        now = clock()
+        units: dict[Span, set[int]] = {}
+        for _pk, starts_on, unit_id in marks:
+            units.setdefault(Span.of(starts_on), set()).add(unit_id)
+        for span, ids in units.items():
+            _sum_span(span, sorted(ids), now=now)
+        for pks in _pieces([pk for pk, *_place in marks]):
+            TouchedSpan.objects.filter(pk__in=pks).delete()
+        return len(marks)
+
+
+def _sum_span(span: Span, unit_ids: Sequence[int], *, now: datetime) -> None:
+    """Store the sums of these units in a span; empty ones where no encounter is left."""
+    sums = row_sums(rows_of(unit_ids, span))
+    parts = parts_by_unit(sums, pack(sums[1]))
+    EncounterSums.objects.bulk_create(
+        [
+            EncounterSums(
+                unit_id=unit_id,
+                starts_on=span.starts_on,
+                ends_on=span.ends_on,
+                content=bundle(parts.get(unit_id, {})),
+                changed_at=now,
+            )
+            for unit_id in unit_ids
+        ],
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["unit", "starts_on"],
+        update_fields=["ends_on", "content", "changed_at"],
+    )

@@ -1,0 +1,177 @@
+"""Encounters as a source of indicators."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from sqcore.base.errors import InvalidInput
+from sqcore.base.periods import Grain, Period
+from sqcore.encounters.models import Encounter, Service
+from sqcore.encounters.queries import (
+    JointCell,
+    JointSums,
+    first_and_last_day,
+    row_sums,
+    span_sums,
+    spans_changed_since,
+)
+from sqcore.encounters.sums import MEASURES, SCALES
+from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.org.models import Channel, Segment
+from sqcore.stats.moments import Moments, merge, no_moments, stacked, widened
+
+PARAMETERS = {"measure", "channel", "service"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A measure, of encounters of some channels and of one service only; empty: of all.
+
+    >>> str(Wanted("waiting", ("app", "phone"), "loan"))
+    'waiting@app,phone#loan'
+    >>> Wanted.parse("waiting@app,phone#loan") == Wanted("waiting", ("app", "phone"), "loan")
+    True
+    """
+
+    measure: str
+    channels: tuple[str, ...] = ()
+    service: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Wanted":
+        rest, _hash, service = text.partition("#")
+        measure, _at, channels = rest.partition("@")
+        return cls(measure, tuple(channels.split(",")) if channels else (), service)
+
+    def __str__(self) -> str:
+        at = f"@{','.join(self.channels)}" if self.channels else ""
+        return f"{self.measure}{at}{'#' + self.service if self.service else ''}"
+
+
+@dataclass(frozen=True)
+class EncounterSource:
+    """Measures of encounters: `{"measure": "waiting" | "handling" | "solved" | "reworked"}`, with
+    `"channel"`, a code or a list of codes, and `"service"`, a code, where only those count.
+
+    Times are sums of whole seconds with the scale 60, so that an indicator reads minutes; solved
+    and reworked are 0 or 1. Weeks and longer periods come from the kept sums, days and whatever
+    names a service from the rows: the same integers either way.
+    """
+
+    key: str = "encounters"
+
+    @property
+    def title(self) -> str:
+        return str(gettext_lazy("Service encounters"))
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.ENCOUNTERS
+
+    def measure(self, parameters: Mapping[str, Any]) -> str:
+        strange = sorted(set(parameters) - PARAMETERS)
+        if strange:
+            raise InvalidInput(
+                _("Encounters have no parameter “%(name)s”.") % {"name": ", ".join(strange)}
+            )
+        measure = parameters.get("measure", "")
+        if measure not in MEASURES:
+            raise InvalidInput(
+                _("Encounters measure no “%(measure)s”; they measure %(known)s.")
+                % {"measure": measure, "known": ", ".join(MEASURES)}
+            )
+        channels = _channels(parameters.get("channel") or [])
+        service = str(parameters.get("service") or "")
+        if service and not Service.objects.filter(code=service).exists():
+            raise InvalidInput(_("There is no service “%(code)s”.") % {"code": service})
+        return str(Wanted(measure, channels, service))
+
+    def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
+        wanted = [Wanted.parse(name) for name in measures]
+        sums = _joint_sums(period, by_service=any(each.service for each in wanted))
+        cells, moments = _by_margin(_chosen(sums, wanted))
+        scales = [SCALES[MEASURES.index(each.measure)] for each in wanted]
+        return Collected(cells, list(measures), scales, moments)
+
+    def spans(self) -> Mapping[Grain, tuple[date, date]]:
+        found = first_and_last_day()
+        return {Grain.DAY: found} if found else {}
+
+    def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
+        return [(start, end - timedelta(days=1)) for start, end in spans_changed_since(moment)]
+
+
+def _channels(given: Any) -> tuple[str, ...]:
+    """Return the channels that are named, in the order of their codes."""
+    codes = [given] if isinstance(given, str) else given
+    if not isinstance(codes, list | tuple) or not all(isinstance(code, str) for code in codes):
+        raise InvalidInput(_("Name a channel by its code, or several by a list of codes."))
+    known = set(Channel.objects.filter(code__in=codes).values_list("code", flat=True))
+    if missing := sorted(set(codes) - known):
+        raise InvalidInput(_("There is no channel “%(code)s”.") % {"code": ", ".join(missing)})
+    return tuple(sorted(known))
+
+
+def _joint_sums(period: Period, *, by_service: bool) -> JointSums:
+    if period.grain == Grain.DAY or by_service:
+        rows = Encounter.objects.filter(on__gte=period.start, on__lt=period.end)
+        return row_sums(rows, by_service=by_service)
+    return span_sums(period.start, period.end)
+
+
+def _chosen(sums: JointSums, wanted: Sequence[Wanted]) -> JointSums:
+    """Return, for the cells of each channel and service, the measures that are wanted of them."""
+    channels = _codes(Channel)
+    services = _codes(Service)
+    places: dict[tuple[int, ...], list[int]] = {}
+    for at, cell in enumerate(sums[0]):
+        asked = tuple(
+            place
+            for place, each in enumerate(wanted)
+            if (not each.channels or channels.get(cell.channel_id) in each.channels)
+            and (not each.service or services.get(cell.service_id) == each.service)
+        )
+        places.setdefault(asked, []).append(at)
+    if not places:
+        return [], no_moments(0, len(wanted))
+    parts = [
+        widened(
+            sums[1].take(cells).select([MEASURES.index(wanted[place].measure) for place in asked]),
+            asked,
+            len(wanted),
+        )
+        for asked, cells in places.items()
+    ]
+    return [sums[0][at] for cells in places.values() for at in cells], stacked(parts)
+
+
+def _by_margin(sums: JointSums) -> tuple[list[SourceCell], Moments]:
+    """Add up: every unit as a whole, by channel and by segment."""
+    channels, segments = _codes(Channel), _codes(Segment)
+    index: dict[SourceCell, int] = {}
+    owners, sources = [], []
+    for at, cell in enumerate(sums[0]):
+        for margin in _margins(cell, channels, segments):
+            owners.append(index.setdefault(margin, len(index)))
+            sources.append(at)
+    cells = np.array(sources, dtype=np.int64)
+    return list(index), merge(sums[1], np.array(owners, dtype=np.int64), len(index), cell=cells)
+
+
+def _margins(
+    cell: JointCell, channels: Mapping[int, str], segments: Mapping[int, str]
+) -> Iterable[SourceCell]:
+    yield SourceCell(cell.unit_id)
+    if cell.channel_id:
+        yield SourceCell(cell.unit_id, "channel", channels[cell.channel_id])
+    if cell.segment_id:
+        yield SourceCell(cell.unit_id, "segment", segments[cell.segment_id])
+
+
+def _codes(model: type[Channel | Segment | Service]) -> dict[int, str]:
+    return dict(model._default_manager.order_by().values_list("pk", "code"))

@@ -1,0 +1,207 @@
+"""What indicators get of encounters is what the rows say, whichever way they are read."""
+
+import random
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from sqcore.base.errors import InvalidInput
+from sqcore.base.periods import Grain, Period
+from sqcore.encounters.models import Encounter, Service
+from sqcore.encounters.services import NewEncounter, sum_up, take_encounters
+from sqcore.encounters.sources import EncounterSource
+from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.org.models import Channel, Segment, Unit
+from sqcore.stats.moments import Moments, moments_of
+from sqcore.tests.encounters.factories import MORNING, encounter, step
+from sqcore.tests.factories import NOW, make_channel, make_segment, make_unit
+
+pytestmark = pytest.mark.django_db
+
+SOURCE = EncounterSource()
+PERIODS = ["2026-03-04", "2026-W10", "2026-W14", "2026-03", "2026-Q1", "2026"]
+MEASURES = ["waiting", "handling", "solved", "reworked"]
+
+
+@pytest.fixture
+def world() -> dict[str, list[int]]:
+    return {
+        "units": [make_unit(code).pk for code in ("lujiazui", "xujiahui")],
+        "channels": [make_channel(code).pk for code in ("app", "counter", "phone")],
+        "segments": [make_segment(code).pk for code in ("private", "business")],
+        "services": [
+            Service.objects.create(code=code, name={"en": code}).pk for code in ("loan", "card")
+        ],
+    }
+
+
+def some_encounters(world: dict[str, list[int]], count: int, *, seed: int) -> list[NewEncounter]:
+    chance = random.Random(seed)
+    units = {unit.pk: unit for unit in Unit.objects.all()}
+    made = []
+    for number in range(count):
+        at = MORNING + timedelta(days=chance.randrange(-40, 70), minutes=chance.randrange(400))
+        wait, handle = chance.randrange(60), chance.randrange(1, 40)
+        end = None if chance.random() < 0.1 else wait + handle
+        steps = [step("counter", wait, end, at=at)]
+        if chance.random() < 0.3:
+            steps.append(step("counter", wait + handle + 2, wait + handle + 5.5, at=at))
+        made.append(
+            encounter(
+                f"e{number}",
+                units[chance.choice(world["units"])],
+                at=at,
+                steps=[] if chance.random() < 0.1 else steps,
+                channel_id=chance.choice([None, *world["channels"]]),
+                segment_id=chance.choice([None, *world["segments"]]),
+                service_id=chance.choice([None, *world["services"]]),
+                solved=chance.choice([True, False, None]),
+            )
+        )
+    return made
+
+
+def naive(period: Period, names: list[str]) -> dict[SourceCell, Moments]:
+    """Every row by itself, by the definitions alone."""
+    channels = dict(Channel.objects.values_list("pk", "code"))
+    segments = dict(Segment.objects.values_list("pk", "code"))
+    services = dict(Service.objects.values_list("pk", "code"))
+    of_cell: dict[SourceCell, list[list[int | None]]] = {}
+    for row in Encounter.objects.filter(on__gte=period.start, on__lt=period.end):
+        channel = channels.get(row.channel_id or 0, "")
+        segment = segments.get(row.segment_id or 0, "")
+        values: list[int | None] = []
+        for name in names:
+            measure, _, rest = name.partition("@")
+            measure, _, service = (measure if rest else name).partition("#")
+            if rest:
+                rest, _, service = rest.partition("#")
+            counts = (not rest or channel in rest.split(",")) and (
+                not service or services.get(row.service_id or 0) == service
+            )
+            value = {
+                "waiting": row.waiting_s,
+                "handling": row.handling_s,
+                "solved": row.solved,
+                "reworked": row.reworked,
+            }[measure]
+            values.append(int(value) if counts and value is not None else None)
+        of_cell.setdefault(SourceCell(row.unit_id), []).append(values)
+        if channel:
+            of_cell.setdefault(SourceCell(row.unit_id, "channel", channel), []).append(values)
+        if segment:
+            of_cell.setdefault(SourceCell(row.unit_id, "segment", segment), []).append(values)
+    return {cell: _moments(rows) for cell, rows in of_cell.items()}
+
+
+def _moments(rows: list[list[int | None]]) -> Moments:
+    values = np.array([[value or 0 for value in row] for row in rows], dtype=np.int64)
+    present = np.array([[value is not None for value in row] for row in rows])
+    return moments_of(values, present, None, np.zeros(len(rows), dtype=np.int64), 1)
+
+
+def by_cell(collected: Collected) -> dict[SourceCell, Moments]:
+    return {cell: collected.moments.take([at]) for at, cell in enumerate(collected.cells)}
+
+
+def collect(key: str, names: list[str]) -> dict[SourceCell, Moments]:
+    return by_cell(SOURCE.collect(measures=names, period=Period.parse(key)))
+
+
+def sum_all_up() -> None:
+    while sum_up(clock=lambda: NOW, limit=7):
+        pass
+
+
+@pytest.mark.parametrize("key", PERIODS)
+@pytest.mark.parametrize(
+    "names",
+    [MEASURES, ["waiting@app,phone", "waiting@counter", "solved", "waiting"], ["handling#loan"]],
+)
+def test_sums_are_those_of_the_rows_for_every_grain_and_margin(
+    world: dict[str, list[int]], key: str, names: list[str]
+) -> None:
+    take_encounters(rows=some_encounters(world, 300, seed=1), now=NOW)
+    expected = naive(Period.parse(key), names)
+    assert expected
+
+    assert collect(key, names) == expected  # before they are summed up: from the rows
+    sum_all_up()
+    assert collect(key, names) == expected
+
+
+@pytest.mark.parametrize("key", PERIODS)
+def test_sums_stay_exact_when_encounters_are_replaced_and_repeated(
+    world: dict[str, list[int]], key: str
+) -> None:
+    take_encounters(rows=some_encounters(world, 200, seed=1), now=NOW)
+    sum_all_up()
+    take_encounters(rows=some_encounters(world, 100, seed=2), now=NOW)  # the same keys
+    take_encounters(rows=some_encounters(world, 120, seed=1)[100:], now=NOW)
+    sum_up(clock=lambda: NOW, limit=9)  # and some are still to be summed up
+
+    assert collect(key, MEASURES) == naive(Period.parse(key), MEASURES)
+
+
+def test_weeks_and_months_are_sums_of_the_same_spans(world: dict[str, list[int]]) -> None:
+    take_encounters(rows=some_encounters(world, 300, seed=3), now=NOW)
+    sum_all_up()
+    first, last = SOURCE.spans()[Grain.DAY]
+
+    def counted(grain: Grain) -> int:
+        total = 0
+        period = Period.of(first, grain)
+        while period.start <= last:
+            found = by_cell(SOURCE.collect(measures=["waiting"], period=period))
+            total += sum(int(m.respondents[0]) for cell, m in found.items() if not cell.margin)
+            period = period.next
+        return total
+
+    assert {counted(grain) for grain in Grain} == {300}
+
+
+def test_times_read_in_minutes(world: dict[str, list[int]]) -> None:
+    found = SOURCE.collect(measures=MEASURES, period=Period.parse("2026-03"))
+
+    assert list(found.scales) == [60, 60, 1, 1]
+    assert list(found.cells) == []
+
+
+def test_a_change_is_told_by_the_days_of_its_span(world: dict[str, list[int]]) -> None:
+    take_encounters(rows=some_encounters(world, 50, seed=1), now=NOW)
+    sum_all_up()
+    later = NOW + timedelta(hours=1)
+    assert SOURCE.changed_since(NOW) == []
+
+    unit = Unit.objects.get(code="lujiazui")
+    take_encounters(rows=[encounter("new", unit, at=MORNING)], now=later)
+    sum_up(clock=lambda: later)
+
+    monday = MORNING.date()
+    assert SOURCE.changed_since(NOW) == [(monday, monday + timedelta(days=6))]
+
+
+class TestParameters:
+    def test_channels_may_be_one_or_several(self, world: dict[str, list[int]]) -> None:
+        assert SOURCE.measure({"measure": "waiting"}) == "waiting"
+        assert SOURCE.measure({"measure": "waiting", "channel": "counter"}) == "waiting@counter"
+        several = {"measure": "waiting", "channel": ["phone", "app"], "service": "loan"}
+        assert SOURCE.measure(several) == "waiting@app,phone#loan"
+
+    @pytest.mark.parametrize(
+        ("parameters", "reason"),
+        [
+            ({}, "Encounters measure no “”"),
+            ({"measure": "smiles"}, "Encounters measure no “smiles”"),
+            ({"measure": "waiting", "channel": "fax"}, "There is no channel “fax”"),
+            ({"measure": "waiting", "channel": [3]}, "Name a channel by its code"),
+            ({"measure": "waiting", "service": "fax"}, "There is no service “fax”"),
+            ({"measure": "waiting", "unit": "x"}, "Encounters have no parameter “unit”"),
+        ],
+    )
+    def test_what_is_not_there_is_refused(
+        self, world: dict[str, list[int]], parameters: dict[str, object], reason: str
+    ) -> None:
+        with pytest.raises(InvalidInput, match=reason):
+            SOURCE.measure(parameters)

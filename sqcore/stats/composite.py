@@ -1,11 +1,11 @@
 """Indicator scores between fixed goalposts and their weighted composite, with uncertainty."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, int64s
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, MeanCovariance, Status, interval_of
 
@@ -93,6 +93,8 @@ def composite(
     minimum_coverage: float = 0.6,
     minimum: int = 2,
     confidence: float = 0.95,
+    groups: npt.ArrayLike | None = None,
+    lone: npt.ArrayLike | None = None,
 ) -> Composite:
     """Return the weighted mean of goalpost scores, its coverage and its interval.
 
@@ -102,15 +104,20 @@ def composite(
     minimum_coverage: in [0, 1], the share of the weight that must have a value
     minimum: an indicator counts from so many respondents, >= 2
     confidence: in (0, 1)
+    groups: shape (M,), integers: indicators of the same respondents have the same one, those of
+        different groups are independent; None: all are of the same
+    lone: shape (C, M), bool: measured once, so it counts with its value and adds no variance
+        beyond what the covariance says; None: none is
     returns: Composite. Weights renormalise over what has a value. The variance is g' V g with V
-        the covariance of the means and g = weight x slope (delta method); df from the least
-        effective size. n is the most respondents that a used indicator has. Nothing used:
-        not_applicable; too little: insufficient_coverage; no variance: the interval of
-        `estimates.equal_answers`
+        the covariance of the means and g = weight x slope (delta method). Each group has the
+        least effective size of its used indicators, minus 1, as degrees of freedom; together
+        they are those of Welch and Satterthwaite. n is the most respondents that a used indicator
+        has. Nothing used: not_applicable; too little: insufficient_coverage; no variance: the
+        interval of `estimates.equal_answers`
     raises: StatisticsError if a shape or parameter is wrong
     assumes: compensation between indicators; an indicator beyond a goalpost has slope 0, so its
         uncertainty is not in the interval (`clipped`)
-    source: OECD/JRC 2008, steps 5 to 7; delta method
+    source: OECD/JRC 2008, steps 5 to 7; delta method; Satterthwaite 1946, doi:10.2307/3002019
 
     >>> from sqcore.stats.moments import moments_of
     >>> from sqcore.stats.estimates import mean_covariance
@@ -122,21 +129,23 @@ def composite(
     """
     w = _weights(weights, means)
     _share(minimum_coverage)
-    used = _countable(means, minimum) & (w > 0)
+    single = _lone(lone, means)
+    used = (_countable(means, minimum) | (single & ~np.isnan(means.value))) & (w > 0)
     coverage = _coverage(w, used)
     part = _aggregate(means, goalposts, w, used)
     status = _status(used, coverage, minimum_coverage)
     estimate = interval_of(
         np.where(status == Status.OK, part.value, np.nan),
         part.se,
-        _most(means.n, used),
-        _least(means.n_eff, used),
+        np.where(used & ~single, means.n, 0).max(axis=1, initial=0),
+        _effective(means, part, used & ~single, _groups(groups, means)),
         confidence=confidence,
         minimum=minimum,
         bounds=SCORES,
     )
     nothing = np.zeros(coverage.shape, dtype=np.bool_)
-    return Composite(_with(estimate, status), coverage, part.clipped, used, nothing)
+    counted = replace(estimate, n=_most(means.n, used))
+    return Composite(_with(counted, status), coverage, part.clipped, used, nothing)
 
 
 def composite_change(
@@ -232,9 +241,12 @@ def independent(*parts: MeanCovariance) -> MeanCovariance:
 
 @dataclass(frozen=True, eq=False)
 class _Aggregate:
+    """gradient: (C, M), what a unit of each value adds to the composite; 0 where it is not used."""
+
     value: FloatArray
     se: FloatArray
     clipped: BoolArray
+    gradient: FloatArray
 
 
 def _weights(weights: npt.ArrayLike, means: MeanCovariance) -> FloatArray:
@@ -273,7 +285,47 @@ def _aggregate(
     gradient = np.where(used, share * scores.slope, 0.0)
     variance = np.einsum("ca,cab,cb->c", gradient, means.covariance, gradient)
     clipped: BoolArray = np.asarray((scores.clipped & used).any(axis=1))
-    return _Aggregate(value, np.sqrt(np.maximum(variance, 0.0)), clipped)
+    return _Aggregate(value, np.sqrt(np.maximum(variance, 0.0)), clipped, gradient)
+
+
+def _lone(lone: npt.ArrayLike | None, means: MeanCovariance) -> BoolArray:
+    if lone is None:
+        return np.zeros(means.value.shape, dtype=np.bool_)
+    single = np.asarray(lone, dtype=np.bool_)
+    if single.shape != means.value.shape:
+        raise StatisticsError("lone must have shape (cells, indicators)")
+    return single
+
+
+def _groups(groups: npt.ArrayLike | None, means: MeanCovariance) -> IntArray:
+    measures = means.value.shape[1]
+    found = np.zeros(measures, dtype=np.int64) if groups is None else int64s(groups, "groups")
+    if found.shape != (measures,):
+        raise StatisticsError(f"groups must have shape ({measures},)")
+    return found
+
+
+def _effective(
+    means: MeanCovariance, part: _Aggregate, used: BoolArray, groups: IntArray
+) -> FloatArray:
+    """The effective size whose degrees of freedom are those of the groups together, (C,).
+
+    Where not more than one group varies it is the least size of all that is used.
+    """
+    least = _least(means.n_eff, used)
+    if len(np.unique(groups)) < 2:
+        return least
+    total, below, varying = (np.zeros(len(least)) for _each in range(3))
+    for group in np.unique(groups):
+        inside = used & (groups == group)
+        mine = np.where(inside, part.gradient, 0.0)
+        variance = np.maximum(np.einsum("ca,cab,cb->c", mine, means.covariance, mine), 0.0)
+        df = np.maximum(_least(means.n_eff, inside) - 1, 1e-9)
+        total += variance
+        below += variance**2 / df
+        varying += variance > 0
+    together = total**2 / np.where(below > 0, below, 1.0) + 1
+    return np.where(varying > 1, together, least)
 
 
 def _status(

@@ -220,3 +220,80 @@ def test_independent_parts_do_not_share_variance() -> None:
 
     assert joined.value.tolist() == [[4.0, 5.0, 6.0]]
     np.testing.assert_allclose(joined.covariance[0], np.eye(3) * 0.01)
+
+
+class TestGroups:
+    """Indicators of different respondents, or of no respondents at all."""
+
+    ENDS = Goalposts(np.zeros(2), np.full(2, 10.0))
+
+    @staticmethod
+    def _two(first: list[float], second: list[float]) -> MeanCovariance:
+        def one(values: list[float]) -> MeanCovariance:
+            moments = moments_of(
+                [[round(100 * v)] for v in values],
+                [[True]] * len(values),
+                None,
+                [0] * len(values),
+                1,
+            )
+            return mean_covariance(moments, scale=0.01)
+
+        return independent(one(first), one(second))
+
+    def test_two_groups_together_are_as_sure_as_welch_says(self) -> None:
+        # The sum of two means has the interval of their difference, turned around.
+        long, short = [4.1, 5.0, 6.2, 5.5, 4.9, 5.3, 6.0], [3.0, 7.0, 4.5]
+        welch = stats.ttest_ind(long, [-v for v in short], equal_var=False).confidence_interval()
+
+        found = composite(self._two(long, short), self.ENDS, [0.5, 0.5], groups=[0, 1]).estimate
+
+        assert found.low[0] == pytest.approx(welch.low * 5)
+        assert found.high[0] == pytest.approx(welch.high * 5)
+
+    def test_a_small_group_that_hardly_varies_does_not_make_all_unsure(self) -> None:
+        means = self._two([4.1, 5.0, 6.2, 5.5, 4.9, 5.3, 6.0] * 9, [5.0, 5.01])
+
+        apart = composite(means, self.ENDS, [0.5, 0.5], groups=[0, 1]).estimate
+        together = composite(means, self.ENDS, [0.5, 0.5]).estimate
+
+        assert apart.se.tolist() == together.se.tolist()
+        assert (apart.high - apart.low)[0] < (together.high - together.low)[0] / 4
+
+    def test_one_group_is_what_it_was(self) -> None:
+        means, _values = answers(3)
+
+        plain, grouped = (composite(means, SEVEN, [1, 1, 1], groups=g) for g in (None, [7, 7, 7]))
+
+        assert plain.estimate.low.tolist() == grouped.estimate.low.tolist()
+        assert plain.estimate.n_eff.tolist() == grouped.estimate.n_eff.tolist()
+
+    def test_what_was_measured_once_counts_with_its_value_alone(self) -> None:
+        many, once = [4.0, 5.0, 6.0], [9.0]
+        means = self._two(many, once)
+
+        without = composite(means, self.ENDS, [0.5, 0.5], minimum_coverage=0)
+        found = composite(means, self.ENDS, [0.5, 0.5], groups=[0, 1], lone=[[False, True]])
+
+        assert without.estimate.value.tolist() == [50.0]
+        assert found.estimate.value.tolist() == [70.0]
+        half = stats.t.ppf(0.975, 2) * np.sqrt(1 / 3) * 5
+        assert found.estimate.low[0] == pytest.approx(70 - half)
+        assert found.coverage.tolist() == [1.0]
+
+    def test_of_what_was_all_measured_once_nobody_knows_how_sure_it_is(self) -> None:
+        found = composite(self._two([4.0], [9.0]), self.ENDS, [0.5, 0.5], lone=[[True, True]])
+
+        assert found.estimate.value.tolist() == [65.0]
+        assert np.isnan(found.estimate.low).all()
+        assert found.estimate.status.tolist() == [Status.INSUFFICIENT_N]
+
+    @given(st.integers(min_value=0, max_value=10_000))
+    def test_degrees_of_freedom_lie_between_the_least_and_the_sum(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        sizes = rng.integers(2, 40, 2)
+        means = self._two(*(np.round(rng.normal(5, 1, size), 2).tolist() for size in sizes))
+
+        found = composite(means, self.ENDS, [0.5, 0.5], groups=[0, 1]).estimate
+
+        assert sizes.min() - 1e-9 <= found.n_eff[0] <= sizes.sum() - 1 + 1e-9

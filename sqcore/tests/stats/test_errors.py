@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from sqcore.stats.ahp import Limits, comparison_matrix, group_priorities, random_index
 from sqcore.stats.composite import (
     Goalposts,
     composite,
@@ -23,6 +24,7 @@ from sqcore.stats.estimates import (
 from sqcore.stats.formula import parse
 from sqcore.stats.moments import Moments, add, merge, moments_of, no_moments, subtract
 from sqcore.stats.proportions import newcombe, nps, proportion, wilson
+from sqcore.stats.rates import garwood, rate
 from sqcore.stats.servqual import Scores, dimension_scores, gap_scores, overall, weighted_scores
 from sqcore.stats.suppression import differences, families_of, keep_former, suppress
 
@@ -107,6 +109,28 @@ REFUSED: dict[str, Callable[[], object]] = {
     "an infinite operand": lambda: parse("[a]").evaluate({"a": [np.inf]}, [[[0.0]]]),
     "a covariance of other names": lambda: parse("[a]").evaluate({"a": [1.0]}, np.zeros((1, 2, 2))),
     "a covariance that is NaN": lambda: parse("[a]").evaluate({"a": [1.0]}, [[[np.nan]]]),
+    "a comparison out of range": lambda: comparison_matrix({(0, 2): 3}, 2),
+    "a comparison with itself": lambda: comparison_matrix({(0, 0): 3}, 2),
+    "both directions the same": lambda: comparison_matrix({(0, 1): 3, (1, 0): 3}, 2),
+    "a comparison that is NaN": lambda: comparison_matrix({(0, 1): np.nan}, 2),
+    "more missing than there is": lambda: random_index(3, missing=4),
+    "an index of 16 things": lambda: random_index(16),
+    "a limit of 0": lambda: Limits(usual=0),
+    "a group of nobody": lambda: group_priorities([]),
+    "a group over different things": lambda: group_priorities([[[1]], [[1, 1], [1, 1]]]),
+    "a negative exponent": lambda: group_priorities([[[1]], [[1]]], exponents=[2, -1]),
+    "exponents of nobody": lambda: group_priorities([[[1]]], exponents=[0]),
+    "an exponent too many": lambda: group_priorities([[[1]]], exponents=[1, 1]),
+    "a negative count of events": lambda: garwood([-1]),
+    "events that are NaN": lambda: garwood([np.nan]),
+    "events at a confidence of 1": lambda: garwood([1], confidence=1.0),
+    "a negative exposure": lambda: rate([1], [-1.0]),
+    "a negative number of records": lambda: rate([1], [1.0], [-1]),
+    "a rate by no unit": lambda: rate([1], [1.0], unit=0),
+    "a group too few": lambda: composite(
+        WIDE, Goalposts(np.zeros(2), np.ones(2)), [1, 1], groups=[0]
+    ),
+    "lone of another shape": lambda: composite(PART, ENDS, [1], lone=[True]),
     "k below the floor": lambda: suppress([9, 9], FAMILY, k=2),
     "negative counts": lambda: suppress([-1, 0], FAMILY),
     "a cell that is not there": lambda: suppress([9], FAMILY),

@@ -3,16 +3,28 @@
 from surveys.campaigns.models import Campaign, Link
 from surveys.imports.models import Import
 from surveys.instruments.models import Instrument, InstrumentVersion, Item
+from surveys.invitations.models import (
+    Drawing,
+    Invitation,
+    LastInvited,
+    SamplingPlan,
+    SpentLink,
+)
 from surveys.responses.models import Response, Rollup, RollupMonth
 
 __all__ = [
     "Campaign",
+    "Drawing",
     "Import",
     "Instrument",
     "InstrumentVersion",
+    "Invitation",
     "Item",
+    "LastInvited",
     "Link",
     "Response",
     "Rollup",
     "RollupMonth",
+    "SamplingPlan",
+    "SpentLink",
 ]

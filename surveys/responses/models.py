@@ -42,6 +42,7 @@ class Response(models.Model):
         LINK = "link", _("Link")
         API = "api", _("REST")
         IMPORT = "import", _("Import")
+        INVITED = "invited", _("Invitation")
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # The unique pair with the external key begins with the campaign, and serves as its index.

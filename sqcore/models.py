@@ -12,6 +12,7 @@ from sqcore.encounters.models import (
     TouchedSpan,
 )
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
+from sqcore.files.models import FileImport
 from sqcore.identity.models import User
 from sqcore.indicators.models import (
     Dimension,
@@ -22,6 +23,13 @@ from sqcore.indicators.models import (
     WeightedIndicator,
 )
 from sqcore.jobs.models import Job
+from sqcore.measurements.models import (
+    Equipment,
+    EquipmentState,
+    Feed,
+    Measure,
+    Observation,
+)
 from sqcore.notices.models import Notice
 from sqcore.org.models import (
     Assignment,
@@ -48,7 +56,11 @@ __all__ = [
     "Dimension",
     "Encounter",
     "EncounterSums",
+    "Equipment",
+    "EquipmentState",
     "EvaluationRun",
+    "Feed",
+    "FileImport",
     "FrozenCells",
     "Heartbeat",
     "Holiday",
@@ -56,7 +68,9 @@ __all__ = [
     "IndicatorSystem",
     "Job",
     "KpiValue",
+    "Measure",
     "Notice",
+    "Observation",
     "Organisation",
     "OutboxEvent",
     "Placement",

@@ -34,7 +34,7 @@ THINGS = {
         *("due", "exports", "frozen", "kpi_page", "lattice", "pages", "published", "release"),
         "wording",
     },
-    "sqcore.files": {"encodings", "personal"},
+    "sqcore.files": {"encodings", "kinds", "personal"},
     "sqcore.indicators": {"definition"},
     "sqcore.jobs": {"runner"},
     "sqcore.org": {"directory"},

@@ -11,7 +11,8 @@ ROOMS = {
     "sqcore": (
         "base",
         "identity",
-        ("files", "dashboards", "audit", "notices", "jobs"),
+        ("dashboards", "audit", "notices", "jobs"),
+        "files",
         "org",
         "access",
         "indicators",

@@ -43,6 +43,9 @@ BRANCHES: dict[tuple[str, str, str], list[tuple[str, str, str]]] = {
     ],
 }
 
+REGION_CODES = [code for code, _en, _zh in BRANCHES]
+BRANCH_CODES = [code for branches in BRANCHES.values() for code, _en, _zh in branches]
+
 CHANNELS = {
     "counter": both("Counter", "柜台"),
     "phone": both("Telephone", "电话"),
@@ -59,16 +62,66 @@ SEGMENTS = {
 POSTS = {
     "manager": (both("Branch manager", "支行行长"), False),
     "teller": (both("Teller", "柜员"), True),
-    "adviser": (both("Adviser", "理财顾问"), True),
+    "phone-adviser": (both("Telephone adviser", "电话客服"), True),
+    "operations": (both("Operations officer", "运营主管"), False),
+    "region": (both("Regional manager", "区域经理"), False),
+    "head-office": (both("Head office", "总行职员"), False),
 }
 
 TELLERS_A_BRANCH = 8
-ADVISERS_A_BRANCH = 4
+PHONE_ADVISERS_A_BRANCH = 4
+FRONT_LINE_A_BRANCH = TELLERS_A_BRANCH + PHONE_ADVISERS_A_BRANCH
+AT_HEAD_OFFICE = 16
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What customers come for: its share of a channel's customers, and what becomes of it.
+
+    `minutes` is how long it is worked on; `solved` and `reworked` are probabilities; with
+    `approved` a second signature is needed before it is done.
+    """
+
+    name: TranslatedText
+    share: dict[str, float]
+    minutes: float
+    solved: float
+    reworked: float
+    approved: bool = False
+
+
+SERVICES = {
+    "cash": Errand(both("Cash", "现金业务"), {"counter": 0.38}, 4, 0.98, 0.01),
+    "payment": Errand(both("Payment", "转账汇款"), {"counter": 0.20, "app": 0.72}, 5, 0.95, 0.02),
+    "card": Errand(
+        both("Card", "银行卡"), {"counter": 0.15, "phone": 0.35, "app": 0.10}, 6, 0.88, 0.03
+    ),
+    "account": Errand(
+        both("Account opening", "开户"), {"counter": 0.15}, 14, 0.84, 0.08, approved=True
+    ),
+    "loan": Errand(
+        both("Loan application", "贷款申请"), {"counter": 0.12}, 22, 0.70, 0.18, approved=True
+    ),
+    "enquiry": Errand(both("Enquiry", "咨询"), {"phone": 0.65, "app": 0.18}, 5, 0.74, 0.04),
+}
+
+STAGES = {
+    "reception": (both("Reception and number", "接待取号"), "preparation"),
+    "counter": (both("At the counter", "柜台办理"), "execution"),
+    "approval": (both("Second signature", "复核授权"), "execution"),
+    "closing": (both("Receipt and farewell", "回单与道别"), "completion"),
+    "routing": (both("Voice menu", "语音菜单"), "preparation"),
+    "call": (both("Call", "通话"), "execution"),
+    "wrap-up": (both("Notes after the call", "通话记录"), "completion"),
+    "sign-in": (both("Signing in", "登录"), "preparation"),
+    "request": (both("Request", "业务处理"), "execution"),
+    "confirmation": (both("Confirmation", "确认"), "completion"),
+}
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who can log in to the demo."""
+    """Somebody who can log in to the demo; `number` is the number of who is on the staff."""
 
     username: str
     name: str
@@ -76,13 +129,14 @@ class Person:
     unit: str
     language: str
     what: str
+    number: str = ""
 
 
 PEOPLE = [
     Person("ada", "Ada Lin", Role.ADMINISTRATOR, "", "en", "administrator"),
     Person("ana", "Ana Sun", Role.ANALYST, "", "en", "quality analyst"),
     Person("hua", "Hua Zhou", Role.HR, "", "zh-hans", "HR (in Chinese)"),
-    Person("mei", "Mei Wang", Role.MANAGER, "east", "en", "manager of the Eastern region"),
-    Person("chen", "Chen Guo", Role.MANAGER, "riverside", "en", "manager of Riverside"),
-    Person("li", "Li Zhang", Role.STAFF, "harbour-gate", "en", "teller at Harbour Gate"),
+    Person("mei", "Mei Wang", Role.MANAGER, "east", "en", "manager of the Eastern region", "2101"),
+    Person("chen", "Chen Guo", Role.MANAGER, "riverside", "en", "manager of Riverside", "1200"),
+    Person("li", "Li Zhang", Role.STAFF, "harbour-gate", "en", "teller at Harbour Gate", "0601"),
 ]

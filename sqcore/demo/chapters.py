@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sqcore.base.registry import Registry
+from sqcore.demo.history import History, history
 from sqcore.identity.principals import Principal
 
 Report = Callable[[str, int, int], None]
@@ -19,7 +20,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 class Story:
     """The frame of the demo: two years of whole months that end before today.
 
-    `seed` decides every random number; `now` is when the demo is loaded.
+    `seed` decides every random number; `now` is when the demo is loaded. The bank opens on the
+    Monday on or before the first day, so that its weeks are whole.
     """
 
     first: date
@@ -27,6 +29,15 @@ class Story:
     now: datetime
     by: Principal
     seed: int = 20260101
+
+    @property
+    def history(self) -> History:
+        """What happened: the same for every chapter."""
+        return history(seed=self.seed, first=self.first, end=self.end)
+
+    @property
+    def opening(self) -> date:
+        return self.history.calendar.monday
 
     def at(self, day: date, hour: int = 18) -> datetime:
         """Return the moment at which something of this day is told."""

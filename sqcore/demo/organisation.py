@@ -1,17 +1,21 @@
 """The first chapter: the bank opens."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import transaction
 
 from sqcore.demo import bank
 from sqcore.demo.chapters import Report, Story
+from sqcore.demo.people import staff_number
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
 from sqcore.org.models import Channel, Post, Segment, Staff, Unit
 from sqcore.org.services import add_staff, grant_role, open_unit, set_up_organisation
 
 CODE = "harbour-bank"
+STAFF = 300
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,44 @@ class OrganisationChapter:
         set_up_organisation(name=bank.BANK, time_zone="Asia/Shanghai", by=story.by, now=story.now)
         _name_channels_segments_and_posts()
         units = _open_units(story)
-        for done, branch in enumerate(_branches(), start=1):
-            _staff_branch(units[branch], number=done, story=story)
-            report("The bank opens its branches", done, len(_branches()))
+        posts = {post.code: post for post in Post.objects.order_by("id")}
+        people = story.history.people
+        first_days = dict(zip(people.numbers, people.first_day.tolist(), strict=True))
+        for done, seat in enumerate(_seats(), start=1):
+            starts = story.history.calendar.day(first_days.get(seat.number, 0))
+            add_staff(
+                number=seat.number,
+                name=f"{bank.POSTS[seat.post][0]['en']} {seat.number[:2]}-{seat.number[2:]}",
+                unit=units[seat.unit],
+                post=posts[seat.post],
+                on=starts,
+                by=story.by,
+                now=story.at(starts, hour=8),
+            )
+            report("The bank opens its branches", done, STAFF)
         _let_people_in(units, story)
 
 
-def _branches() -> list[str]:
-    return [code for branches in bank.BRANCHES.values() for code, _en, _zh in branches]
+class Seat(NamedTuple):
+    """A post somewhere in the bank, and the number of who fills it."""
+
+    unit: str
+    post: str
+    number: str
+
+
+def _seats() -> Iterator[Seat]:
+    """Yield the 300 seats: 14 a branch, one a region, the others at the head office."""
+    plan = ["manager"] + ["teller"] * bank.TELLERS_A_BRANCH
+    plan += ["phone-adviser"] * bank.PHONE_ADVISERS_A_BRANCH + ["operations"]
+    for branch, code in enumerate(bank.BRANCH_CODES):
+        for place, post in enumerate(plan):
+            yield Seat(code, post, staff_number(branch, place))
+    offices = len(bank.BRANCH_CODES)
+    for place, code in enumerate(bank.REGION_CODES):
+        yield Seat(code, "region", staff_number(offices, place))
+    for place in range(bank.AT_HEAD_OFFICE):
+        yield Seat(CODE, "head-office", staff_number(offices + 1, place))
 
 
 def _name_channels_segments_and_posts() -> None:
@@ -59,25 +93,10 @@ def _open(story: Story, code: str, name: dict[str, str], parent: Unit | None, ki
         name=name,
         parent=parent,
         kind=kind,
-        on=story.first,
+        on=story.opening,
         by=story.by,
-        now=story.at(story.first, hour=8),
+        now=story.at(story.opening, hour=8),
     )
-
-
-def _staff_branch(unit: Unit, *, number: int, story: Story) -> None:
-    posts = {post.code: post for post in Post.objects.order_by("id")}
-    plan = ["manager"] + ["teller"] * bank.TELLERS_A_BRANCH + ["adviser"] * bank.ADVISERS_A_BRANCH
-    for place, post in enumerate(plan):
-        add_staff(
-            number=f"{number:02d}{place:02d}",
-            name=f"{bank.POSTS[post][0]['en']} {number:02d}-{place:02d}",
-            unit=unit,
-            post=posts[post],
-            on=story.first,
-            by=story.by,
-            now=story.at(story.first, hour=8),
-        )
 
 
 def _let_people_in(units: dict[str, Unit], story: Story) -> None:
@@ -93,10 +112,7 @@ def _let_people_in(units: dict[str, Unit], story: Story) -> None:
         )
         unit = units.get(person.unit)
         grant_role(
-            user=user, role=person.role, unit=unit, on=story.first, by=story.by, now=story.now
+            user=user, role=person.role, unit=unit, on=story.opening, by=story.by, now=story.now
         )
-        if person.role == Role.STAFF:
-            teller = Staff.objects.filter(assignments__unit=unit, assignments__post__code="teller")
-            teller.filter(pk=teller.order_by("number").values("pk")[:1]).update(
-                user=user, name=person.name
-            )
+        if person.number:
+            Staff.objects.filter(number=person.number).update(user=user, name=person.name)

@@ -46,7 +46,7 @@ class TestTruths(TestCase):
     def test_everything_was_told(self) -> None:
         assert Response.objects.count() == 30_000
         assert Unit.objects.filter(kind="branch").count() == 20
-        assert Staff.objects.count() == 260
+        assert Staff.objects.count() == 300
 
     def test_the_telephone_is_clearly_the_worst_channel(self) -> None:
         phone = self.figure("composite", "2025", channel="phone")

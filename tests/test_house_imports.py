@@ -35,7 +35,7 @@ THINGS = {
         "wording",
     },
     "sqcore.files": {"encodings", "kinds", "personal"},
-    "sqcore.indicators": {"definition"},
+    "sqcore.indicators": {"definition", "drafts"},
     "sqcore.jobs": {"runner"},
     "sqcore.org": {"directory"},
     "surveys.imports": {

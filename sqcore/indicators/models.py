@@ -1,6 +1,7 @@
 """The indicator catalogue, and indicator systems in versions that never change once published."""
 
 from datetime import date
+from math import inf
 from typing import Self
 
 from django.conf import settings
@@ -11,6 +12,30 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+
+
+class UnitOfMeasure(models.TextChoices):
+    """The units in which indicators are kept. What a source has in another one, a formula
+    turns: `60 * [waiting-time]`."""
+
+    SHARE = "share", _("share, 0 to 1")
+    PERCENT = "%", _("percent")
+    POINTS = "points", _("points")
+    SECONDS = "s", _("seconds")
+    MINUTES = "min", _("minutes")
+    HOURS = "h", _("hours")
+    DAYS = "days", _("days")
+    COUNT = "count", _("number")
+    PER_HUNDRED = "per 100", _("per 100")
+    PER_THOUSAND = "per 1000", _("per 1,000")
+    PER_MONTH = "per month", _("per month")
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the most that a value in it can be."""
+        if self in (UnitOfMeasure.SHARE, UnitOfMeasure.PERCENT):
+            return 0.0, 1.0 if self == UnitOfMeasure.SHARE else 100.0
+        return (-inf if self == UnitOfMeasure.POINTS else 0.0), inf
 
 
 class IndicatorQuerySet(models.QuerySet["Indicator"]):

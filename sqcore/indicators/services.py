@@ -2,42 +2,57 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
-from sqcore.base.errors import Conflict, InvalidInput, Problem
+from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
 from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText
 from sqcore.identity.models import User
+from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
-from sqcore.indicators.definition import COMPOSITE, measure_of
+from sqcore.indicators.definition import COMPOSITE
+from sqcore.indicators.drafts import (
+    equal_weights,
+    locked_draft,
+    note,
+    require_points,
+    save,
+    weight_of,
+)
+from sqcore.indicators.importers import ReadyIndicator, ReadySystem, ready_system
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
     IndicatorSystem,
     SystemVersion,
+    Target,
+    UnitOfMeasure,
     WeightedIndicator,
 )
 from sqcore.indicators.queries import published_version
-from sqcore.indicators.sources import SOURCES
-
-TOLERANCE = Decimal("0.000001")
-"""How far the weights of siblings may be from 1."""
-STEP = Decimal("0.000000000001")
-"""The smallest step in which weights are kept."""
-NOT_OF_WEEKS = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
-WEEKS_APART = (
-    "Weeks do not add up to months: their difference would show single days. Evaluate a system by"
-    " week, or by month, quarter and year, from its first version on."
+from sqcore.indicators.rules import (
+    formulas_with,
+    is_published,
+    problems_of_version,
+    require_covers,
+    require_measurable,
+    require_target,
 )
+
+MEASURED = frozenset(
+    {"source", "parameters", "formula", "statistic", "unit_of_measure", "direction"}
+)
+"""What stays as it is once a published version uses an indicator."""
+TOLD = frozenset({"name", "definition", "owner", "stage", "valid_from", "valid_to"})
+"""What can be changed at any time: how an indicator is spoken of, and when it is valid."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,7 @@ class Branch:
     weight: Decimal | float
     indicators: Sequence[Leaf] = ()
     branches: Sequence["Branch"] = ()
+    target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,25 +99,27 @@ def define_indicator(
     *,
     code: str,
     name: Mapping[str, str],
-    source: str,
-    parameters: Mapping[str, Any],
     by: Principal,
     now: datetime,
+    source: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    formula: str = "",
     definition: Mapping[str, str] | None = None,
     unit_of_measure: str = "",
     direction: str = Indicator.Direction.HIGHER,
     statistic: str = Indicator.Statistic.MEAN,
+    stage: str = "",
     owner: User | None = None,
     valid_from: date | None = None,
     valid_to: date | None = None,
 ) -> Indicator:
-    """Add an indicator to the catalogue.
+    """Add an indicator to the catalogue: what a source measures, or a formula over others.
 
     raises: Conflict when the code is taken; InvalidInput when the source does not exist or does
-    not know the measure
+    not know the measure, when the formula cannot be read, names what is not there or what is not
+    valid, or when the unit of measure is none of `UnitOfMeasure`
     """
-    if Indicator.objects.filter(code=code).exists():
-        raise Conflict(f"There is an indicator “{code}” already.")
+    by.require(Permission.MANAGE_INDICATORS)
     indicator = Indicator(
         code=code,
         name=dict(name),
@@ -110,21 +128,133 @@ def define_indicator(
         direction=direction,
         statistic=statistic,
         source=source,
-        parameters=dict(parameters),
+        parameters=dict(parameters or {}),
+        formula=formula,
+        stage=stage,
         owner=owner,
         valid_from=valid_from,
         valid_to=valid_to,
     )
-    _require_source(indicator)
-    _save(indicator, f"indicator “{code}”")
+    _require_source_or_formula(indicator)
+    require_measurable(indicator)
+    return _define(indicator, by=by, now=now)
+
+
+@transaction.atomic
+def change_indicator(
+    *, indicator: Indicator, changes: Mapping[str, Any], by: Principal, now: datetime
+) -> Indicator:
+    """Change fields of an indicator: those of `TOLD` at any time, those of `MEASURED` until a
+    published version uses it.
+
+    raises: Conflict when it is used and would be measured otherwise; InvalidInput as
+    `define_indicator`, also when a formula needs it on days on which it would not be valid
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    unknown = sorted(set(changes) - MEASURED - TOLD)
+    if unknown:
+        raise InvalidInput(_("“%(field)s” cannot be changed.") % {"field": unknown[0]})
+    # All of the catalogue: two formulas changed at once could else come to need each other.
+    held = {found.pk: found for found in Indicator.objects.select_for_update().order_by("id")}
+    present = held[indicator.pk]
+    changed = {key for key, value in changes.items() if getattr(present, key) != value}
+    if changed & MEASURED and is_published(present):
+        raise Conflict(
+            _("A published version uses this indicator: what it measures stays as it is. Define"
+              " another one instead.")
+        )  # fmt: skip
+    for key in changed:
+        setattr(present, key, changes[key])
+    _require_source_or_formula(present)
+    if changed & (MEASURED | {"valid_from", "valid_to"}):
+        require_measurable(present)
+        for formula in formulas_with(present.code):
+            require_covers(present, formula)
+        for target in Target.objects.filter(indicator=present).order_by("valid_from"):
+            require_target(present, target.value, target.floor)
+    if changed:
+        save(present, _("indicator “%(code)s”") % {"code": present.code}, new=False)
+        record(
+            action="indicator.changed",
+            subject=f"indicator:{present.pk}",
+            by=by,
+            now=now,
+            details={"code": present.code, "fields": sorted(changed)},
+        )
+    return present
+
+
+@transaction.atomic
+def set_target(
+    *,
+    indicator: Indicator,
+    value: float,
+    floor: float | None,
+    on: date,
+    by: Principal,
+    now: datetime,
+    until: date | None = None,
+) -> Target:
+    """Say what an indicator should reach from a day on. A target that is open until then ends on
+    that day, when the new one is open too.
+
+    raises: InvalidInput when the target cannot be, or the floor is better than it; Conflict when
+    another target holds on one of its days
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    Indicator.objects.select_for_update().get(pk=indicator.pk)
+    require_target(indicator, value, floor)
+    if until is not None and until <= on:
+        reason = _("The last day is before the first.")
+        raise InvalidInput(reason, problems=[Problem(reason, field="until")])
+    targets = Target.objects.filter(indicator=indicator)
+    if until is None:
+        targets.filter(valid_to__isnull=True, valid_from__lt=on).update(valid_to=on)
+    others = targets.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=on))
+    if until is not None:
+        others = others.filter(valid_from__lt=until)
+    if other := others.order_by("valid_from").first():
+        message = _("There is a target of %(value)s from %(day)s on; end it first.") % {
+            "value": f"{other.value:g}",
+            "day": other.valid_from.isoformat(),
+        }
+        raise Conflict(message, problems=[Problem(message, field="on")])
+    target = Target.objects.create(
+        indicator=indicator, value=value, floor=floor, valid_from=on, valid_to=until
+    )
     record(
-        action="indicator.defined",
+        action="indicator.target_set",
         subject=f"indicator:{indicator.pk}",
         by=by,
         now=now,
-        details={"code": code, "source": source},
+        details={"code": indicator.code, "value": value, "floor": floor, "from": on.isoformat()},
     )
-    return indicator
+    return target
+
+
+@transaction.atomic
+def end_target(*, target: Target, on: date, by: Principal, now: datetime) -> None:
+    """Let a target end: it holds no more on this day. On its first day or before it is withdrawn.
+
+    raises: Conflict when it ended before
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    Indicator.objects.select_for_update().get(pk=target.indicator_id)
+    present = Target.objects.select_related("indicator").filter(pk=target.pk).first()
+    if present is None or (present.valid_to is not None and present.valid_to <= on):
+        raise Conflict(_("This target has ended already."))
+    if on <= present.valid_from:
+        present.delete()
+    else:
+        present.valid_to = on
+        present.save(update_fields=["valid_to"])
+    record(
+        action="indicator.target_ended",
+        subject=f"indicator:{target.indicator_id}",
+        by=by,
+        now=now,
+        details={"code": present.indicator.code, "on": on.isoformat()},
+    )
 
 
 @transaction.atomic
@@ -132,10 +262,11 @@ def define_system(
     *, code: str, name: Mapping[str, str], by: Principal, now: datetime
 ) -> IndicatorSystem:
     """Add an indicator system, still without a version. raises: Conflict when the code is taken"""
+    by.require(Permission.MANAGE_INDICATORS)
     if IndicatorSystem.objects.filter(code=code).exists():
-        raise Conflict(f"There is an indicator system “{code}” already.")
+        raise Conflict(_("There is an indicator system “%(code)s” already.") % {"code": code})
     system = IndicatorSystem(code=code, name=dict(name))
-    _save(system, f"indicator system “{code}”")
+    save(system, _("indicator system “%(code)s”") % {"code": code})
     record(
         action="indicators.system_defined",
         subject=f"system:{system.pk}",
@@ -155,20 +286,16 @@ def draft_version(
     by: Principal,
     now: datetime,
     tree: Sequence[Branch] = (),
+    target: float | None = None,
 ) -> SystemVersion:
     """Start the next version of a system as a draft; evaluated by `grains` from `since` on.
 
     Locks the system, so that two drafts started at once get two numbers.
-    raises: InvalidInput for a grain that does not exist, none, or weeks beside months
+    raises: InvalidInput for a grain that does not exist, or none, or a target that is no score
     """
-    unknown = sorted(set(grains) - set(Grain.values))
-    if unknown or not grains:
-        raise InvalidInput(
-            f"Choose what it is evaluated by among {', '.join(Grain.values)}"
-            + (f"; not “{unknown[0]}”." if unknown else ".")
-        )
-    if Grain.WEEK in grains and set(grains) & NOT_OF_WEEKS:
-        raise InvalidInput(WEEKS_APART)
+    by.require(Permission.MANAGE_INDICATORS)
+    _require_grains(grains)
+    require_points(target, "target")
     IndicatorSystem.objects.select_for_update().get(pk=system.pk)
     last = SystemVersion.objects.filter(system=system).aggregate(last=Max("number"))["last"]
     version = SystemVersion.objects.create(
@@ -176,6 +303,7 @@ def draft_version(
         number=(last or 0) + 1,
         grains=[grain.value for grain in Grain if grain in grains],
         since=since,
+        target=target,
     )
     record(
         action="indicators.version_drafted",
@@ -190,6 +318,91 @@ def draft_version(
 
 
 @transaction.atomic
+def copy_version(*, system: IndicatorSystem, by: Principal, now: datetime) -> SystemVersion:
+    """Start the next version of a system as a draft that says what the published one says.
+
+    raises: Conflict while there is another draft, or nothing is published
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    IndicatorSystem.objects.select_for_update().get(pk=system.pk)
+    if SystemVersion.objects.filter(system=system, state=SystemVersion.State.DRAFT).exists():
+        raise Conflict(_("There is a draft already; publish it, or discard it."))
+    present = published_version(system)
+    if present is None:
+        raise Conflict(_("Nothing of this system is published yet."))
+    return draft_version(
+        system=system,
+        grains=present.grains,
+        since=present.since,
+        target=present.target,
+        tree=tree_of(present),
+        by=by,
+        now=now,
+    )
+
+
+def tree_of(version: SystemVersion) -> list[Branch]:
+    """Return what a version says as it could be given to `set_tree`."""
+    dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
+    leaves: dict[int, list[Leaf]] = {}
+    for leaf in (
+        WeightedIndicator.objects.filter(dimension__version=version)
+        .select_related("indicator")
+        .order_by("position", "id")
+    ):
+        given = Leaf(leaf.indicator, leaf.weight, leaf.worst, leaf.best)
+        leaves.setdefault(leaf.dimension_id, []).append(given)
+
+    def below(parent: int | None) -> list[Branch]:
+        return [
+            Branch(
+                each.code,
+                each.name,
+                each.weight,
+                leaves.get(each.pk, []),
+                below(each.pk),
+                each.target,
+            )
+            for each in dimensions
+            if each.parent_id == parent
+        ]
+
+    return below(None)
+
+
+@transaction.atomic
+def change_draft(
+    *,
+    version: SystemVersion,
+    grains: Sequence[str],
+    since: date,
+    target: float | None,
+    by: Principal,
+    now: datetime,
+) -> SystemVersion:
+    """Change what a draft is evaluated by, from which day on, and what it should reach.
+
+    raises: Conflict when it is no draft; InvalidInput as `draft_version`
+    """
+    draft = locked_draft(version, by)
+    _require_grains(grains)
+    require_points(target, "target")
+    draft.grains = [grain.value for grain in Grain if grain in grains]
+    draft.since, draft.target = since, target
+    draft.save(update_fields=["grains", "since", "target"])
+    note(draft, "changed", by=by, now=now)
+    return draft
+
+
+@transaction.atomic
+def discard_draft(*, version: SystemVersion, by: Principal, now: datetime) -> None:
+    """Throw a draft away, with its tree. raises: Conflict when it is none"""
+    draft = locked_draft(version, by)
+    note(draft, "discarded", by=by, now=now)
+    draft.delete()
+
+
+@transaction.atomic
 def set_tree(
     *, version: SystemVersion, tree: Sequence[Branch], by: Principal, now: datetime
 ) -> None:
@@ -198,14 +411,18 @@ def set_tree(
     Whether the weights sum to 1 is asked when it is published. raises: Conflict when it is not a
     draft; InvalidInput for a code used twice, a weight outside 0..1 or goalposts that are equal
     """
-    draft = SystemVersion.objects.select_for_update().get(pk=version.pk)
-    _require_draft(draft)
+    draft = locked_draft(version, by)
     problems = list(_problems_of_codes(tree))
     if problems:
-        raise InvalidInput("The indicator system has errors.", problems=problems)
+        raise InvalidInput(_("The indicator system has errors."), problems=problems)
     Dimension.objects.filter(version=draft).delete()
     _plant(draft, tree, parent=None)
-    record(action="indicators.tree_set", subject=f"system_version:{version.pk}", by=by, now=now)
+    note(draft, "tree_set", by=by, now=now)
+
+
+def problems_of_draft(version: SystemVersion) -> list[Problem]:
+    """Return what stops a draft from being published, in the order of its tree."""
+    return list(problems_of_version(version))
 
 
 @transaction.atomic
@@ -213,14 +430,14 @@ def publish_version(*, version: SystemVersion, by: Principal, now: datetime) -> 
     """Freeze a draft and let it count from now on; the version before it retires.
 
     raises: Conflict when it is not a draft; InvalidInput, naming every fault, when weights of
-    siblings do not sum to 1, a dimension is empty, a source does not know a measure, or another
-    system evaluates the same answers
+    siblings do not sum to 1, a dimension is empty, a source does not know a measure, a formula
+    cannot be computed, goalposts and targets do not fit, or another system evaluates the same
+    answers
     """
-    draft = SystemVersion.objects.select_for_update().select_related("system").get(pk=version.pk)
-    _require_draft(draft)
-    problems = list(_problems_of_version(draft))
+    draft = locked_draft(version, by)
+    problems = list(problems_of_version(draft))
     if problems:
-        raise InvalidInput("This version cannot be published yet.", problems=problems)
+        raise InvalidInput(_("This version cannot be published yet."), problems=problems)
     SystemVersion.objects.published().filter(system=draft.system).update(
         state=SystemVersion.State.RETIRED
     )
@@ -236,6 +453,63 @@ def publish_version(*, version: SystemVersion, by: Principal, now: datetime) -> 
         details={"system": draft.system.code, "number": draft.number},
     )
     return draft
+
+
+@transaction.atomic
+def install_ready_system(
+    *,
+    code: str,
+    since: date,
+    by: Principal,
+    now: datetime,
+    grains: Sequence[str] = (),
+    system_code: str = "",
+) -> SystemVersion:
+    """Make a draft of a ready system, with the indicators and targets it needs.
+
+    Indicators that are there already are used as they are. What is measured by something that is
+    not defined yet is installed all the same: publishing names it. `grains`: those of the ready
+    system; `system_code`: its own.
+    raises: NotFound; Conflict when an indicator's code stands for something else, or while the
+    system has a draft
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    ready = ready_system(code)
+    named = system_code or ready.system
+    system = IndicatorSystem.objects.filter(code=named).first() or define_system(
+        code=named, name=ready.name, by=by, now=now
+    )
+    if SystemVersion.objects.filter(system=system, state=SystemVersion.State.DRAFT).exists():
+        raise Conflict(_("There is a draft already; publish it, or discard it."))
+    indicators = {
+        each.code: _ready_indicator(each, since, by=by, now=now) for each in ready.indicators
+    }
+    return draft_version(
+        system=system,
+        grains=grains or ready.grains,
+        since=since,
+        tree=_ready_tree(ready, indicators),
+        target=ready.target,
+        by=by,
+        now=now,
+    )
+
+
+def add_ready_indicator(
+    *, code: str, ready: str, since: date, by: Principal, now: datetime
+) -> Indicator:
+    """Take one indicator of a ready system into the catalogue, with what its formula needs.
+
+    raises: NotFound; Conflict when its code stands for something else
+    """
+    by.require(Permission.MANAGE_INDICATORS)
+    known = {each.code: each for each in ready_system(ready).indicators}
+    if code not in known:
+        raise NotFound(_("There is no indicator “%(code)s”.") % {"code": code})
+    with transaction.atomic():
+        for name in known[code].needs:
+            _ready_indicator(known[name], since, by=by, now=now)
+        return _ready_indicator(known[code], since, by=by, now=now)
 
 
 @transaction.atomic
@@ -281,18 +555,6 @@ def starter_system(
     return publish_version(version=draft, by=by, now=now)
 
 
-def equal_weights(count: int) -> list[Decimal]:
-    """Return equal weights that sum to exactly 1; the first ones carry what rounding leaves.
-
-    >>> [str(weight) for weight in equal_weights(3)]
-    ['0.333333333334', '0.333333333333', '0.333333333333']
-    """
-    if count == 0:
-        return []
-    steps, left = divmod(int(1 / STEP), count)
-    return [STEP * (steps + (place < left)) for place in range(count)]
-
-
 def _is_already(
     version: SystemVersion, measures: Sequence[StarterMeasure], grains: Sequence[str], since: date
 ) -> bool:
@@ -330,7 +592,10 @@ def _starter_indicator(measure: StarterMeasure, *, by: Principal, now: datetime)
         measure.statistic,
     )
     if not same:
-        raise Conflict(f"The indicator “{measure.code}” already stands for another measure.")
+        raise Conflict(
+            _("The indicator “%(code)s” already stands for another measure.")
+            % {"code": measure.code}
+        )
     return found
 
 
@@ -341,59 +606,108 @@ def _plant(version: SystemVersion, tree: Sequence[Branch], *, parent: Dimension 
             parent=parent,
             code=branch.code,
             name=dict(branch.name),
-            weight=_weight(branch.weight, branch.code),
+            weight=weight_of(branch.weight, branch.code),
+            target=branch.target,
             position=place,
         )
-        _save(dimension, f"dimension “{branch.code}”")
+        save(dimension, _("dimension “%(code)s”") % {"code": branch.code})
         for at, leaf in enumerate(branch.indicators):
             weighted = WeightedIndicator(
                 dimension=dimension,
                 indicator=leaf.indicator,
-                weight=_weight(leaf.weight, leaf.indicator.code),
+                weight=weight_of(leaf.weight, leaf.indicator.code),
                 worst=leaf.worst,
                 best=leaf.best,
                 position=at,
             )
-            _save(weighted, f"indicator “{leaf.indicator.code}”")
+            save(weighted, _("indicator “%(code)s”") % {"code": leaf.indicator.code})
         _plant(version, branch.branches, parent=dimension)
 
 
-def _weight(weight: Decimal | float, code: str) -> Decimal:
-    exact = weight if isinstance(weight, Decimal) else Decimal(repr(float(weight)))
-    if not exact.is_finite() or not 0 <= exact <= 1:
-        raise InvalidInput(f"The weight of “{code}” must lie between 0 and 1, not {weight}.")
-    return exact.quantize(STEP)
+def _require_source_or_formula(indicator: Indicator) -> None:
+    if bool(indicator.source) == bool(indicator.formula):
+        reason = _("An indicator has either a source or a formula.")
+        raise InvalidInput(reason, problems=[Problem(reason, field="source")])
+    unit = indicator.unit_of_measure
+    if unit and unit not in UnitOfMeasure.values:
+        reason = _("“%(unit)s” is no unit of measure here; there are: %(known)s.") % {
+            "unit": unit,
+            "known": ", ".join(UnitOfMeasure.values),
+        }
+        raise InvalidInput(reason, problems=[Problem(reason, field="unit_of_measure")])
 
 
-def _save(thing: models.Model, what: str) -> None:
-    """Check a new row and write it. raises: InvalidInput with a problem a field"""
-    try:
-        thing.full_clean()
-    except ValidationError as error:
-        raise InvalidInput(
-            f"The {what} has errors.",
-            problems=[
-                Problem(reason, field=f"{what}, {name}" if name != "__all__" else what)
-                for name, reasons in error.message_dict.items()
-                for reason in reasons
+def _define(indicator: Indicator, *, by: Principal, now: datetime) -> Indicator:
+    if Indicator.objects.filter(code=indicator.code).exists():
+        raise Conflict(_("There is an indicator “%(code)s” already.") % {"code": indicator.code})
+    save(indicator, _("indicator “%(code)s”") % {"code": indicator.code})
+    record(
+        action="indicator.defined",
+        subject=f"indicator:{indicator.pk}",
+        by=by,
+        now=now,
+        details={"code": indicator.code, "source": indicator.source or "formula"},
+    )
+    return indicator
+
+
+def _ready_indicator(
+    ready: ReadyIndicator, since: date, *, by: Principal, now: datetime
+) -> Indicator:
+    wanted = {
+        "source": ready.source,
+        "parameters": dict(ready.parameters),
+        "formula": ready.formula,
+        "statistic": ready.statistic,
+        "unit_of_measure": ready.unit,
+        "direction": ready.direction,
+    }
+    found = Indicator.objects.filter(code=ready.code).first()
+    if found is not None:
+        if any(getattr(found, key) != value for key, value in wanted.items()):
+            raise Conflict(
+                _("The indicator “%(code)s” already stands for another measure.")
+                % {"code": ready.code}
+            )
+        return found
+    indicator = Indicator(
+        code=ready.code,
+        name=dict(ready.name),
+        definition=dict(ready.definition),
+        stage=ready.stage,
+        **wanted,
+    )
+    _define(indicator, by=by, now=now)
+    if ready.target is not None:
+        set_target(
+            indicator=indicator, value=ready.target, floor=ready.floor, on=since, by=by, now=now
+        )
+    return indicator
+
+
+def _ready_tree(ready: ReadySystem, indicators: Mapping[str, Indicator]) -> list[Branch]:
+    return [
+        Branch(
+            code=dimension.code,
+            name=dimension.name,
+            weight=dimension.weight,
+            indicators=[
+                Leaf(indicators[leaf.code], leaf.weight, leaf.worst, leaf.best)
+                for leaf in dimension.indicators
             ],
-        ) from error
-    try:
-        thing.save(force_insert=True)
-    except IntegrityError as error:
-        raise InvalidInput(f"The {what} breaks a rule of the database.") from error
+            target=dimension.target,
+        )
+        for dimension in ready.dimensions
+    ]
 
 
-def _require_draft(version: SystemVersion) -> None:
-    if version.state != SystemVersion.State.DRAFT:
-        raise Conflict("A published version never changes. Draft the next one instead.")
-
-
-def _require_source(indicator: Indicator) -> None:
-    if indicator.source not in SOURCES:
-        known = ", ".join(source.key for source in SOURCES)
-        raise InvalidInput(f"There is no source “{indicator.source}”; there are: {known}.")
-    measure_of(indicator)
+def _require_grains(grains: Sequence[str]) -> None:
+    unknown = sorted(set(grains) - set(Grain.values))
+    if unknown or not grains:
+        reason = _("Choose what it is evaluated by among %(known)s.") % {
+            "known": ", ".join(Grain.values)
+        }
+        raise InvalidInput(reason, problems=[Problem(reason, field="grains")])
 
 
 def _codes(tree: Iterable[Branch]) -> Iterator[str]:
@@ -406,96 +720,9 @@ def _codes(tree: Iterable[Branch]) -> Iterator[str]:
 def _problems_of_codes(tree: Sequence[Branch]) -> Iterator[Problem]:
     for code, times in Counter(_codes(tree)).items():
         if times > 1:
-            yield Problem(f"The code stands for {times} things; give each its own.", field=code)
-        if code == COMPOSITE:
-            yield Problem("This code stands for the overall score.", field=code)
-
-
-def _group_of(indicator: Indicator) -> tuple[str, str]:
-    """Return whose answers an indicator sums: its source, and the questionnaire or the like."""
-    return indicator.source, measure_of(indicator).partition("/")[0]
-
-
-def _evaluated_elsewhere(version: SystemVersion) -> dict[tuple[str, str], str]:
-    """Return, by group of answers, the other system that evaluates or once evaluated it."""
-    others = (
-        WeightedIndicator.objects.exclude(dimension__version__state=SystemVersion.State.DRAFT)
-        .exclude(dimension__version__system=version.system_id)
-        .select_related("indicator", "dimension__version__system")
-        .order_by("id")
-    )
-    found = {}
-    for other in others:
-        # A source or a measure that is gone brings no answers any more.
-        with suppress(InvalidInput):
-            _require_source(other.indicator)
-            found[_group_of(other.indicator)] = other.dimension.version.system.code
-    return found
-
-
-def _mixed_weeks(version: SystemVersion) -> bool:
-    """True when the system is evaluated by week and, in this or an earlier version, by month."""
-    published = SystemVersion.objects.filter(system=version.system_id).exclude(
-        state=SystemVersion.State.DRAFT
-    )
-    grains = set(version.grains).union(*published.values_list("grains", flat=True))
-    return Grain.WEEK in grains and bool(grains & NOT_OF_WEEKS)
-
-
-def _problems_of_version(version: SystemVersion) -> Iterator[Problem]:
-    dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
-    leaves = list(
-        WeightedIndicator.objects.filter(dimension__version=version)
-        .select_related("indicator")
-        .order_by("position", "id")
-    )
-    if not leaves:
-        yield Problem("It has no indicator yet.")
-        return
-    if _mixed_weeks(version):
-        yield Problem(WEEKS_APART, field="grains")
-    yield from _problems_of_weights(dimensions, leaves)
-    elsewhere = _evaluated_elsewhere(version)
-    for leaf in leaves:
-        yield from _problems_of_leaf(leaf, elsewhere)
-
-
-def _problems_of_weights(
-    dimensions: Sequence[Dimension], leaves: Sequence[WeightedIndicator]
-) -> Iterator[Problem]:
-    weights: dict[int | None, list[Decimal]] = {None: []}
-    for dimension in dimensions:
-        weights.setdefault(dimension.parent_id, []).append(dimension.weight)
-    for leaf in leaves:
-        weights.setdefault(leaf.dimension_id, []).append(leaf.weight)
-    places: list[tuple[int | None, str]] = [(None, "dimensions")]
-    places += [(found.pk, found.code) for found in dimensions]
-    for at, code in places:
-        total = sum(weights.get(at, []), Decimal(0))
-        if not weights.get(at):
-            yield Problem("It has neither an indicator nor a dimension in it.", field=code)
-        elif abs(total - 1) > TOLERANCE:
-            yield Problem(f"The weights in it sum to {float(total):.6g}, not to 1.", field=code)
-
-
-def _problems_of_leaf(
-    leaf: WeightedIndicator, elsewhere: Mapping[tuple[str, str], str]
-) -> Iterator[Problem]:
-    try:
-        _require_source(leaf.indicator)
-    except InvalidInput as error:
-        yield Problem(error.message, field=leaf.indicator.code)
-    else:
-        if other := elsewhere.get(_group_of(leaf.indicator)):
             yield Problem(
-                f"These answers are evaluated in the system “{other}”. Two systems over the"
-                " same answers could be subtracted from each other; add it there.",
-                field=leaf.indicator.code,
+                _("The code stands for %(times)d things; give each its own.") % {"times": times},
+                field=code,
             )
-    rising = leaf.best > leaf.worst
-    if rising != (leaf.indicator.direction == Indicator.Direction.HIGHER):
-        yield Problem(
-            f"Its goalposts run from {leaf.worst:g} to {leaf.best:g}, but it says: "
-            f"{Indicator.Direction(leaf.indicator.direction).label}.",
-            field=leaf.indicator.code,
-        )
+        if code == COMPOSITE:
+            yield Problem(_("This code stands for the overall score."), field=code)

@@ -10,6 +10,7 @@ from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.indicators import sources
 from sqcore.indicators.definition import SystemDefinition, definition_of
+from sqcore.indicators.drafts import equal_weights
 from sqcore.indicators.models import Dimension, Indicator, IndicatorSystem, SystemVersion
 from sqcore.indicators.queries import published_version, systems
 from sqcore.indicators.services import (
@@ -18,7 +19,6 @@ from sqcore.indicators.services import (
     define_indicator,
     define_system,
     draft_version,
-    equal_weights,
     publish_version,
     set_tree,
     starter_system,
@@ -179,11 +179,14 @@ class TestDraft:
         with pytest.raises(InvalidInput, match="day, week, month, quarter, year"):
             draft_version(system=system, grains=grains, since=SINCE, by=SYSTEM, now=NOW)
 
-    def test_weeks_and_months_are_not_mixed(self) -> None:
+    def test_weeks_may_stand_beside_months(self) -> None:
         system = define_system(code="bank", name={"en": "Bank"}, by=SYSTEM, now=NOW)
 
-        with pytest.raises(InvalidInput, match="Weeks do not add up to months"):
-            draft_version(system=system, grains=["week", "month"], since=SINCE, by=SYSTEM, now=NOW)
+        draft = draft_version(
+            system=system, grains=["month", "week"], since=SINCE, by=SYSTEM, now=NOW
+        )
+
+        assert draft.grains == ["week", "month"]
 
 
 class TestDefineIndicator:

@@ -1,0 +1,153 @@
+"""Ready indicator systems: whole trees with weights, goalposts and targets, read from TOML."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from sqcore.base.errors import NotFound
+from sqcore.base.text import TranslatedText
+from sqcore.stats.formula import parse
+
+READY = Path(__file__).parent / "ready"
+
+
+@dataclass(frozen=True)
+class ReadyIndicator:
+    """An indicator that a ready system brings along; `needs` are the codes that its formula needs,
+    in an order in which they can be made."""
+
+    code: str
+    name: TranslatedText
+    definition: TranslatedText
+    unit: str
+    direction: str
+    statistic: str
+    source: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    formula: str = ""
+    stage: str = ""
+    target: float | None = None
+    floor: float | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadyLeaf:
+    code: str
+    weight: Decimal
+    worst: float
+    best: float
+
+
+@dataclass(frozen=True)
+class ReadyDimension:
+    code: str
+    name: TranslatedText
+    weight: Decimal
+    indicators: tuple[ReadyLeaf, ...]
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class ReadyMeasure:
+    """What has to be measured: a share, mean or rate in a unit, `every` day, week or month."""
+
+    code: str
+    name: TranslatedText
+    kind: str
+    unit: str
+    every: str
+
+
+@dataclass(frozen=True)
+class ReadySystem:
+    """A system that can be installed: `system` is the code that it then has. `indicators` come in
+    an order in which they can be made: what a formula needs stands before it."""
+
+    code: str
+    system: str
+    name: TranslatedText
+    description: TranslatedText
+    grains: tuple[str, ...]
+    dimensions: tuple[ReadyDimension, ...]
+    indicators: tuple[ReadyIndicator, ...]
+    measures: tuple[ReadyMeasure, ...]
+    target: float | None = None
+
+
+@cache
+def ready_systems() -> Mapping[str, ReadySystem]:
+    """Return the ready systems by code, in the order of their files' names."""
+    found = [_system(tomllib.loads(path.read_text())) for path in sorted(READY.glob("*.toml"))]
+    return {system.code: system for system in found}
+
+
+def ready_system(code: str) -> ReadySystem:
+    """Return the ready system of this code. raises: NotFound"""
+    if code not in ready_systems():
+        raise NotFound(_("There is no ready system “%(code)s”.") % {"code": code})
+    return ready_systems()[code]
+
+
+def ready_measures(code: str) -> tuple[ReadyMeasure, ...]:
+    """Return the measures that it asks of the source `measurements`. raises: NotFound"""
+    return ready_system(code).measures
+
+
+def _system(given: Mapping[str, Any]) -> ReadySystem:
+    rows: list[Mapping[str, Any]] = list(given.get("operands", []))
+    rows += [leaf for dimension in given["dimensions"] for leaf in dimension["indicators"]]
+    return ReadySystem(
+        code=given["code"],
+        system=given["system"],
+        name=given["name"],
+        description=given["description"],
+        grains=tuple(given["grains"]),
+        target=given.get("target"),
+        dimensions=tuple(_dimension(row) for row in given["dimensions"]),
+        indicators=tuple(_in_order_of_need([_indicator(row) for row in rows])),
+        measures=tuple(ReadyMeasure(**row) for row in given.get("measures", [])),
+    )
+
+
+def _dimension(row: Mapping[str, Any]) -> ReadyDimension:
+    return ReadyDimension(
+        code=row["code"],
+        name=row["name"],
+        weight=Decimal(row["weight"]),
+        target=row.get("target"),
+        indicators=tuple(
+            ReadyLeaf(leaf["code"], Decimal(leaf["weight"]), leaf["worst"], leaf["best"])
+            for leaf in row["indicators"]
+        ),
+    )
+
+
+def _indicator(row: Mapping[str, Any]) -> ReadyIndicator:
+    places = {"weight", "worst", "best"}
+    return ReadyIndicator(**{key: value for key, value in row.items() if key not in places})
+
+
+def _in_order_of_need(indicators: Sequence[ReadyIndicator]) -> list[ReadyIndicator]:
+    known = {indicator.code: indicator for indicator in indicators}
+    ordered: dict[str, ReadyIndicator] = {}
+
+    def visit(code: str) -> None:
+        if code in ordered:
+            return
+        one = known[code]
+        needs: dict[str, None] = {}
+        for name in parse(one.formula).names if one.formula else ():
+            visit(name)
+            needs |= dict.fromkeys((*ordered[name].needs, name))
+        ordered[code] = ReadyIndicator(**{**vars(one), "needs": tuple(needs)})
+
+    for code in known:
+        visit(code)
+    return list(ordered.values())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import TextChoices
+from django.utils.formats import date_format
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
@@ -138,3 +140,25 @@ def periods_between(
     while period.start < end:
         yield period
         period = period.next
+
+
+def title_of(period: Period) -> str:
+    """Return a period as people name it: October 2026, quarter 3 of 2026, week 44 of 2026."""
+    if period.grain == Grain.DAY:
+        # Translators: a day, in the letters of Django's date filter
+        return date_format(period.start, gettext("j M Y"))
+    if period.grain == Grain.MONTH:
+        return date_format(period.start, "YEAR_MONTH_FORMAT")
+    if period.grain == Grain.WEEK:
+        year, week, _weekday = period.start.isocalendar()
+        return gettext("week %(week)s of %(year)s") % {"week": week, "year": year}
+    if period.grain == Grain.QUARTER:
+        year_key, _dash, quarter = period.key.partition("-Q")
+        named = gettext("quarter %(quarter)s of %(year)s")
+        return named % {"quarter": quarter, "year": _year(int(year_key), period)}
+    return pgettext("as a period", "%(year)s") % {"year": _year(int(period.key), period)}
+
+
+def _year(year: int, period: Period) -> str:
+    """A year that does not begin in January spans two."""
+    return str(year) if period.fiscal_start == 1 else f"{year}/{(year + 1) % 100:02d}"

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 TranslatedText = dict[str, str]
+MINUS = "−"
 
 
 def in_language(text: Mapping[str, str], language: str | None = None) -> str:
@@ -55,3 +57,14 @@ def validate_translated(value: object) -> None:
         raise ValidationError(_("Give the text in at least one language."))
     if not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
         raise ValidationError(_("Languages and texts must be strings."))
+
+
+def number(value: float, decimals: int) -> str:
+    """Return a number as the reader's language writes it, with a real minus."""
+    rounded = round(value, decimals) + 0.0  # no “-0.0”
+    return number_format(rounded, decimals, force_grouping=True).replace("-", MINUS)
+
+
+def signed(value: float, decimals: int) -> str:
+    text = number(value, decimals)
+    return f"+{text}" if round(value, decimals) > 0 else text

@@ -7,15 +7,16 @@ from datetime import date
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
-from sqcore.base.periods import Grain, Period
+from sqcore.base.periods import Period
+from sqcore.base.periods import title_of as title_of
+from sqcore.base.text import number as number
+from sqcore.base.text import signed as signed
 from sqcore.dashboards.figures import Point
 from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
-
-MINUS = "−"
 
 
 @dataclass(frozen=True)
@@ -226,28 +227,6 @@ def _since_when(run: Provenance) -> str:
     return " ".join([*parts, _("Why: %(reason)s.") % {"reason": run.reason}])
 
 
-def title_of(period: Period) -> str:
-    """Return a period as people name it: October 2026, quarter 3 of 2026, week 44 of 2026."""
-    if period.grain == Grain.DAY:
-        # Translators: a day, in the letters of Django's date filter
-        return date_format(period.start, _("j M Y"))
-    if period.grain == Grain.MONTH:
-        return date_format(period.start, "YEAR_MONTH_FORMAT")
-    if period.grain == Grain.WEEK:
-        year, week, _weekday = period.start.isocalendar()
-        return _("week %(week)s of %(year)s") % {"week": week, "year": year}
-    if period.grain == Grain.QUARTER:
-        year_key, _dash, quarter = period.key.partition("-Q")
-        named = _("quarter %(quarter)s of %(year)s")
-        return named % {"quarter": quarter, "year": _year(int(year_key), period)}
-    return pgettext("as a period", "%(year)s") % {"year": _year(int(period.key), period)}
-
-
-def _year(year: int, period: Period) -> str:
-    """A year that does not begin in January spans two."""
-    return str(year) if period.fiscal_start == 1 else f"{year}/{(year + 1) % 100:02d}"
-
-
 def points_of(
     figures: Mapping[date, Figure],
     periods: Iterable[Period],
@@ -270,17 +249,6 @@ def points_of(
             )
         )
     return points
-
-
-def number(value: float, decimals: int) -> str:
-    """Return a number as the reader's language writes it, with a real minus."""
-    rounded = round(value, decimals) + 0.0  # no “-0.0”
-    return number_format(rounded, decimals, force_grouping=True).replace("-", MINUS)
-
-
-def signed(value: float, decimals: int) -> str:
-    text = number(value, decimals)
-    return f"+{text}" if round(value, decimals) > 0 else text
 
 
 def fitted(marks: Sequence[Mark], *, step: float = 5.0) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -269,10 +270,10 @@ def _times(spells: _Spells, kinds: int, cases: int, confidence: float) -> Times:
     middle, upper = _quantiles(spells, kinds, (0.5, 0.9))
     key, at = np.unique(spells.kind * max(cases, 1) + spells.case, return_inverse=True)
     kind, case = key // max(cases, 1), key % max(cases, 1)
-    length = np.bincount(at, weights=spells.length, minlength=len(key))
+    length = np.bincount(at, weights=spells.length, minlength=len(key)).astype(np.float64)
     count = np.bincount(at, minlength=len(key)).astype(np.float64)
 
-    def by_kind(weights: FloatArray | None = None) -> FloatArray:
+    def by_kind(weights: npt.NDArray[Any] | None = None) -> FloatArray:
         return np.bincount(kind, weights=weights, minlength=kinds).astype(np.float64)
 
     groups, n, total = by_kind(), by_kind(count), by_kind(length)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqcore.stats.arrays import BoolArray
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.process import (
     ProcessMap,
@@ -183,7 +184,7 @@ class TestHospital:
         assert reached(found, shown.edges) == set(range(found.arrival))
 
 
-def reached(found: ProcessMap, kept: np.ndarray) -> set[int]:  # type: ignore[type-arg]  # flags
+def reached(found: ProcessMap, kept: BoolArray) -> set[int]:
     """Stages on a way from the arrival that also lead to the leaving, over the kept edges."""
 
     def spread(start: int, pairs: list[tuple[int, int]]) -> set[int]:

@@ -43,6 +43,7 @@ from sqcore.org.models import (
     Staff,
     Unit,
 )
+from sqcore.weighting.models import Judgement, WeightSet
 
 __all__ = [
     "ApiToken",
@@ -67,6 +68,7 @@ __all__ = [
     "Indicator",
     "IndicatorSystem",
     "Job",
+    "Judgement",
     "KpiValue",
     "Measure",
     "Notice",
@@ -87,5 +89,6 @@ __all__ = [
     "TouchedSpan",
     "Unit",
     "User",
+    "WeightSet",
     "WeightedIndicator",
 ]

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
+from sqcore.demo.encounters import EncountersChapter
 from sqcore.demo.evaluation import EvaluationChapter
 from sqcore.demo.organisation import OrganisationChapter
 from sqcore.encounters.sources import EncounterSource
@@ -20,8 +21,10 @@ from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
+from sqcore.measurements.sources import EquipmentSource, MeasurementSource
 from sqcore.notices.queries import unread_count
 from sqcore.org.directory import RoleDirectory
+from sqcore.weighting.methods import METHODS, DirectWeights, EqualWeights, PairWeights
 
 provide_directory(RoleDirectory())
 
@@ -98,7 +101,11 @@ NAVIGATION.register(
         when=opens_workshop,
     )
 )
+METHODS.register(DirectWeights())
+METHODS.register(EqualWeights())
+METHODS.register(PairWeights())
 CHAPTERS.register(OrganisationChapter())
+CHAPTERS.register(EncountersChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
 SOURCES.register(EncounterSource())
@@ -107,3 +114,5 @@ PANELS.register(StandingPanel())
 PANELS.register(NoticesPanel())
 PANELS.register(JobsPanel())
 PANELS.register(HealthPanel())
+SOURCES.register(MeasurementSource())
+SOURCES.register(EquipmentSource())

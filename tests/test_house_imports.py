@@ -31,13 +31,15 @@ THINGS = {
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.encounters": {"sums"},
     "sqcore.evaluation": {
-        *("due", "exports", "frozen", "kpi_page", "lattice", "pages", "published", "release"),
-        "wording",
+        *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
+        *("release", "wording"),
     },
     "sqcore.files": {"encodings", "kinds", "personal"},
     "sqcore.indicators": {"definition", "drafts"},
     "sqcore.jobs": {"runner"},
+    "sqcore.measurements": {"intake", "uptime"},
     "sqcore.org": {"directory"},
+    "sqcore.weighting": {"methods"},
     "surveys.imports": {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },

@@ -56,7 +56,8 @@ class ReadyDimension:
 
 @dataclass(frozen=True)
 class ReadyMeasure:
-    """What has to be measured: a share, mean or rate in a unit, `every` day, week or month."""
+    """What has to be measured: a share, mean or rate in a unit, `every` day or month (weeks do not
+    add up to months)."""
 
     code: str
     name: TranslatedText

@@ -1,16 +1,17 @@
 """Taking encounters in, and keeping their exact sums up."""
 
+import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from hashlib import blake2b
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.crypto import salted_hmac
 
 from sqcore.base.prepared import PreparedInsert
@@ -106,7 +107,8 @@ def _batches(rows: Iterable[NewEncounter]) -> Iterator[list[NewEncounter]]:
 def _take_batch(batch: Sequence[NewEncounter], zone: ZoneInfo, *, now: datetime) -> Taken:
     """Store a batch; again when another sender stored one of its keys in the same moment."""
     customers = _customers(batch, zone)
-    made = {row.key: _encounter(row, customers, zone, now=now) for row in batch}
+    recorded_at = connection.ops.adapt_datetimefield_value(now)
+    made = {row.key: _made(row, customers, zone, recorded_at) for row in batch}
     repeated = len(batch) - len(made)
     ordered = [made[key] for key in sorted(made)]
     for tries_left in reversed(range(TRIES)):
@@ -119,7 +121,7 @@ def _take_batch(batch: Sequence[NewEncounter], zone: ZoneInfo, *, now: datetime)
     raise AssertionError("unreachable")
 
 
-def _store(encounters: Sequence[Encounter]) -> Taken:
+def _store(encounters: Sequence["_Made"]) -> Taken:
     former = _stored([each.key for each in encounters])
     fresh = [each for each in encounters if each.key not in former]
     changed = [
@@ -128,9 +130,9 @@ def _store(encounters: Sequence[Encounter]) -> Taken:
     gone = [former[each.key] for each in changed]
     for ids in _pieces([each.pk for each in gone]):
         Encounter.objects.filter(pk__in=ids).delete()
-    _inserter().insert(fresh + changed)
-    touched = {(each.unit_id, each.on) for each in [*fresh, *changed]}
-    _touch(touched | {(each.unit_id, each.on) for each in gone})
+    _inserter().insert_values([each.values for each in (*fresh, *changed)])
+    touched = {(each.unit_id, each.on) for each in (*fresh, *changed, *gone)}
+    _touch(touched)
     return Taken(len(fresh), len(changed), len(encounters) - len(fresh) - len(changed))
 
 
@@ -171,37 +173,50 @@ def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
 # ---- One encounter -------------------------------------------------------------------------------
 
 
-def _encounter(
-    row: NewEncounter, customers: Mapping[str, int], zone: ZoneInfo, *, now: datetime
-) -> Encounter:
+class _Made(NamedTuple):
+    """An encounter ready to be inserted: its values in the order of the table's columns."""
+
+    key: str
+    unit_id: int
+    on: date
+    digest: str
+    values: Sequence[Any]
+
+
+def _made(
+    row: NewEncounter, customers: Mapping[str, int], zone: ZoneInfo, recorded_at: Any
+) -> _Made:
     steps = _steps(row)
     waiting_s, handling_s = times_of(steps)
-    pseudonym = pseudonym_of(row.customer) if row.customer else ""
-    alone = next((staff for staff, share in row.shares.items() if share >= ALONE), None)
     reworked = _is_reworked(steps) if row.reworked is None else row.reworked
-    content = (
-        *(row.unit_id, row.channel_id, row.segment_id, row.service_id, pseudonym),
-        *(row.arrived_at.timestamp(), row.solved, reworked, sorted(row.shares.items()), steps),
-    )
-    return Encounter(
-        key=row.key,
-        customer_id=customers.get(row.customer),
-        unit_id=row.unit_id,
-        channel_id=row.channel_id,
-        segment_id=row.segment_id,
-        service_id=row.service_id,
-        staff_id=alone,
-        shares={str(staff): share for staff, share in row.shares.items()},
-        on=row.arrived_at.astimezone(zone).date(),
-        arrived_at=row.arrived_at,
-        waiting_s=waiting_s,
-        handling_s=handling_s,
-        solved=row.solved,
-        reworked=reworked,
-        steps=steps,
-        digest=blake2b(orjson.dumps(content), digest_size=16).hexdigest(),
-        recorded_at=now,
-    )
+    on = row.arrived_at.astimezone(zone).date()
+    content: dict[str, Any] = {
+        "customer_id": customers.get(row.customer),
+        "unit_id": row.unit_id,
+        "channel_id": row.channel_id,
+        "segment_id": row.segment_id,
+        "service_id": row.service_id,
+        "shares": _json({str(staff): share for staff, share in sorted(row.shares.items())}),
+        "arrived_at": connection.ops.adapt_datetimefield_value(row.arrived_at),
+        "solved": row.solved,
+        "reworked": reworked,
+        "steps": _json(steps),
+    }
+    digest = blake2b(repr(content).encode(), digest_size=16).hexdigest()
+    content |= {
+        "key": row.key,
+        "staff_id": next((who for who, share in row.shares.items() if share >= ALONE), None),
+        "on": connection.ops.adapt_datefield_value(on),
+        "waiting_s": waiting_s,
+        "handling_s": handling_s,
+        "digest": digest,
+        "recorded_at": recorded_at,
+    }
+    return _Made(row.key, row.unit_id, on, digest, [content[name] for name in _inserter().names])
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 StoredStep = tuple[str, int, int | None, str]
@@ -252,32 +267,43 @@ def _is_reworked(steps: Sequence[StoredStep]) -> bool | None:
 
 
 def pseudonym_of(customer: str) -> str:
-    """Return the keyed digest under which a customer is known here; the key is never stored.
+    """Return the keyed digest under which a customer is known here; the number is not kept.
 
-    A digest without the key could be found by trying all numbers.
+    Of a digest without the installation's key the number could be found by trying all there are.
     """
-    return salted_hmac("sqcore.encounters.customer", customer, algorithm="sha256").hexdigest()
+    return _pseudonym(customer, _customer_key())
+
+
+def _customer_key() -> bytes:
+    return salted_hmac("sqcore.encounters.customer", "key", algorithm="sha256").digest()
+
+
+def _pseudonym(customer: str, key: bytes) -> str:
+    return hmac.digest(key, customer.encode(), "sha256").hex()
 
 
 def _customers(batch: Sequence[NewEncounter], zone: ZoneInfo) -> dict[str, int]:
     """Return the ids of a batch's customers by the sender's number; adds those that are new."""
-    seen: dict[str, tuple[date, int | None]] = {}
+    key = _customer_key()
+    names = {
+        number: _pseudonym(number, key)
+        for number in {row.customer for row in batch if row.customer}
+    }
+    known = _known_customers(list(names.values()))
+    fresh: dict[str, Customer] = {}
     for row in batch:
-        if row.customer:
-            day = row.arrived_at.astimezone(zone).date()
-            first, segment_id = seen.get(row.customer, (day, None))
-            seen[row.customer] = (min(first, day), row.segment_id or segment_id)
-    names = {pseudonym_of(number): number for number in seen}
-    known = _known_customers(list(names))
-    fresh = [
-        Customer(pseudonym=name, segment_id=seen[names[name]][1], first_on=seen[names[name]][0])
-        for name in sorted(names)
-        if name not in known
-    ]
+        name = names.get(row.customer, "")
+        if not name or name in known:
+            continue
+        day = row.arrived_at.astimezone(zone).date()
+        made = fresh.setdefault(name, Customer(pseudonym=name, first_on=day))
+        made.first_on = min(made.first_on, day)
+        made.segment_id = row.segment_id or made.segment_id
     if fresh:
-        Customer.objects.bulk_create(fresh, batch_size=1000, ignore_conflicts=True)
-        known |= _known_customers([each.pseudonym for each in fresh])
-    return {names[name]: pk for name, pk in known.items()}
+        rows = [fresh[name] for name in sorted(fresh)]
+        Customer.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
+        known |= _known_customers(list(fresh))
+    return {number: known[name] for number, name in names.items()}
 
 
 def _known_customers(pseudonyms: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,396 @@
+"""Measurements and equipment as sources of indicators."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db.models import Max, Min, Q
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.base.errors import InvalidInput
+from sqcore.base.periods import Grain, Period
+from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.measurements.models import (
+    Equipment,
+    EquipmentQuerySet,
+    EquipmentState,
+    Feed,
+    Measure,
+    Observation,
+)
+from sqcore.measurements.uptime import DOWN, days_of_use, midnight, outages_of, spans_of
+from sqcore.org.models import Channel, Segment
+from sqcore.org.queries import fiscal_start, organisation
+from sqcore.stats.moments import LARGEST, no_moments
+
+ENTERS = {
+    Grain.DAY: (Grain.DAY,),
+    Grain.WEEK: (Grain.DAY, Grain.WEEK),
+    Grain.MONTH: (Grain.DAY, Grain.MONTH),
+    Grain.QUARTER: (Grain.DAY, Grain.MONTH, Grain.QUARTER),
+    Grain.YEAR: (Grain.DAY, Grain.MONTH, Grain.QUARTER, Grain.YEAR),
+}
+"""Which grains of observations make up a period: what comes by month says nothing of a week."""
+HOUR = 3600
+
+
+@dataclass
+class Sums:
+    """Exact sums of one measure in one cell, as `Moments` keeps them."""
+
+    n: int = 0
+    presence: int = 0
+    value: int = 0
+    squared_weight: int = 0
+    crossed: int = 0
+    squared: int = 0
+
+    def add(self, n: int, weight: int, value: int) -> None:
+        """Add one weighted observation, of `n` things, whose weight times value is `value`."""
+        self.add_sums(n, weight, value, weight * weight, weight * value, value * value)
+
+    def add_sums(
+        self, n: int, presence: int, value: int, squared_weight: int, crossed: int, squared: int
+    ) -> None:
+        self.n += n
+        self.presence += presence
+        self.value += value
+        self.squared_weight += squared_weight
+        self.crossed += crossed
+        self.squared += squared
+
+    def plus(self, other: "Sums") -> None:
+        self.add_sums(
+            other.n, other.presence, other.value, other.squared_weight, other.crossed, other.squared
+        )
+
+
+Cells = dict[SourceCell, dict[int, Sums]]
+"""The sums by cell and place of the measure among those that are wanted."""
+
+
+def collected(cells: Cells, measures: Sequence[str], scales: Sequence[int]) -> Collected:
+    """Return sums as moments. Nothing ties two measures: their cross-products are 0.
+
+    raises: InvalidInput when a sum does not fit 63 bits
+    """
+    order = sorted(cells)
+    count = len(measures)
+    moments = no_moments(len(order), count)
+    pairs = [(a, b) for a in range(count) for b in range(a, count)]
+    upper = {pair: at for at, pair in enumerate(pairs)}
+    for row, cell in enumerate(order):
+        for place, sums in cells[cell].items():
+            if max(sums.squared_weight, abs(sums.crossed), sums.squared, sums.n) > LARGEST:
+                raise InvalidInput(f"The sums of “{measures[place]}” are too large to be exact.")
+            own = upper[place, place]
+            moments.n[row, place] = sums.n
+            moments.linear[row, place] = sums.presence
+            moments.linear[row, count + place] = sums.value
+            moments.products[row, own] = sums.squared_weight
+            moments.products[row, len(pairs) + place * count + place] = sums.crossed
+            moments.products[row, len(pairs) + count * count + own] = sums.squared
+    if order:
+        moments.respondents[:] = np.max(moments.n, axis=1, initial=0)
+    return Collected(order, list(measures), list(scales), moments)
+
+
+# ---- Measurements --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class MeasurementSource:
+    """Measures that systems, devices and people report: `{"measure": code}`.
+
+    What a unit reports as a whole stands for it; where it reports by channel or segment alone, the
+    whole is their sum.
+    """
+
+    key: str = "measurements"
+
+    @property
+    def title(self) -> str:
+        return str(_("Measurements"))
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.MEASUREMENTS
+
+    def measure(self, parameters: Mapping[str, Any]) -> str:
+        code = str(parameters.get("measure", ""))
+        if strange := sorted(set(parameters) - {"measure"}):
+            raise InvalidInput(f"Measurements cannot be asked for “{strange[0]}”.")
+        if not Measure.objects.filter(code=code).exists():
+            raise InvalidInput(f"There is no measure “{code}”.")
+        return code
+
+    def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
+        wanted = {found.code: found for found in Measure.objects.filter(code__in=measures)}
+        places = {wanted[code].pk: at for at, code in enumerate(measures) if code in wanted}
+        kinds = {found.pk: found.kind for found in wanted.values()}
+        scales = [_scale(wanted.get(code)) for code in measures]
+        cells: Cells = {}
+        for reports in _reports(places, period):
+            for cell, sums in reports.cells():
+                by_place = cells.setdefault(cell, {})
+                total = by_place.setdefault(places[reports.measure_id], Sums())
+                for row in sums:
+                    _add_row(total, kinds[reports.measure_id], row)
+        return collected(cells, measures, scales)
+
+    def spans(self) -> Mapping[Grain, tuple[date, date]]:
+        found: dict[Grain, tuple[date, date]] = {}
+        for grain in Grain:
+            ends = Observation.objects.filter(grain=grain).aggregate(
+                first=Min("starts_on"), last=Max("starts_on")
+            )
+            if ends["first"] is not None:
+                last = Period.of(ends["last"], grain, fiscal_start=fiscal_start())
+                found[grain] = (ends["first"], last.end - timedelta(days=1))
+        return found
+
+    def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
+        changed = Observation.objects.filter(recorded_at__gt=moment)
+        starts = changed.order_by("grain", "starts_on").values_list("grain", "starts_on").distinct()
+        start_of_year = fiscal_start()
+        return [
+            (
+                start,
+                Period.of(start, Grain(grain), fiscal_start=start_of_year).end - timedelta(days=1),
+            )
+            for grain, start in starts
+        ]
+
+
+def _scale(measure: Measure | None) -> int:
+    is_fixed = measure is not None and measure.kind in (Measure.Kind.MEAN, Measure.Kind.RATIO)
+    return measure.scale if measure is not None and is_fixed else 1
+
+
+Numbers = tuple[int, int, int, int | None]
+"""n, numerator, denominator, squares of one observation."""
+
+
+@dataclass
+class _Reports:
+    """What one unit reported of one measure for one period, by channel and segment (or neither)."""
+
+    measure_id: int
+    unit_id: int
+    rows: dict[tuple[str, str], Numbers] = field(default_factory=dict)
+
+    def cells(self) -> Iterator[tuple[SourceCell, Iterable[Numbers]]]:
+        """Yield each cell with what counts for it, so that nothing is counted twice."""
+        rows = self.rows
+        both = {key: row for key, row in rows.items() if key[0] and key[1]}
+        channels = {key: row for key, row in rows.items() if key[0] and not key[1]} or both
+        segments = {key: row for key, row in rows.items() if key[1] and not key[0]} or both
+        whole = [rows["", ""]] if ("", "") in rows else []
+        yield SourceCell(self.unit_id), whole or (both or channels or segments).values()
+        for margin, side, found in (("channel", 0, channels), ("segment", 1, segments)):
+            for value in sorted({key[side] for key in found}):
+                of_value = [row for key, row in found.items() if key[side] == value]
+                yield SourceCell(self.unit_id, margin, value), of_value
+
+
+def _reports(measure_ids: Iterable[int], period: Period) -> Iterator[_Reports]:
+    channels: dict[int | None, str] = {None: "", **dict(Channel.objects.values_list("id", "code"))}
+    segments: dict[int | None, str] = {None: "", **dict(Segment.objects.values_list("id", "code"))}
+    grains = [grain.value for grain in ENTERS[period.grain]]
+    rows = (
+        Observation.objects.current()
+        .filter(
+            measure_id__in=list(measure_ids),
+            grain__in=grains,
+            starts_on__gte=period.start,
+            starts_on__lt=period.end,
+        )
+        .order_by("measure_id", "unit_id", "starts_on", "id")
+        .values_list(
+            *("measure_id", "unit_id", "starts_on", "channel_id", "segment_id"),
+            *("n", "numerator", "denominator", "squares"),
+        )
+    )
+    key: tuple[int, int, date] | None = None
+    reports = _Reports(0, 0)
+    for measure_id, unit_id, starts_on, channel, segment, *numbers in rows:
+        if key != (measure_id, unit_id, starts_on):
+            if key is not None:
+                yield reports
+            key, reports = (measure_id, unit_id, starts_on), _Reports(measure_id, unit_id)
+        n, numerator, denominator, squares = numbers
+        place = channels[channel], segments[segment]
+        reports.rows[place] = (n, numerator, denominator, squares)
+    if key is not None:
+        yield reports
+
+
+def _add_row(total: Sums, kind: str, row: Numbers) -> None:
+    n, numerator, denominator, squares = row
+    if kind == Measure.Kind.SHARE:
+        # So many things, of which some have the value 1.
+        total.add_sums(n, n, numerator, n, numerator, numerator)
+    elif kind == Measure.Kind.MEAN and squares is not None:
+        total.add_sums(n, n, numerator, n, numerator, squares)
+    elif kind == Measure.Kind.MEAN:
+        # A mean whose spread is not known is one observation with the weight of its readings.
+        total.add(1, n, numerator)
+    else:
+        total.add(1, denominator, numerator)
+
+
+# ---- Equipment -----------------------------------------------------------------------------------
+EQUIPMENT_MEASURES = ("availability", "repair_time", "repaired_in_time")
+
+
+@dataclass(frozen=True)
+class EquipmentSource:
+    """What machines tell of their state: `{"measure": ..., "kind": code, "within_h": hours}`.
+
+    availability: seconds in which it worked, of those in which its state was known; a machine that
+    works in part works. repair_time: seconds of an outage, told in hours; repaired_in_time: the
+    share of outages that took at most `within_h` hours. An outage belongs to the day it ended.
+    """
+
+    key: str = "equipment"
+
+    @property
+    def title(self) -> str:
+        return str(_("Equipment"))
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.MEASUREMENTS
+
+    def measure(self, parameters: Mapping[str, Any]) -> str:
+        name, kind = str(parameters.get("measure", "")), str(parameters.get("kind", ""))
+        hours = parameters.get("within_h")
+        if strange := sorted(set(parameters) - {"measure", "kind", "within_h"}):
+            raise InvalidInput(f"Equipment cannot be asked for “{strange[0]}”.")
+        if name not in EQUIPMENT_MEASURES:
+            raise InvalidInput(
+                f"Equipment has no “{name}”; it has {', '.join(EQUIPMENT_MEASURES)}."
+            )
+        if "/" in kind:
+            raise InvalidInput(f"“{kind}” is no kind of equipment.")
+        if (name == "repaired_in_time") != (hours is not None):
+            raise InvalidInput("Give within_h, in hours, with repaired_in_time and with it alone.")
+        if hours is None:
+            return f"{name}/{kind}"
+        if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 10_000:
+            raise InvalidInput("within_h must be whole hours, from 1 to 10,000.")
+        return f"{name}/{kind}/{hours}"
+
+    def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
+        zone = ZoneInfo(organisation().time_zone)
+        asked = [_Asked.of(name, at) for at, name in enumerate(measures)]
+        cells: Cells = {}
+        for machine, spans in _histories(asked, period, zone):
+            mine = [one for one in asked if one.kind in ("", machine.kind)]
+            cell = SourceCell(machine.unit_id)
+            sums: dict[int, Sums] = defaultdict(Sums)
+            if availability := [one for one in mine if one.name == "availability"]:
+                first, end = _in_use(machine, period)
+                for day in days_of_use(spans, first=first, end=end, zone=zone):
+                    for one in availability:
+                        sums[one.place].add(1, day.observed, day.up)
+            start, over = midnight(period.start, zone), midnight(period.end, zone)
+            for outage in outages_of(spans):
+                if outage.end is not None and start <= outage.end < over:
+                    seconds = round((outage.end - outage.start).total_seconds())
+                    for one in mine:
+                        one.add_outage(sums, seconds)
+            by_place = cells.setdefault(cell, {})
+            for place, found in sums.items():
+                by_place.setdefault(place, Sums()).plus(found)
+        kept = {cell: by_place for cell, by_place in cells.items() if by_place}
+        scales = [HOUR if one.name == "repair_time" else 1 for one in asked]
+        return collected(kept, measures, scales)
+
+    def spans(self) -> Mapping[Grain, tuple[date, date]]:
+        zone = ZoneInfo(organisation().time_zone)
+        ends = EquipmentState.objects.aggregate(first=Min("at"), last=Max("recorded_at"))
+        if ends["first"] is None:
+            return {}
+        heard = Feed.objects.filter(equipment__isnull=False).aggregate(last=Max("heard_at"))
+        last = max(found for found in (ends["last"], heard["last"]) if found is not None)
+        return {Grain.DAY: (_day(ends["first"], zone), _day(last, zone))}
+
+    def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
+        """What a late state changes lasts until the next one of the same machine."""
+        zone = ZoneInfo(organisation().time_zone)
+        new = EquipmentState.objects.filter(recorded_at__gt=moment).order_by("equipment_id", "at")
+        first_of: dict[int, datetime] = {}
+        for equipment_id, at in new.values_list("equipment_id", "at"):
+            first_of.setdefault(equipment_id, at)
+        if not first_of:
+            return []
+        last = EquipmentState.objects.aggregate(last=Max("recorded_at"))["last"]
+        until = _day(last, zone)
+        return sorted({(_day(at, zone), max(until, _day(at, zone))) for at in first_of.values()})
+
+
+def _day(at: datetime, zone: ZoneInfo) -> date:
+    return at.astimezone(zone).date()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One measure of equipment that is wanted, and its place among them."""
+
+    name: str
+    kind: str
+    within_s: int
+    place: int
+
+    @classmethod
+    def of(cls, measure: str, place: int) -> "_Asked":
+        name, _slash, rest = measure.partition("/")
+        kind, _slash, hours = rest.partition("/")
+        return cls(name, kind, int(hours or 0) * HOUR, place)
+
+    def add_outage(self, sums: dict[int, Sums], seconds: int) -> None:
+        if self.name == "repair_time":
+            sums[self.place].add(1, 1, seconds)
+        elif self.name == "repaired_in_time":
+            sums[self.place].add(1, 1, int(seconds <= self.within_s))
+
+
+def _histories(
+    asked: Sequence[_Asked], period: Period, zone: ZoneInfo
+) -> Iterator[tuple[Equipment, Any]]:
+    """Yield the machines of the kinds asked for, and the spans of their states until the period
+    ends; an outage that began before the period comes whole."""
+    kinds = {one.kind for one in asked}
+    machines = Equipment.objects.filter(
+        Q(retired_on__isnull=True) | Q(retired_on__gt=period.start), installed_on__lt=period.end
+    )
+    if "" not in kinds:
+        machines = machines.filter(kind__in=kinds)
+    states: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    told = EquipmentState.objects.filter(
+        equipment__in=machines, at__lt=midnight(period.end, zone)
+    ).order_by("equipment_id", "at")
+    if since := _last_working(machines, midnight(period.start, zone)):
+        told = told.filter(at__gte=since)
+    for equipment_id, at, state in told.values_list("equipment_id", "at", "state"):
+        states[equipment_id].append((at, state))
+    for machine in machines.order_by("id"):
+        if machine.pk in states:
+            yield machine, spans_of(states[machine.pk])
+
+
+def _last_working(machines: EquipmentQuerySet, before: datetime) -> datetime | None:
+    """Return when the machine that is longest silent last said that it works; None if one never
+    did."""
+    working = Max("states__at", filter=Q(states__at__lt=before) & ~Q(states__state=DOWN))
+    found = list(machines.annotate(working=working).values_list("working", flat=True))
+    known = [at for at in found if at is not None]
+    return min(known) if found and len(known) == len(found) else None
+
+
+def _in_use(machine: Equipment, period: Period) -> tuple[date, date]:
+    end = min(period.end, machine.retired_on) if machine.retired_on else period.end
+    return max(period.start, machine.installed_on), end

@@ -300,7 +300,7 @@ class PairWeights:
             "limit": self.limits(basis).of(len(basis.codes)),
         }
         if consistency is None:
-            return Proposal(None, _REASONS[together.status], facts)
+            return Proposal(None, str(_REASONS[together.status]), facts)
         ri = consistency.ri
         facts |= {
             "lambda_max": consistency.lambda_max,

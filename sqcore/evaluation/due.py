@@ -18,6 +18,8 @@ from sqcore.org.queries import local_day, organisation
 
 TRY_AGAIN_AFTER = timedelta(hours=1)
 """How long a run whose job failed is left to people."""
+MEASURED_AGAIN_AFTER = timedelta(hours=1)
+"""How long a figure stands before corrected measurements alone renew it: feeds correct often."""
 
 Span = tuple[date, date]
 
@@ -38,17 +40,19 @@ def due_periods(*, now: datetime) -> list[Due]:
     """Return the closed periods of every published version that need a run, oldest first.
 
     That is: there is data, and no current run of this version, or the data or the smallest group
-    changed since. Periods that wait in an open job are not due.
+    changed since. Periods that wait in an open job are not due. Where weeks stand beside months
+    they are due for what was measured alone.
     """
     org = organisation()
     today = local_day(now, org)
     found: list[Due] = []
     for version in published_versions():
-        sources = [SOURCES[key] for key in definition_of(version).sources() if key in SOURCES]
-        state = _State(version, org.smallest_group, sources, now)
+        state = _State(version, org.smallest_group, now)
         for grain in map(Grain, version.grains):
+            keys = definition_of(version, grain=grain).sources()
+            sources = [SOURCES[key] for key in keys if key in SOURCES]
             for period in _closed(version, grain, sources, today, org.fiscal_start):
-                if reason := state.reason_for(period):
+                if reason := state.reason_for(period, sources):
                     found.append(Due(version, period, reason))
     return sorted(found, key=lambda due: due.order)
 
@@ -84,11 +88,9 @@ class _State:
         self,
         version: SystemVersion,
         smallest_group: int,
-        sources: Sequence[IndicatorSource],
         now: datetime,
     ) -> None:
-        self.version, self.smallest_group = version, smallest_group
-        self.sources = sources
+        self.version, self.smallest_group, self.now = version, smallest_group, now
         runs = (
             EvaluationRun.objects.current()
             .filter(system_id=version.system_id)
@@ -104,7 +106,7 @@ class _State:
         self.waiting = self._waiting(now)
         known = [rest[1] for rest in self.current.values()] + list(self.quiet.values())
         self.oldest = min((at for at in known if at is not None), default=None)
-        self._changes: dict[datetime, list[Span]] = {}
+        self._changes: dict[tuple[str, datetime], Sequence[Span]] = {}
 
     def _waiting(self, now: datetime) -> set[tuple[str, date]]:
         queued = EvaluationRun.objects.filter(
@@ -116,33 +118,41 @@ class _State:
             if run.job is not None and not _is_over(run.job, now)
         }
 
-    def reason_for(self, period: Period) -> str:
+    def reason_for(self, period: Period, sources: Sequence[IndicatorSource]) -> str:
         """Return why the period needs a run; empty when it needs none."""
         key = (period.grain.value, period.start)
         reason = EvaluationRun.Reason
         if key in self.waiting:
             return ""
         if key in self.quiet:
-            return reason.CLOSED if self._touched(period, self.quiet[key]) else ""
+            touched = self._touched(period, self.quiet[key], sources)
+            return reason.CLOSED if touched else ""
         if key not in self.current:
             return reason.CLOSED
         version_id, known_at, policy = self.current[key]
         if version_id != self.version.pk or policy.get("smallest_group") != self.smallest_group:
             return reason.RULES
-        return reason.DATA if self._touched(period, known_at) else ""
+        return reason.DATA if self._touched(period, known_at, sources) else ""
 
-    def _touched(self, period: Period, since: datetime) -> bool:
+    def _touched(self, period: Period, since: datetime, sources: Sequence[IndicatorSource]) -> bool:
         """Ask the sources, first for all periods at once, then for those that may be touched."""
-        if self.oldest is None or not _meets(period, self._changed(self.oldest)):
-            return False
-        return since == self.oldest or _meets(period, self._changed(since))
+        settled = since + MEASURED_AGAIN_AFTER <= self.now
+        return any(
+            self._meets(period, source, since)
+            for source in sources
+            if settled or source.counts.are_opinions
+        )
 
-    def _changed(self, since: datetime) -> list[Span]:
-        if since not in self._changes:
-            self._changes[since] = [
-                span for source in self.sources for span in source.changed_since(since)
-            ]
-        return self._changes[since]
+    def _meets(self, period: Period, source: IndicatorSource, since: datetime) -> bool:
+        if self.oldest is None or not _meets(period, self._changed(source, self.oldest)):
+            return False
+        return since == self.oldest or _meets(period, self._changed(source, since))
+
+    def _changed(self, source: IndicatorSource, since: datetime) -> Sequence[Span]:
+        key = source.key, since
+        if key not in self._changes:
+            self._changes[key] = source.changed_since(since)
+        return self._changes[key]
 
 
 def _is_over(job: Job, now: datetime) -> bool:

@@ -3,7 +3,6 @@
 import hashlib
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -21,12 +20,10 @@ FASTEST = 1
 
 
 def canonical(source: Collected) -> Collected:
-    """Return the cells in which there is anybody, in their order."""
-    people = source.moments.respondents
+    """Return the cells in which there is anybody or anything, in their order."""
+    some = (source.moments.respondents > 0) | (source.moments.n > 0).any(axis=1)
     order = [
-        at
-        for at in sorted(range(len(source.cells)), key=lambda at: source.cells[at])
-        if people[at] > 0
+        at for at in sorted(range(len(source.cells)), key=source.cells.__getitem__) if some[at]
     ]
     return Collected(
         cells=[source.cells[at] for at in order],
@@ -128,17 +125,24 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def input_digest(inputs: Inputs, cells: Mapping[str, str]) -> str:
-    """Return a hash of all that is evaluated: definition, policy, tree and cells.
+def input_digest(
+    *,
+    definition: Mapping[str, Any],
+    policy: Mapping[str, Any],
+    tree: Mapping[str, int | None],
+    cells: Mapping[str, str],
+) -> str:
+    """Return a hash of all that is evaluated: definition, policy, tree and cells, as a run stores
+    them: a definition that was stored before there were more fields keeps its hash.
 
     What had been published before is not part of it: that alone is no reason to evaluate anew.
     """
     return digest(
         orjson.dumps(
             {
-                "definition": inputs.definition.as_json(),
-                "policy": asdict(inputs.policy),
-                "tree": {str(unit): parent for unit, parent in inputs.parents.items()},
+                "definition": dict(definition),
+                "policy": dict(policy),
+                "tree": dict(tree),
                 "cells": dict(cells),
             },
             option=orjson.OPT_SORT_KEYS,

@@ -29,7 +29,8 @@ class EvaluationRun(models.Model):
     It freezes what it used: the definition (indicators, weights, goalposts), the policy (smallest
     group, rules), the unit tree, the input cells and what was published before, so that `replay`
     gets the same result hash. `collected_at` is when the sources were read, `checked_at` when they
-    were last found unchanged. `respondents` is None when the whole is too small to be shown.
+    were last found unchanged. `respondents` is None when the whole is too small to be shown, or
+    nobody was asked.
     """
 
     class State(models.TextChoices):
@@ -151,7 +152,8 @@ class KpiValue(models.Model):
 
     `value` is in natural units (indicators only), `score` in points 0 to 100; `low` and `high`
     bound the value where there is one, `score_low` and `score_high` the score. A suppressed or
-    insufficient figure has no numbers at all, n included.
+    insufficient figure has no numbers at all, n included. What `n` counts, the definition says;
+    the n of a score with opinions in its system counts answers and is 0 where none is in it.
     """
 
     class Kind(models.TextChoices):
@@ -171,6 +173,9 @@ class KpiValue(models.Model):
         COVERAGE = "coverage", _("Too little of what belongs to it was measured")
         NO_SPREAD = "no_interval", _("How sure it is cannot be said")
         HELD = "held", _("As published before: too few answers changed to show a new figure")
+        PARTLY = "partly", _("Its interval leaves out what was measured only once")
+        MISSING = "missing", _("Something that it is computed from is missing")
+        UNDEFINED = "undefined", _("Its formula has no value here: it would divide by zero")
 
     # No indexes of their own: a run writes thousands of rows, and those below find them.
     run = models.ForeignKey(

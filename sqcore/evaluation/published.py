@@ -9,8 +9,9 @@ import numpy as np
 from sqcore.evaluation.lattice import Key
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.release import HIDDEN, History, Published, latest
-from sqcore.evaluation.rules import RESPONDENTS, Row
+from sqcore.evaluation.rules import RESPONDENTS, Row, counts_of_code, opinions
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
+from sqcore.indicators.sources import Counts
 
 PUBLISHED = "published"
 """The key under which a run freezes what had been published before."""
@@ -19,8 +20,13 @@ Span = tuple[date, date]
 
 
 def history_of(run: EvaluationRun, definition: SystemDefinition) -> History:
-    """Return what has been published so far of this period and of those that share its days."""
-    codes = (RESPONDENTS, *(leaf.code for leaf in definition.all_indicators()))
+    """Return what has been published so far of this period and of those that share its days.
+
+    Only what people said is asked for: what was measured gives nobody away.
+    """
+    guarded = [leaf.code for leaf in opinions(definition)]
+    if not guarded:
+        return History()
     runs = list(
         EvaluationRun.objects.filter(
             system_id=run.system_id, state=EvaluationRun.State.PUBLISHED
@@ -28,13 +34,14 @@ def history_of(run: EvaluationRun, definition: SystemDefinition) -> History:
     )
     spans: dict[tuple[date, date], list[EvaluationRun]] = {}
     for each in runs:
-        spans.setdefault((each.starts_on, each.ends_on), []).append(each)
+        if opinions(SystemDefinition.from_json(each.definition)):
+            spans.setdefault((each.starts_on, each.ends_on), []).append(each)
     mine = run.starts_on, run.ends_on
     longer = [span for span in spans if span != mine and _holds(span, mine)]
     inside = {whole: [s for s in spans if s != whole and _holds(whole, s)] for whole in longer}
     inside[mine] = [span for span in spans if span != mine and _holds(mine, span)]
     needed = {mine, *longer, *chain.from_iterable(inside.values())}
-    found = _counts_of([each for span in needed for each in spans.get(span, [])], codes)
+    found = _counts_of([each for span in needed for each in spans.get(span, [])], guarded)
 
     def known(span: Span) -> Published:
         return latest([found[each.pk] for each in spans[span]])
@@ -61,16 +68,24 @@ def rows_of(run: EvaluationRun) -> list[Row]:
     return [Row(*row) for row in stored]
 
 
-def _counts_of(runs: Iterable[EvaluationRun], codes: Sequence[str]) -> dict[int, Published]:
-    """Return the counts that these runs show, of their indicators and respondents. One query."""
+def _counts_of(runs: Iterable[EvaluationRun], guarded: Sequence[str]) -> dict[int, Published]:
+    """Return the counts that these runs show, of their opinions and respondents. One query.
+
+    The respondents are the n of the overall score, where that counts answers and has any.
+    """
     by_run: dict[int, dict[Key, dict[str, int]]] = {run.pk: {} for run in runs}
+    with_respondents = {run.pk for run in runs if _says_respondents(run)}
+    codes = (RESPONDENTS, *guarded)
     rows = (
-        KpiValue.objects.filter(run_id__in=by_run, status=KpiValue.Status.OK)
-        .exclude(kind=KpiValue.Kind.DIMENSION)
+        KpiValue.objects.filter(
+            run_id__in=by_run, status=KpiValue.Status.OK, code__in=[COMPOSITE, *guarded]
+        )
         .order_by("id")
         .values_list("run_id", "unit_id", "margin", "margin_value", "code", "n")
     )
     for run_id, unit, margin, value, code, n in rows:
+        if code == COMPOSITE and (run_id not in with_respondents or not n):
+            continue
         cell = by_run[run_id].setdefault(Key(unit, margin, value), {})
         cell[RESPONDENTS if code == COMPOSITE else code] = n if n is not None else HIDDEN
     return {
@@ -78,7 +93,7 @@ def _counts_of(runs: Iterable[EvaluationRun], codes: Sequence[str]) -> dict[int,
             start=run.starts_on,
             end=run.ends_on,
             keys=tuple(by_run[run.pk]),
-            codes=tuple(codes),
+            codes=codes,
             n=np.array(
                 [[cell.get(code, HIDDEN) for code in codes] for cell in by_run[run.pk].values()],
                 dtype=np.int64,
@@ -86,3 +101,8 @@ def _counts_of(runs: Iterable[EvaluationRun], codes: Sequence[str]) -> dict[int,
         )
         for run in runs
     }
+
+
+def _says_respondents(run: EvaluationRun) -> bool:
+    definition = SystemDefinition.from_json(run.definition)
+    return counts_of_code(definition, COMPOSITE) == Counts.ANSWERS.value

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from sqcore.evaluation.lattice import Key, Lattice
+from sqcore.evaluation.leaves import Leaves, is_opinion, measured
 from sqcore.evaluation.release import History, Release, release
 from sqcore.indicators.definition import (
     COMPOSITE,
@@ -16,15 +19,17 @@ from sqcore.indicators.definition import (
     IndicatorDefinition,
     SystemDefinition,
 )
-from sqcore.indicators.sources import Collected
+from sqcore.indicators.sources import Collected, Counts
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
-from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores, independent
-from sqcore.stats.estimates import Estimate, MeanCovariance, mean_covariance, means
-from sqcore.stats.moments import Moments
-from sqcore.stats.proportions import nps, proportion
+from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores
+from sqcore.stats.formula import FormulaStatus
 
 RESPONDENTS = ""
 """Stands for the respondents among the codes that are counted."""
+
+
+METHOD = 2
+"""1: one group of respondents for all degrees of freedom. 2: each source's own (Satterthwaite)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Policy:
     smallest_group: int = 5
     coverage: float = 0.6
     confidence: float = 0.95
-    method: int = 1
+    method: int = METHOD
 
 
 class Row(NamedTuple):
@@ -63,6 +68,7 @@ class Row(NamedTuple):
 
 OK, SUPPRESSED, INSUFFICIENT = "ok", "suppressed", "insufficient"
 TOO_FEW, COVERAGE, NO_INTERVAL, HELD = "too_few", "coverage", "no_interval", "held"
+PARTLY, MISSING, UNDEFINED = "partly", "missing", "undefined"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,18 +88,59 @@ def evaluate(inputs: Inputs) -> list[Row]:
     lattice = Lattice.over(inputs.parents, inputs.sources.values())
     if not lattice.keys:
         return []
-    leaves = inputs.definition.all_indicators()
-    codes = [RESPONDENTS, *(leaf.code for leaf in leaves)]
-    counts = _counts(lattice, leaves, inputs.sources)
-    decided = release(
+    decided = _decided(inputs, lattice)
+    leaves = measured(
+        inputs.definition,
+        inputs.sources,
         lattice,
-        codes,
-        counts,
-        k=inputs.policy.smallest_group,
-        history=inputs.history,
+        decided.may_show,
+        confidence=inputs.policy.confidence,
     )
-    sheet = _Sheet(inputs, lattice, leaves, counts[: len(lattice.keys)], decided)
-    return list(sheet.rows())
+    return list(_Sheet(inputs, lattice, leaves, decided).rows())
+
+
+def counts_of(leaves: Iterable[IndicatorDefinition]) -> str:
+    """Return what the n of a score of these indicators counts, those that are watched left out.
+
+    Answers as soon as an opinion is in it. What is measured in several ways is measurements.
+    """
+    found = {leaf.counts for leaf in leaves if leaf.weight}
+    if Counts.ANSWERS.value in found:
+        return Counts.ANSWERS.value
+    return found.pop() if len(found) == 1 else Counts.MEASUREMENTS.value
+
+
+def counts_of_code(definition: SystemDefinition, code: str) -> str:
+    """Return what the n of an indicator, a dimension or the overall score counts."""
+    leaf = definition.indicator(code)
+    if leaf is not None:
+        return leaf.counts
+    if code == COMPOSITE:
+        return counts_of(scored_leaves(definition.dimensions))
+    return counts_of(
+        leaf
+        for dimension in definition.all_dimensions()
+        if dimension.code == code
+        for leaf in scored_leaves([replace(dimension, weight=1.0)])
+    )
+
+
+def scored_leaves(dimensions: Iterable[DimensionDefinition]) -> list[IndicatorDefinition]:
+    """Return the indicators that enter the score of these dimensions, each with its weight."""
+    return [
+        leaf
+        for dimension in dimensions
+        if dimension.weight
+        for leaf in (
+            *(leaf for leaf in dimension.indicators if leaf.weight),
+            *scored_leaves(dimension.dimensions),
+        )
+    ]
+
+
+def opinions(definition: SystemDefinition) -> list[IndicatorDefinition]:
+    """Return the indicators of answers, formulas left out: their counts are guarded."""
+    return [leaf for leaf in definition.all_indicators() if leaf.source and is_opinion(leaf)]
 
 
 def digest_of(rows: Sequence[Row]) -> str:
@@ -104,6 +151,51 @@ def digest_of(rows: Sequence[Row]) -> str:
     found = hashlib.sha256(orjson.dumps(names))
     found.update(np.where(np.isnan(canonical), -1e99, canonical).astype("<f8").tobytes())
     return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class _Decided:
+    """What is decided about opinions, for each cell of the lattice.
+
+    may_show: by code, (C,); fresh: (C,), False where the former figures stay; respondents: (C,),
+    0 where they are not shown
+    """
+
+    may_show: Mapping[str, BoolArray]
+    fresh: BoolArray
+    respondents: IntArray
+
+
+def _decided(inputs: Inputs, lattice: Lattice) -> _Decided:
+    """Decide as if there were nothing but answers: what was measured changes nothing in it."""
+    guarded = opinions(inputs.definition)
+    cells = len(lattice.keys)
+    nowhere = {
+        leaf.code: np.zeros(cells, dtype=np.bool_)
+        for leaf in inputs.definition.operands
+        if leaf.source and is_opinion(leaf)
+    }
+    fresh, respondents = np.ones(cells, dtype=np.bool_), np.zeros(cells, dtype=np.int64)
+    names = {leaf.source for leaf in guarded}
+    sources = {name: source for name, source in inputs.sources.items() if name in names}
+    people = Lattice.over(inputs.parents, sources.values())
+    may_show = {leaf.code: np.zeros(cells, dtype=np.bool_) for leaf in guarded} | nowhere
+    if not people.keys:
+        return _Decided(may_show, fresh, respondents)
+    counts = _counts(people, guarded, sources)
+    found: Release = release(
+        people,
+        [RESPONDENTS, *(leaf.code for leaf in guarded)],
+        counts,
+        k=inputs.policy.smallest_group,
+        history=inputs.history,
+    )
+    at = np.array([lattice.index[key] for key in people.keys], dtype=np.int64)
+    fresh[at] = found.fresh
+    respondents[at] = np.where(found.shown[:, 0], counts[: len(people.keys), 0], 0)
+    for column, leaf in enumerate(guarded, 1):
+        may_show[leaf.code][at] = found.shown[:, column]
+    return _Decided(may_show, fresh, respondents)
 
 
 def _counts(
@@ -125,81 +217,49 @@ class _Sheet:
     """The figures of all cells, column by column, and their rows."""
 
     def __init__(
-        self,
-        inputs: Inputs,
-        lattice: Lattice,
-        leaves: Sequence[IndicatorDefinition],
-        people: IntArray,
-        decided: Release,
+        self, inputs: Inputs, lattice: Lattice, everything: Leaves, decided: _Decided
     ) -> None:
-        self.inputs, self.lattice, self.leaves = inputs, lattice, leaves
-        self.people, self.decided = people, decided
-        self.column = {leaf.code: at for at, leaf in enumerate(leaves)}
-        self.shown: BoolArray = decided.shown[:, 1:]
+        self.inputs, self.lattice, self.decided = inputs, lattice, decided
+        self.leaves = inputs.definition.all_indicators()
+        self.found = everything.chosen(self.leaves)
+        self.column = {leaf.code: at for at, leaf in enumerate(self.leaves)}
+        self.shown = self.found.shown
+        self.opinion: BoolArray = np.array([is_opinion(leaf) for leaf in self.leaves])
         self.goalposts = Goalposts(
-            np.array([leaf.worst for leaf in leaves]), np.array([leaf.best for leaf in leaves])
+            np.array([leaf.worst for leaf in self.leaves]),
+            np.array([leaf.best for leaf in self.leaves]),
         )
-        moments = {name: lattice.rolled_up(each) for name, each in inputs.sources.items()}
-        self.means = self._joint_means(moments)
-        self.estimates = self._estimates(moments)
-        self.scores = {leaf.code: self._scores(leaf) for leaf in leaves}
-
-    def _unit(self, leaf: IndicatorDefinition) -> float:
-        """What an integer step of the leaf's measure is worth in its natural unit."""
-        source = self.inputs.sources[leaf.source]
-        scale = source.scales[list(source.measures).index(leaf.measure)]
-        return (100.0 if leaf.statistic == "nps" else 1.0) / scale
-
-    def _joint_means(self, moments: Mapping[str, Moments]) -> MeanCovariance:
-        """The means of all leaves and how they vary together; what is not shown is not there."""
-        parts, order = [], []
-        for name, rolled in moments.items():
-            mine = [leaf for leaf in self.leaves if leaf.source == name]
-            measures = list(self.inputs.sources[name].measures)
-            chosen = rolled.select([measures.index(leaf.measure) for leaf in mine])
-            parts.append(mean_covariance(chosen, scale=[self._unit(leaf) for leaf in mine]))
-            order += [self.column[leaf.code] for leaf in mine]
-        joined = independent(*parts)
-        back = np.argsort(order)
-        return MeanCovariance(
-            np.where(self.shown, joined.value[:, back], np.nan),
-            joined.covariance[:, back][:, :, back],
-            np.where(self.shown, joined.n[:, back], 0),
-            joined.n_eff[:, back],
-        )
-
-    def _estimates(self, moments: Mapping[str, Moments]) -> dict[str, Estimate]:
-        """Each leaf's value with the interval of its statistic."""
-        found = {}
-        for leaf in self.leaves:
-            source = self.inputs.sources[leaf.source]
-            one = moments[leaf.source].select([list(source.measures).index(leaf.measure)])
-            found[leaf.code] = _estimate(
-                one, leaf.statistic, self._unit(leaf), self.inputs.policy.confidence
-            )
-        return found
+        self.scores = {leaf.code: self._scores(leaf) for leaf in self.leaves}
 
     def rows(self) -> Iterator[Row]:
-        columns = [_Column("composite", COMPOSITE, *self._overall())]
-        for dimension in self.inputs.definition.all_dimensions():
-            columns.append(_Column("dimension", dimension.code, *self._dimension(dimension)))
-        for leaf in self.leaves:
-            columns.append(self._indicator(leaf))
+        definition = self.inputs.definition
+        columns = []
+        if definition.whole:
+            columns.append(self._overall())
+            columns += [self._dimension(each) for each in definition.all_dimensions()]
+        columns += [self._indicator(leaf) for leaf in self.leaves]
         former = _by_key(self.inputs.former)
-        known = {column.code for column in columns}
-        lists = [column.rows_of(self.lattice.keys) for column in columns]
+        known = {column.code for column in columns if column.is_opinion}
+        lists = [(column, column.rows_of(self.lattice.keys)) for column in columns]
         for at, key in enumerate(self.lattice.keys):
             if self.decided.fresh[at]:
-                yield from (rows[at] for rows in lists if rows[at] is not None)  # type: ignore[misc]  # the condition says so
-            else:
-                yield from (
-                    _held(row, self.inputs.policy) for row in former[key] if row.code in known
-                )
+                yield from (row for _column, rows in lists if (row := rows[at]) is not None)
+                continue
+            yield from (_held(row, self.inputs.policy) for row in former[key] if row.code in known)
+            yield from (
+                row
+                for column, rows in lists
+                if not column.is_opinion and (row := rows[at]) is not None
+            )
 
     def _indicator(self, leaf: IndicatorDefinition) -> "_Column":
         at = self.column[leaf.code]
-        estimate, scores = self.estimates[leaf.code], self.scores[leaf.code]
-        people = self.people[:, 1 + at]
+        estimate, scores = self.found.estimates[leaf.code], self.scores[leaf.code]
+        people = self.found.people[:, at]
+        reason = np.where(
+            self.found.status[:, at] == FormulaStatus.MISSING_OPERAND, MISSING, UNDEFINED
+        )
+        enough = self.shown[:, at] & ((people >= 2) | ~self.opinion[at])
         return _Column(
             "indicator",
             leaf.code,
@@ -213,29 +273,39 @@ class _Sheet:
                 n=people,
                 coverage=np.ones(len(people)),
             ),
-            there=people > 0,
-            shown=self.shown[:, at],
-            enough=people >= 2,
+            there=self._there(leaf),
+            shown=~self.found.hidden[:, at],
+            enough=enough,
+            short=reason if leaf.formula else np.full(len(people), COVERAGE),
+            is_opinion=bool(self.opinion[at]),
         )
+
+    def _there(self, leaf: IndicatorDefinition) -> BoolArray:
+        """Whether there is anything of it: of a formula, whether all or some it names is there."""
+        at = self.column[leaf.code]
+        some: BoolArray = self.found.people[:, at] > 0
+        if leaf.formula:
+            some = some | self.found.partly[:, at]
+        return some
 
     def _scores(self, leaf: IndicatorDefinition) -> "_Scores":
         ends = Goalposts(np.array([leaf.worst]), np.array([leaf.best]))
-        estimate = self.estimates[leaf.code]
+        estimate = self.found.estimates[leaf.code]
         score, low, high = (
             goalpost_scores(numbers[:, None], ends).score[:, 0]
             for numbers in (estimate.value, estimate.low, estimate.high)
         )
         return _Scores(score, np.minimum(low, high), np.maximum(low, high))
 
-    def _dimension(
-        self, dimension: DimensionDefinition
-    ) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+    def _dimension(self, dimension: DimensionDefinition) -> "_Column":
         share = self._share_of(dimension.indicators, dimension.dimensions)
-        return self._aggregate(share, _leaves_of([dimension]), respondents=False)
+        inside = scored_leaves([replace(dimension, weight=1.0)])
+        return self._aggregate("dimension", dimension.code, share, inside)
 
-    def _overall(self) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+    def _overall(self) -> "_Column":
         tops = self.inputs.definition.dimensions
-        return self._aggregate(self._share_of((), tops), _leaves_of(tops), respondents=True)
+        share = self._share_of((), tops)
+        return self._aggregate("composite", COMPOSITE, share, scored_leaves(tops))
 
     def _share_of(
         self,
@@ -263,43 +333,82 @@ class _Sheet:
         return _Share(weights / np.where(total > 0, total, 1.0)[:, None], coverage)
 
     def _aggregate(
-        self, share: "_Share", within: Sequence[IndicatorDefinition], *, respondents: bool
-    ) -> tuple["Figures", BoolArray, BoolArray, BoolArray]:
+        self, kind: str, code: str, share: "_Share", within: Sequence[IndicatorDefinition]
+    ) -> "_Column":
         inside = [self.column[leaf.code] for leaf in within]
-        there: BoolArray = np.any(self.people[:, 1:][:, inside] > 0, axis=1)
-        some: BoolArray = np.any(share.weights, axis=1)
-        enough: BoolArray = some & (share.coverage >= self.inputs.policy.coverage - 1e-12)
+        used = share.weights > 0
+        enough: BoolArray = used.any(axis=1) & (
+            share.coverage >= self.inputs.policy.coverage - 1e-12
+        )
         found = self._composite(np.where(enough[:, None], share.weights, 1.0))
         estimate = found.estimate
-        n = self.people[:, 0] if respondents else estimate.n
         low, high = estimate.low.copy(), estimate.high.copy()
-        alone = (share.weights > 0).sum(axis=1) == 1
+        alone = used.sum(axis=1) == 1
         for at in inside:
             # What rests on one indicator is as sure as that one.
-            mine = alone & (share.weights[:, at] > 0)
+            mine = alone & used[:, at]
             low[mine] = self.scores[self.leaves[at].code].low[mine]
             high[mine] = self.scores[self.leaves[at].code].high[mine]
-        nothing = np.full(len(n), np.nan)
-        figures = Figures(
-            value=nothing,
-            low=nothing,
-            high=nothing,
-            score=estimate.value,
-            score_low=low,
-            score_high=high,
-            n=n,
-            coverage=np.minimum(share.coverage, 1.0),
+        nothing = np.full(len(low), np.nan)
+        there: BoolArray = np.any(self._anything[:, inside], axis=1)
+        return _Column(
+            kind,
+            code,
+            Figures(
+                value=nothing,
+                low=nothing,
+                high=nothing,
+                score=estimate.value,
+                score_low=low,
+                score_high=high,
+                n=self._counted(code, used, within),
+                coverage=np.minimum(share.coverage, 1.0),
+            ),
+            there=there,
+            shown=np.any(self.shown[:, inside], axis=1),
+            enough=enough & ~np.isnan(estimate.value),
+            short=np.full(len(low), COVERAGE),
+            partly=np.any(used & self._unsure, axis=1),
+            is_opinion=bool(self.opinion[inside].any()),
+            missing=~np.any(self.found.hidden[:, inside], axis=1),
         )
-        any_shown: BoolArray = np.any(self.shown[:, inside], axis=1)
-        return figures, there, any_shown, enough & ~np.isnan(estimate.value)
+
+    @cached_property
+    def _anything(self) -> BoolArray:
+        return np.column_stack([self._there(leaf) for leaf in self.leaves])
+
+    @cached_property
+    def _unsure(self) -> BoolArray:
+        """Which rest on a single measurement, of which nobody knows how sure it is."""
+        unknown = [np.isnan(self.found.estimates[leaf.code].low) for leaf in self.leaves]
+        unsure: BoolArray = self.found.lone & np.column_stack(unknown)
+        return unsure
+
+    def _counted(
+        self, code: str, used: BoolArray, within: Sequence[IndicatorDefinition]
+    ) -> IntArray:
+        """What a score rests on: its answers where opinions belong to it, else its largest count.
+
+        Of the overall score all respondents. 0 where only what was measured may be shown.
+        """
+        n = np.where(used, self.found.means.n, 0)
+        if counts_of(within) != Counts.ANSWERS.value:
+            return np.asarray(n.max(axis=1, initial=0), dtype=np.int64)
+        n = np.where(self.opinion, n, 0).max(axis=1, initial=0)
+        return np.asarray(
+            np.where(n > 0, self.decided.respondents, 0) if code == COMPOSITE else n,
+            dtype=np.int64,
+        )
 
     def _composite(self, weights: FloatArray) -> Composite:
         return composite(
-            self.means,
+            self.found.means,
             self.goalposts,
             weights,
             minimum_coverage=0.0,
             confidence=self.inputs.policy.confidence,
+            groups=self.found.groups if self.inputs.policy.method > 1 else None,
+            lone=self.found.lone,
         )
 
 
@@ -334,7 +443,11 @@ class Figures:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """One code in all cells: where there is anything at all, may be shown, and is enough."""
+    """One code in all cells: where there is anything at all, may be shown, and is enough.
+
+    short: what is said where it is not enough; partly: where its interval leaves something out;
+    missing: where nothing of it is hidden, so that what is not shown is just not there
+    """
 
     kind: str
     code: str
@@ -342,6 +455,10 @@ class _Column:
     there: BoolArray
     shown: BoolArray
     enough: BoolArray
+    short: npt.NDArray[np.str_]
+    is_opinion: bool
+    partly: BoolArray | None = None
+    missing: BoolArray | None = None
 
     def rows_of(self, keys: Sequence[Key]) -> list[Row | None]:
         """Return the row of every cell, None where there is nothing."""
@@ -353,58 +470,32 @@ class _Column:
             f.coverage.tolist(),
             strict=True,
         )
-        flags = zip(self.there.tolist(), self.shown.tolist(), self.enough.tolist(), strict=True)
+        partly = self.shown & False if self.partly is None else self.partly
+        shown = self.shown if self.missing is None else self.shown | self.missing
+        flags = zip(
+            self.there.tolist(),
+            shown.tolist(),
+            self.enough.tolist(),
+            self.short.tolist(),
+            partly.tolist(),
+            strict=True,
+        )
         rows: list[Row | None] = []
-        for key, each, (there, shown, enough) in zip(keys, numbers, flags, strict=True):
+        for key, each, (there, may, enough, short, part) in zip(keys, numbers, flags, strict=True):
             if not there:
                 rows.append(None)
-            elif not shown:
+            elif not may:
                 rows.append(Row(*key, self.kind, self.code, SUPPRESSED, TOO_FEW))
             elif not enough:
-                rows.append(Row(*key, self.kind, self.code, INSUFFICIENT, COVERAGE))
+                rows.append(Row(*key, self.kind, self.code, INSUFFICIENT, short))
             else:
-                reason = NO_INTERVAL if each[4] is None else ""
+                reason = NO_INTERVAL if each[4] is None else PARTLY if part else ""
                 rows.append(Row(*key, self.kind, self.code, OK, reason, *each))
         return rows
 
 
 def _plain(numbers: FloatArray) -> list[float | None]:
     return [None if number != number else number for number in numbers.tolist()]
-
-
-def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> Estimate:
-    """Return the values (cells,) of one measure with the interval that its statistic asks for."""
-    mean = _flat(means(one, scale=unit, confidence=confidence))
-    if statistic == "mean":
-        return mean
-    n_eff = np.where(mean.n > 0, np.maximum(mean.n_eff, 1e-9), 1.0)
-    if statistic == "proportion":
-        return proportion(np.clip(mean.value, 0, 1), mean.n, n_eff, confidence=confidence)
-    net = np.where(mean.n > 0, mean.value / 100, 0.0)
-    both, _crossed, squares = (part[:, 0] for part in one.own)
-    ends = np.clip(squares / np.maximum(both, 1), np.abs(net), 1.0)
-    size = np.where(mean.n > 0, mean.n_eff, 0.0)
-    return nps(
-        (ends + net) / 2 * size,
-        (1 - ends) * size,
-        (ends - net) / 2 * size,
-        n=mean.n,
-        n_eff=n_eff,
-        confidence=confidence,
-    )
-
-
-def _flat(estimate: Estimate) -> Estimate:
-    return Estimate(
-        *(
-            getattr(estimate, name)[:, 0]
-            for name in ("value", "se", "low", "high", "n", "n_eff", "status")
-        )
-    )
-
-
-def _leaves_of(dimensions: Iterable[DimensionDefinition]) -> list[IndicatorDefinition]:
-    return [leaf for top in dimensions for each in top.walk() for leaf in each.indicators]
 
 
 def _by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
@@ -415,9 +506,12 @@ def _by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
 
 
 def _held(row: Row, policy: Policy) -> Row:
-    """Return a former figure again, marked as such; hidden if by now its group is too small."""
+    """Return a former figure again, marked as such; hidden if by now its group is too small.
+
+    A score whose n is 0 has no opinion in it.
+    """
     if row.status != OK:
         return row
-    if row.n is None or row.n < policy.smallest_group:
+    if row.n is None or 0 < row.n < policy.smallest_group:
         return Row(*row.key, row.kind, row.code, SUPPRESSED, TOO_FEW)
     return row._replace(reason=HELD)

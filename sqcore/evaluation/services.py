@@ -21,12 +21,20 @@ from sqcore.evaluation import frozen
 from sqcore.evaluation.due import Due, due_periods
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
 from sqcore.evaluation.published import PUBLISHED, history_of, rows_of
-from sqcore.evaluation.rules import Inputs, Policy, Row, digest_of, evaluate
+from sqcore.evaluation.rules import (
+    Inputs,
+    Policy,
+    Row,
+    counts_of_code,
+    digest_of,
+    evaluate,
+    opinions,
+)
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition, definition_of
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.indicators.queries import published_version, system_by_code
-from sqcore.indicators.sources import SOURCES, Collected
+from sqcore.indicators.sources import SOURCES, Collected, Counts
 from sqcore.jobs import services as jobs
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost, OnProgress, run_inline
@@ -203,7 +211,7 @@ def carry_out(*, run: EvaluationRun, fence: Callable[[], None], now: datetime) -
             parents=gathered.parents,
             sources=gathered.sources,
             history=history_of(run, gathered.definition),
-            former=() if former is None else tuple(rows_of(former)),
+            former=tuple(rows_of(former)) if former and opinions(gathered.definition) else (),
         )
         _publish(run, inputs, evaluate(inputs), former, gathered, now=now)
     return True
@@ -256,7 +264,10 @@ def replay(*, run_id: int) -> Replay:
     faults = {
         "The frozen cells are damaged.": bool(broken),
         "The frozen inputs are not those of the run.": (
-            frozen.input_digest(inputs, digests) != run.input_digest
+            frozen.input_digest(
+                definition=run.definition, policy=run.policy, tree=run.tree, cells=digests
+            )
+            != run.input_digest
         ),
         "The computation gives another result.": digest_of(rows) != run.result_digest,
         "The stored figures are not those of the run.": (
@@ -367,13 +378,12 @@ def _gather(run: EvaluationRun) -> _Gathered:
     """Read every source once, for all of its measures."""
     period = _period_of(run)
     last_day = period.end - timedelta(days=1)
-    definition = definition_of(run.version, on=last_day)
+    definition = definition_of(run.version, on=last_day, grain=period.grain)
     policy = Policy(smallest_group=organisation().smallest_group)
     sources = {}
-    for name in definition.sources():
-        measures = dict.fromkeys(
-            leaf.measure for leaf in definition.all_indicators() if leaf.source == name
-        )
+    direct = [leaf for leaf in (*definition.all_indicators(), *definition.operands) if leaf.source]
+    for name in dict.fromkeys(leaf.source for leaf in direct):
+        measures = dict.fromkeys(leaf.measure for leaf in direct if leaf.source == name)
         sources[name] = frozen.canonical(
             SOURCES[name].collect(measures=list(measures), period=period)
         )
@@ -381,7 +391,6 @@ def _gather(run: EvaluationRun) -> _Gathered:
     parents = _tree_with(units, period)
     contents = {name: frozen.freeze_source(source) for name, source in sources.items()}
     digests = {name: frozen.digest(content) for name, content in contents.items()}
-    bare = Inputs(definition, policy, parents, sources)
     return _Gathered(
         definition,
         policy,
@@ -389,8 +398,17 @@ def _gather(run: EvaluationRun) -> _Gathered:
         sources,
         contents,
         digests,
-        frozen.input_digest(bare, digests),
+        frozen.input_digest(
+            definition=definition.as_json(),
+            policy=asdict(policy),
+            tree=_stored_tree(parents),
+            cells=digests,
+        ),
     )
+
+
+def _stored_tree(parents: Mapping[int, int | None]) -> dict[str, int | None]:
+    return {str(unit): parent for unit, parent in parents.items()}
 
 
 def _tree_with(units: Iterable[int], period: Period) -> dict[int, int | None]:
@@ -464,9 +482,9 @@ def _publish(
     run.is_current = True
     run.definition = inputs.definition.as_json()
     run.policy = asdict(inputs.policy)
-    run.tree = {str(unit): parent for unit, parent in inputs.parents.items()}
+    run.tree = _stored_tree(inputs.parents)
     run.libraries = libraries()
-    run.respondents = _respondents(rows, inputs.parents)
+    run.respondents = _respondents(rows, inputs)
     run.input_digest = gathered.digest
     run.result_digest = digest_of(rows)
     run.collected_at = run.published_at = now
@@ -505,12 +523,15 @@ def libraries() -> dict[str, str]:
     }
 
 
-def _respondents(rows: Sequence[Row], parents: Mapping[int, int | None]) -> int | None:
-    roots = {unit for unit, parent in parents.items() if parent is None}
+def _respondents(rows: Sequence[Row], inputs: Inputs) -> int | None:
+    """How many people answered anywhere; None when that is not shown, or nobody was asked."""
+    if counts_of_code(inputs.definition, COMPOSITE) != Counts.ANSWERS.value:
+        return None
+    roots = {unit for unit, parent in inputs.parents.items() if parent is None}
     whole = [
         row.n for row in rows if row.code == COMPOSITE and not row.margin and row.unit_id in roots
     ]
-    return sum(n for n in whole if n) if whole and all(n is not None for n in whole) else None
+    return sum(n for n in whole if n) if whole and all(whole) else None
 
 
 _COLUMNS = ("run", "is_current", "system", "grain", "starts_on")

@@ -29,7 +29,8 @@ def garwood(counts: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
     if (x < 0).any():
         raise StatisticsError("counts cannot be negative")
     low = np.where(x > 0, special.gammaincinv(np.where(x > 0, x, 1.0), tail), 0.0)
-    return Interval(low, special.gammaincinv(x + 1, 1 - tail))
+    high = np.asarray(special.gammaincinv(x + 1, 1 - tail), dtype=np.float64)
+    return Interval(low, high)
 
 
 def rate(

@@ -10,8 +10,17 @@ import numpy as np
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
 from sqcore.identity.principals import system_principal
-from sqcore.indicators.models import IndicatorSystem, SystemVersion
-from sqcore.indicators.services import StarterMeasure, starter_system
+from sqcore.indicators.models import Indicator, IndicatorSystem, SystemVersion
+from sqcore.indicators.services import (
+    Branch,
+    Leaf,
+    StarterMeasure,
+    define_indicator,
+    define_system,
+    draft_version,
+    publish_version,
+    starter_system,
+)
 from sqcore.indicators.sources import Collected, Counts, SourceCell
 from sqcore.org.models import Unit
 from sqcore.stats.moments import moments_of
@@ -121,15 +130,51 @@ def measure(
     statistic: str = "mean",
     worst: float = 1.0,
     best: float = 7.0,
+    source: str = "memory",
 ) -> StarterMeasure:
     return StarterMeasure(
         code=code,
         name={"en": code.title()},
         group=group,
         group_name={"en": group.title()},
-        source="memory",
+        source=source,
         parameters={"measure": code},
         statistic=statistic,
         worst=worst,
         best=best,
     )
+
+
+def indicator(code: str, *, source: str = "", formula: str = "", **over: Any) -> Indicator:
+    """Add an indicator to the catalogue: a measure of a source of its own code, or a formula."""
+    return define_indicator(
+        code=code,
+        name={"en": code.title()},
+        source=source,
+        parameters={"measure": over.pop("of", code)} if source else {},
+        formula=formula,
+        by=SYSTEM,
+        now=BEFORE,
+        **over,
+    )
+
+
+def tree_system(
+    tree: Sequence[Branch],
+    *,
+    grains: Sequence[str] = (Grain.MONTH,),
+    since: date = date(2026, 1, 1),
+    **over: Any,
+) -> SystemVersion:
+    """Publish a version of the bank's system with these dimensions."""
+    system = IndicatorSystem.objects.filter(code="bank").first() or define_system(
+        code="bank", name={"en": "Bank quality"}, by=SYSTEM, now=BEFORE
+    )
+    draft = draft_version(
+        system=system, grains=grains, since=since, tree=tree, by=SYSTEM, now=BEFORE, **over
+    )
+    return publish_version(version=draft, by=SYSTEM, now=BEFORE)
+
+
+def branch(code: str, weight: float, *leaves: Leaf) -> Branch:
+    return Branch(code, {"en": code.title()}, weight, leaves)

@@ -6,6 +6,7 @@ app_name = "surveys"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("surveys.responses.urls")),
+    path("", include("surveys.invitations.urls")),
     path("", include("surveys.campaigns.urls")),
     path("", include("surveys.imports.urls")),
     path("", include("surveys.instruments.urls")),

@@ -3,9 +3,9 @@
 import logging
 import re
 
-RESPONDENTS = "/a/"
-"""Below this respondents answer by a link that is theirs alone."""
-_LINK = re.compile(rf"(?<![\w/]){RESPONDENTS}[^/\s]+")
+RESPONDENTS = ("/a/", "/i/")
+"""Below these respondents answer by a link that is theirs alone."""
+_LINK = re.compile(rf"(?<![\w/])({'|'.join(RESPONDENTS)})[^/\s]+")
 
 
 class HideLinks(logging.Filter):
@@ -13,6 +13,6 @@ class HideLinks(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if RESPONDENTS in message:
-            record.msg, record.args = _LINK.sub(f"{RESPONDENTS}…", message), ()
+        if any(beginning in message for beginning in RESPONDENTS):
+            record.msg, record.args = _LINK.sub(r"\1…", message), ()
         return True

@@ -25,7 +25,7 @@ class TerseLogger(Logger):  # type: ignore[misc]  # gunicorn is not annotated
             return
         at = datetime.now().astimezone().isoformat(timespec="seconds")
         if path.startswith(RESPONDENTS):
-            at, path = at[:10], f"{RESPONDENTS}…"
+            at, path = at[:10], f"{path[:3]}…"
         status = resp.status.split(" ")[0]
         spent = round(request_time.total_seconds() * 1000)
         self.access_log.info(

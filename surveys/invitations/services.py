@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
+from sqcore.base.prepared import PreparedInsert
 from sqcore.encounters.models import Encounter, Service
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -247,7 +249,7 @@ def draw_invitations(*, plan: SamplingPlan, now: datetime) -> Drawn:
     """Invite after the encounters that became due, or known, since the plan last looked.
 
     Drawing again at the same moment invites nobody more, and whether an encounter is sampled
-    depends on its key and the campaign alone. Each day is one transaction under the lock of all
+    depends on its key and the campaign alone. Each week is one transaction under the lock of all
     drawings. A campaign that takes no answers now draws nothing. For a replay call it with the
     story's clock, at least once in `oldest_days`.
     """
@@ -259,8 +261,8 @@ def draw_invitations(*, plan: SamplingPlan, now: datetime) -> Drawn:
     since = plan.looked_at
     if since is not None and since >= now:
         return drawn
-    for on in _days_to_look_at(plan, today=today):
-        drawn.add(_draw_day(plan, reach, on, since=since, now=now))
+    for first, end in _weeks_to_look_at(plan, today=today):
+        drawn.add(_draw_week(plan, reach, first, end, since=since, now=now))
     for monday in _weeks_that_ended(plan, since=since, now=now):
         drawn.add(_fill_week(plan, reach, monday, now=now))
     drawn.too_old = _count_too_old(plan, reach, since=since, today=today)
@@ -273,10 +275,16 @@ def _takes_no_answers(campaign: Campaign, today: date) -> bool:
     return campaign.state != Campaign.State.OPEN or today < campaign.opens_on or is_over
 
 
-def _days_to_look_at(plan: SamplingPlan, *, today: date) -> list[date]:
+def _weeks_to_look_at(plan: SamplingPlan, *, today: date) -> list[tuple[date, date]]:
+    """Return the parts of weeks, each [first, end), whose encounters are not too old."""
     first = max(plan.starts_on, today - timedelta(days=plan.oldest_days))
     end = min(plan.ends_on or date.max, today + timedelta(days=1))
-    return [first + timedelta(days=at) for at in range(max(0, (end - first).days))]
+    found = []
+    while first < end:
+        until = min(monday_of(first) + WEEK, end)
+        found.append((first, until))
+        first = until
+    return found
 
 
 def _weeks_that_ended(plan: SamplingPlan, *, since: datetime | None, now: datetime) -> list[date]:
@@ -295,11 +303,17 @@ def _weeks_that_ended(plan: SamplingPlan, *, since: datetime | None, now: dateti
 
 
 @transaction.atomic
-def _draw_day(
-    plan: SamplingPlan, reach: Reach, on: date, *, since: datetime | None, now: datetime
+def _draw_week(
+    plan: SamplingPlan,
+    reach: Reach,
+    first: date,
+    end: date,
+    *,
+    since: datetime | None,
+    now: datetime,
 ) -> Mapping[Fate, int]:
     _one_draws()
-    due = _due(plan, reach, now=now).filter(on=on)
+    due = _due(plan, reach, now=now).filter(on__gte=first, on__lt=end)
     fresh, again = due, due.none()
     if since is not None:
         is_fresh = Q(arrived_at__gt=since - timedelta(hours=plan.delay_h)) | Q(
@@ -309,7 +323,7 @@ def _draw_day(
         again = due.filter(~is_fresh, recorded_at__gt=since - LATE_COMMITS, recorded_at__lte=since)
     looked_at = list(candidates_of(fresh, plan.campaign.code))
     missed = list(candidates_of(again, plan.campaign.code))
-    draw = _draw_for(plan, looked_at + missed, monday=monday_of(on))
+    draw = _draw_for(plan, looked_at + missed, monday=monday_of(first))
     draw.decide(looked_at, invited_on=local_day(now))
     fates = Counter(draw.fates)
     draw.decide(missed, invited_on=local_day(now))
@@ -352,22 +366,19 @@ def _draw_for(plan: SamplingPlan, candidates: Sequence[Candidate], *, monday: da
 def _invite(plan: SamplingPlan, draw: Draw, *, now: datetime) -> None:
     today = local_day(now)
     valid_until = _valid_until(plan, today)
-    Invitation.objects.bulk_create(
-        [
-            Invitation(
-                campaign_id=plan.campaign_id,
-                plan_id=plan.pk,
-                encounter_key=one.key,
-                unit_id=one.unit_id,
-                channel_id=one.channel_id,
-                segment_id=one.segment_id,
-                encounter_on=one.on,
-                invited_on=today,
-                valid_until=valid_until,
-            )
-            for one in draw.invited
-        ],
-        batch_size=ROWS,
+    _inserter().insert(
+        Invitation(
+            campaign_id=plan.campaign_id,
+            plan_id=plan.pk,
+            encounter_key=one.key,
+            unit_id=one.unit_id,
+            channel_id=one.channel_id,
+            segment_id=one.segment_id,
+            encounter_on=one.on,
+            invited_on=today,
+            valid_until=valid_until,
+        )
+        for one in draw.invited
     )
     asked = {one.customer_id for one in draw.invited if one.customer_id is not None}
     LastInvited.objects.bulk_create(
@@ -377,6 +388,11 @@ def _invite(plan: SamplingPlan, draw: Draw, *, now: datetime) -> None:
         unique_fields=["customer"],
         update_fields=["on"],
     )
+
+
+@cache
+def _inserter() -> PreparedInsert:
+    return PreparedInsert(Invitation)
 
 
 def _valid_until(plan: SamplingPlan, today: date) -> date:
@@ -577,7 +593,10 @@ def submit_invitation(
     answer = InvitedAnswer(invitation.encounter_key, answers, language, key)
     try:
         with transaction.atomic():
-            _take(campaign, [(invitation, answer)], on=on, now=now)
+            _spend([invitation])
+            if why := closed_on(invitation, on):
+                raise NotTakingAnswers(why)
+            _store(campaign, [(invitation, answer)], on=on, now=now)
             _keep_promise(invitation, promised, on=on)
     except IntegrityError as error:
         if _is_stored(key):
@@ -620,7 +639,8 @@ def submit_invited(
     ]
     for _invitation, answer in taken:
         codebook.check(answer.answers)
-    _take(campaign, taken, on=on, now=now)
+    _spend([invitation for invitation, _answer in taken])
+    _store(campaign, taken, on=on, now=now)
     already = sum(1 for key in invitations if spent_digest(campaign.pk, key) in spent)
     return Submitted(
         taken=len(taken),
@@ -639,19 +659,21 @@ def _invitations_of(campaign: Campaign, keys: Sequence[str]) -> dict[str, Invita
     return found
 
 
-def _take(
+def _spend(invitations: Iterable[Invitation]) -> None:
+    """Mark these links as used. raises: IntegrityError when one was used already"""
+    digests = (spent_digest(one.campaign_id, one.encounter_key) for one in invitations)
+    # In the order of the digests: not in that of the answers.
+    marks = [SpentLink(digest=digest) for digest in sorted(digests)]
+    SpentLink.objects.bulk_create(marks, batch_size=ROWS)
+
+
+def _store(
     campaign: Campaign,
     given: Sequence[tuple[Invitation, InvitedAnswer]],
     *,
     on: date,
     now: datetime,
 ) -> None:
-    """Spend the links and store the answers. raises: IntegrityError when one was spent already"""
-    digests = [spent_digest(campaign.pk, one.encounter_key) for one, _answer in given]
-    # In the order of the digests: not in that of the answers.
-    SpentLink.objects.bulk_create(
-        [SpentLink(digest=digest) for digest in sorted(digests)], batch_size=ROWS
-    )
     is_anonymous = campaign.mode == Campaign.Mode.ANONYMOUS
     told = _told_places(campaign, given, on=on) if is_anonymous else _exact_places(given)
     keys = [] if is_anonymous else [one.encounter_key for one, _answer in given]

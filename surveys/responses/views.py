@@ -8,22 +8,31 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import get_language, override
+from django.utils.translation import override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sqcore.base.errors import InvalidInput, NotFound, Problem
 from sqcore.identity.principals import principal_of
-from sqcore.org.queries import local_day, organisation
-from surveys.campaigns.models import Campaign, Closed, Link
+from sqcore.org.queries import local_day
+from surveys.campaigns.models import Closed, Link
 from surveys.campaigns.queries import answering_link, campaign_named, remembered_link
 from surveys.instruments.codebook import codebook_of
 from surveys.responses.forms import Answering, Seal, read_answers
+from surveys.responses.pages import (
+    CLOSED_STATUS,
+    answering_page,
+    known_language,
+    notice_page,
+    read_form,
+    shown_language,
+    unkept,
+)
 from surveys.responses.services import (
     NothingAnswered,
     NotTakingAnswers,
@@ -31,10 +40,8 @@ from surveys.responses.services import (
     submit_response,
 )
 
-LARGEST_BODY = 100_000
 SENDINGS = 60
 WINDOW = 600
-CLOSED_STATUS = {Closed.REVOKED: 410, Closed.OVER: 410, Closed.NOT_OPENED: 403, Closed.EARLY: 403}
 
 
 @require_safe
@@ -43,11 +50,11 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = answering_link(token)
     except NotFound:
-        return _notice(request, "unknown", status=404)
+        return notice_page(request, "unknown", status=404)
     if why := link.closed_on(local_day(timezone.now())):
         return _closed(request, link, why)
     seal = Seal.new(link.campaign.mode)
-    return _page(request, link, seal, {}, _first_language(link.campaign))
+    return _page(request, link, seal, {}, shown_language(link.campaign))
 
 
 # No session stands behind the form, so there is nothing that a foreign page could misuse.
@@ -62,10 +69,10 @@ def send(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = remembered_link(token)
     except NotFound:
-        return _notice(request, "unknown", status=404)
+        return notice_page(request, "unknown", status=404)
     if request.method == "POST":
         return _posted(request, link)
-    return _unkept(redirect("surveys:responses-answer", token=token))
+    return unkept(redirect("surveys:responses-answer", token=token))
 
 
 @require_safe
@@ -74,10 +81,10 @@ def thanks(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = answering_link(token)
     except NotFound:
-        return _notice(request, "unknown", status=404)
-    language = _known(link.campaign, request.GET.get("in", "")) or _first_language(link.campaign)
+        return notice_page(request, "unknown", status=404)
+    language = shown_language(link.campaign, request.GET.get("in", ""))
     with override(language):
-        return _notice(request, "thanks", campaign=link.campaign)
+        return notice_page(request, "thanks", campaign=link.campaign)
 
 
 # Switching the language of a preview is a POST like that of a respondent, and stores nothing.
@@ -87,24 +94,25 @@ def thanks(request: HttpRequest, token: str) -> HttpResponse:
 def preview(request: HttpRequest, code: str) -> HttpResponse:
     """Show who runs the campaign what a respondent sees; nothing is stored."""
     campaign = campaign_named(code, principal=principal_of(request))
-    language = _known(campaign, request.POST.get("_language", "")) or _first_language(campaign)
+    language = shown_language(campaign, request.POST.get("_language", ""))
     answers, _problems = read_answers(codebook_of(campaign.version), request.POST)
     with override(language):
-        return _render(request, campaign, Answering.of(campaign.version, language, answers))
+        return answering_page(request, campaign, Answering.of(campaign.version, language, answers))
 
 
 def _posted(request: HttpRequest, link: Link) -> HttpResponse:
     try:
-        data = _read(request)
+        data = read_form(request)
         seal = Seal.read(data.get("_form", ""), link.token)
     except InvalidInput as refusal:
-        return _notice(request, "incomplete", status=refusal.status, link=link)
+        again = reverse("surveys:responses-answer", args=[link.token])
+        return notice_page(request, "incomplete", status=refusal.status, again=again)
     if seal.mode != link.campaign.mode:
         link = answering_link(link.token)
     campaign = link.campaign
-    language = _known(campaign, data.get("_in", "")) or _first_language(campaign)
+    language = shown_language(campaign, data.get("_in", ""))
     answers, problems = read_answers(codebook_of(campaign.version), data)
-    if wanted := _known(campaign, data.get("_language", "")):
+    if wanted := known_language(campaign, data.get("_language", "")):
         return _page(request, link, seal, answers, wanted)
     if problems:
         return _page(request, link, seal, answers, language, problems=problems, status=400)
@@ -131,17 +139,7 @@ def _posted(request: HttpRequest, link: Link) -> HttpResponse:
         return _closed(request, answering_link(link.token), refusal.why)
     response = redirect("surveys:responses-thanks", token=link.token)
     response["Location"] += f"?in={language}"
-    return _unkept(response)
-
-
-def _read(request: HttpRequest) -> QueryDict:
-    """Return the form that was sent. raises: InvalidInput when it is too large or no form"""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:
-        raise InvalidInput("The form is larger than a survey can be.")
-    try:
-        return request.POST
-    except SuspiciousOperation as error:
-        raise InvalidInput("The form cannot be read.") from error
+    return unkept(response)
 
 
 def _page(
@@ -157,78 +155,24 @@ def _page(
 ) -> HttpResponse:
     answering = Answering.of(link.campaign.version, language, answers, problems or [])
     with override(language):
-        response = _render(
+        response = answering_page(
             request,
             link.campaign,
             answering,
-            link=link,
+            target=reverse("surveys:responses-send", args=[link.token]),
             form=seal.signed(link.token),
             refusal=refusal,
             status=status,
         )
     if status == 429:
         response["Retry-After"] = str(WINDOW)
-    return _unkept(response)
-
-
-def _render(
-    request: HttpRequest,
-    campaign: Campaign,
-    answering: Answering,
-    *,
-    link: Link | None = None,
-    form: str = "",
-    refusal: str = "",
-    status: int = 200,
-) -> HttpResponse:
-    context = {
-        "campaign": campaign,
-        "organisation": organisation(),
-        "answering": answering,
-        "screens": answering.screens,
-        "languages": _languages(campaign),
-        "link": link,
-        "form": form,
-        "refusal": refusal,
-    }
-    return render(request, "surveys/responses/answer.html", context, status=status)
-
-
-def _notice(
-    request: HttpRequest, kind: str, *, status: int = 200, **context: object
-) -> HttpResponse:
-    """Show a page of a few words: thanks, or why there is nothing to answer."""
-    context |= {"kind": kind, "organisation": organisation()}
-    return _unkept(render(request, "surveys/responses/notice.html", context, status=status))
+    return unkept(response)
 
 
 def _closed(request: HttpRequest, link: Link, why: Closed) -> HttpResponse:
     status = CLOSED_STATUS[why]
-    with override(_first_language(link.campaign)):
-        return _notice(request, why.value, status=status, campaign=link.campaign)
-
-
-def _unkept(response: HttpResponse) -> HttpResponse:
-    """Let the browser go back to the page as it was left, and nobody else keep it."""
-    response["Cache-Control"] = "private, no-cache"
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    # Django would write a refusal into the log, with the link and the moment.
-    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark
-    return response
-
-
-def _languages(campaign: Campaign) -> list[str]:
-    return list(campaign.version.languages)
-
-
-def _known(campaign: Campaign, language: str) -> str:
-    return language if language in _languages(campaign) else ""
-
-
-def _first_language(campaign: Campaign) -> str:
-    """Return the language that the browser asks for, if the questionnaire has it."""
-    return _known(campaign, get_language() or "") or _languages(campaign)[0]
+    with override(shown_language(link.campaign)):
+        return notice_page(request, why.value, status=status, campaign=link.campaign)
 
 
 def _is_flood(request: HttpRequest, link: Link) -> bool:

@@ -11,6 +11,7 @@ from sqcore.project.logs import HideLinks
     ("message", "arguments", "shown"),
     [
         ("%s: %s", ("Bad Request", "/a/Zk3-xYz/send/"), "Bad Request: /a/…/send/"),
+        ("%s: %s", ("Gone", "/i/Zk3-xYz_0"), "Gone: /i/…"),
         ("%s: %s", ("Not Found", "/quality/"), "Not Found: /quality/"),
         ("read /data/a/b", (), "read /data/a/b"),
         ("at %d %%", (3,), "at 3 %"),

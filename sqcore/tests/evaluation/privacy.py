@@ -36,7 +36,8 @@ class Shown:
 def everything_shown(source: MemorySource, code: str) -> list[Shown]:
     """Return every figure of this code that was ever shown, in any revision.
 
-    The people behind one that is held are those of the figure that was shown before.
+    The people behind one that is held are those of the figure that was shown before. A score
+    without any opinion in it (its n is 0) has nobody behind it.
     """
     found: list[Shown] = []
     for run in EvaluationRun.objects.filter(state="published").order_by("id"):
@@ -46,6 +47,8 @@ def everything_shown(source: MemorySource, code: str) -> list[Shown]:
             if (shown.run.grain, shown.run.starts_on) == (run.grain, run.starts_on)
         }
         for row in KpiValue.objects.filter(run=run, code=code, status="ok").order_by("id"):
+            if row.n == 0:
+                continue
             place = (row.unit_id, row.margin, row.margin_value)
             if row.reason == HELD:
                 people, origin = before[place].people, before[place].origin

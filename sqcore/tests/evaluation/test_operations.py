@@ -1,15 +1,17 @@
 """What was measured stands beside what people said, and is not guarded like it."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from sqcore.base.periods import Grain
+from sqcore.evaluation import frozen
 from sqcore.evaluation.due import due_periods
-from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.rules import METHOD, Policy
+from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
+from sqcore.evaluation.rules import METHOD
 from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.indicators.services import Leaf
 from sqcore.org.models import Unit
@@ -287,5 +289,68 @@ def test_corrections_of_measurements_wait_an_hour(desk: MemorySource, unit: Unit
     assert evaluate_due(now=now + timedelta(minutes=60)) == 1
 
 
-def test_runs_of_the_first_method_are_replayed_by_it() -> None:
-    assert (METHOD, Policy().method) == (2, 2)
+def _in_the_old_form(definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition as it was stored before there were formulas, targets and counts."""
+    old = {"code", "name", "definition", "unit_of_measure", "direction", "statistic"}
+    old |= {"source", "measure", "weight"}
+
+    def dimension(found: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **{key: found[key] for key in ("code", "name", "weight")},
+            "dimensions": [dimension(below) for below in found["dimensions"]],
+            "indicators": [
+                {key: leaf[key] for key in leaf if key in old}
+                | {"floor": leaf["worst"], "target": leaf["best"]}
+                for leaf in found["indicators"]
+            ],
+        }
+
+    return {
+        **{key: definition[key] for key in ("system", "name", "version")},
+        "dimensions": [dimension(found) for found in definition["dimensions"]],
+    }
+
+
+def test_runs_whose_definition_had_fewer_fields_are_replayed(
+    source: MemorySource, unit: Unit
+) -> None:
+    reliability = Leaf(indicator("reliability", source="memory"), 0.5, 1, 7)
+    tree_system([branch("said", 1, _said(0.5), reliability)])
+    source.add(unit, DAY, *[{"overall": v, "reliability": 8 - v} for v in (4, 5, 5, 6, 6, 7)])
+    evaluate_due(now=months_later(1))
+    run = EvaluationRun.objects.get()
+    run.definition, run.policy = _in_the_old_form(run.definition), {**run.policy, "method": 1}
+    run.input_digest = frozen.input_digest(
+        definition=run.definition,
+        policy=run.policy,
+        tree=run.tree,
+        cells={
+            cells.source: cells.digest
+            for cells in FrozenCells.objects.exclude(source="published").order_by("id")
+        },
+    )
+    run.save()
+
+    assert replay(run_id=run.pk).fault == ""
+    run.definition["dimensions"][0]["indicators"][0]["target"] = 8
+    run.save()
+    assert replay(run_id=run.pk).fault == "The frozen inputs are not those of the run."
+
+
+def test_a_run_of_the_first_method_keeps_its_degrees_of_freedom(
+    source: MemorySource, desk: MemorySource, unit: Unit
+) -> None:
+    tree_system([branch("said", 0.5, _said()), branch("process", 0.5, _waiting())])
+    source.add(unit, DAY, *[{"overall": value} for value in (4, 5, 5, 6, 6, 7)])
+    desk.add(unit, DAY, *[_wait(value) for value in (6, 9, 15, 12)])
+    evaluate_due(now=months_later(1))
+    run = EvaluationRun.objects.get()
+    assert run.policy["method"] == METHOD == 2
+    run.policy["method"] = 1
+    run.save()
+
+    then, now = replay(run_id=run.pk).rows[0], _row(unit, "composite")
+
+    assert then.score == now.score
+    half = (then.score_high or 0) - (then.score or 0), (now.score_high or 0) - (now.score or 0)
+    assert half[0] / half[1] == pytest.approx(stats.t.ppf(0.975, 3) / stats.t.ppf(0.975, 6.6), 0.05)

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from surveys.invitations.api import HandOutView, InvitationListView
 from surveys.responses.api import (
     CampaignListView,
     CampaignView,
@@ -20,4 +21,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         ResponseBatchView.as_view(),
         name="responses-add-batch",
     ),
+    path("invitations", InvitationListView.as_view(), name="invitations-list"),
+    path("invitations/hand-out", HandOutView.as_view(), name="invitations-hand-out"),
 ]

@@ -13,11 +13,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from sqcore.audit.models import AuditEntry
 from sqcore.base.models import RememberedRequest
+from sqcore.encounters.models import Encounter
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
 from sqcore.identity.permissions import MATRIX, TOKEN_PERMISSIONS, Permission, Role
 from sqcore.indicators.models import Indicator
 from sqcore.jobs.models import Job
+from sqcore.measurements.models import EquipmentState, Observation
 from sqcore.org.models import Assignment, Unit
 from sqcore.tests.factories import (
     NOW,
@@ -30,9 +32,12 @@ from sqcore.tests.factories import (
     make_unit,
     make_user,
 )
+from sqcore.tests.measurements.making import machine, measure, send
 from sqcore.tests.rest import make_key, make_run, make_system, make_value
+from surveys.invitations.models import Invitation
 from surveys.responses.models import Response
 from surveys.tests.factories import make_campaign, make_link
+from surveys.tests.invitations.factories import invite
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +58,7 @@ TOKENS: dict[str, tuple[tuple[Permission, ...], str]] = {
     "organisation token": ((P.VIEW_ORGANISATION,), ""),
     "people token": ((P.VIEW_PEOPLE,), "north"),
     "sending token": ((P.SUBMIT_RESPONSES,), "north"),
+    "feeding token": ((P.SEND_MEASUREMENTS,), "north"),
 }
 KNOWN = {*PEOPLE, *TOKENS}
 EVERYBODY = {"ada", "hua", "ana", "mei", "chen", "li"}
@@ -69,6 +75,15 @@ ALLOWED: dict[str, set[str]] = {
     "GET indicators/care": EVERYBODY | {"results token"},
     "GET systems": EVERYBODY | {"results token"},
     "GET systems/service": EVERYBODY | {"results token"},
+    "GET measures": EVERYBODY | {"results token", "feeding token"},
+    "GET measurements?measure=errors": EVERYBODY | {"results token"},
+    "POST measurements": {"ana", "feeding token"},
+    "GET equipment": EVERYBODY | {"results token"},
+    "POST equipment-states": {"ana", "feeding token"},
+    "GET services": EVERYBODY | {"results token", "feeding token"},
+    "GET stages": EVERYBODY | {"results token", "feeding token"},
+    "GET encounters": {"ada", "ana"},
+    "POST encounters": {"ana", "feeding token"},
     "GET kpi-values": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},
     "GET runs/1": EVERYBODY | {"results token"},
@@ -77,13 +92,25 @@ ALLOWED: dict[str, set[str]] = {
     "GET campaigns/visits": (EVERYBODY - {"chen"}) | {"results token", "sending token"},
     "POST campaigns/visits/responses": {"ana", "sending token"},
     "POST campaigns/visits/response-batches": {"ana", "sending token"},
+    "GET invitations?campaign=visits": {"ana", "feeding token"},
+    "POST invitations/hand-out": {"ana", "feeding token"},
 }
 """By method and address: who is let in. Everybody else is refused, 401, 403 or 404."""
 
 RESPONSE = {"unit": "north", "answered_on": "2026-03-02", "answers": {"p1": 6}}
+MEASUREMENT = {
+    "measure": "errors", "unit": "north", "period": "2026-01", "numerator": 5, "denominator": 200,
+}  # fmt: skip
+ENCOUNTER = {"key": "t-1", "unit": "north", "arrived_at": "2026-03-02T09:00:00+08:00"}
 BODIES = {
+    "POST encounters": {"encounters": [ENCOUNTER]},
+    "POST measurements": {"measurements": [MEASUREMENT]},
+    "POST equipment-states": {
+        "states": [{"equipment": "atm-1", "state": "down", "at": "2026-02-17T09:30:00Z"}]
+    },
     "POST campaigns/visits/responses": RESPONSE,
     "POST campaigns/visits/response-batches": {"responses": [RESPONSE]},
+    "POST invitations/hand-out": {"campaign": "visits", "encounters": ["visit-north"]},
     "POST runs": {"system": "service", "period": "2026-01"},
 }
 
@@ -115,7 +142,14 @@ def bank() -> dict[str, Unit]:
     for unit in units.values():
         make_value(run, unit)
     _indicator()
-    make_link(make_campaign("visits", opens_on=TODAY - timedelta(days=9)), units["north"])
+    measure("errors")
+    for code in ("north", "south"):
+        machine(f"atm-{'12'[code == 'south']}", units[code])
+        send(MEASUREMENT | {"unit": code, "period": "2025-12"})
+    campaign = make_campaign("visits", opens_on=TODAY - timedelta(days=9))
+    make_link(campaign, units["north"])
+    for code in ("north", "south"):
+        invite(campaign, f"visit-{code}", units[code])
     for name, grant in PEOPLE.items():
         user = make_user(name)
         if grant is not None:
@@ -174,6 +208,10 @@ def test_a_refused_request_changes_nothing(who: str, bank: dict[str, Unit]) -> N
 
     assert statuses <= ({401} if who == "anonymous" else {403, 404})
     assert not Response.objects.exists()
+    assert Observation.objects.count() == 2
+    assert not EquipmentState.objects.exists()
+    assert not Encounter.objects.exists()
+    assert not Invitation.objects.filter(handed_out_on__isnull=False).exists()
     assert not RememberedRequest.objects.exists()
     assert not Job.objects.exists()
     assert EvaluationRun.objects.count() == 1
@@ -181,7 +219,11 @@ def test_a_refused_request_changes_nothing(who: str, bank: dict[str, Unit]) -> N
 
 def test_the_matrix_knows_every_address() -> None:
     known = {
-        re.sub(r"/(north|care|service|visits|1)(?=/|$)", "/<>", asked.partition(" ")[2])
+        re.sub(
+            r"/(north|care|service|visits|1)(?=/|$)",
+            "/<>",
+            asked.partition(" ")[2].partition("?")[0],
+        )
         for asked in ALLOWED
     }
     described = {"docs/", "schema/", "schema/openapi.json"}
@@ -206,6 +248,7 @@ SECRETS = {
     "li": ("south", "101", "100"),
     "people token": ("south", "101"),
     "sending token": ("south", "101", "100"),
+    "feeding token": ("south", "101", "100"),
 }
 """What must not stand in any answer to them: the other unit, and its people."""
 
@@ -227,6 +270,8 @@ def test_nobody_reads_of_a_unit_that_is_not_theirs(who: str, bank: dict[str, Uni
     [
         "kpi-values?unit=south",
         "staff?unit=south",
+        "measurements?measure=errors&unit=south",
+        "equipment?unit=south",
         "units/south",
         "units/bank",
     ],

@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from django.conf import settings
+from django.urls import reverse
 
 from surveys.invitations.models import REF_LENGTH, Invitation
 
@@ -21,6 +22,12 @@ def token_of(invitation: Invitation) -> str:
     """Return what stands in the address: the reference and 132 bits that prove it."""
     about = (invitation.campaign_id, invitation.encounter_key, invitation.issue, invitation.ref)
     return invitation.ref + _text(_digest(b"sq.invite", *about))[:PROOF_LENGTH]
+
+
+def address_of(invitation: Invitation) -> str:
+    """Return the full address, as it leaves the house."""
+    base: str = settings.BASE_URL
+    return base + reverse("surveys:invitations-answer", args=[token_of(invitation)])
 
 
 def is_token_of(invitation: Invitation, token: str) -> bool:

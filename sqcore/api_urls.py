@@ -4,12 +4,19 @@ from django.urls import URLPattern, URLResolver, path
 
 from sqcore.access.api import RootView
 from sqcore.access.views import api_page, schema
+from sqcore.encounters.api import EncounterView, ServiceListView, StageListView
 from sqcore.evaluation.api import KpiListView, RunListView, RunView
 from sqcore.indicators.api import (
     IndicatorListView,
     IndicatorView,
     SystemListView,
     SystemView,
+)
+from sqcore.measurements.api import (
+    EquipmentListView,
+    EquipmentStateView,
+    MeasureListView,
+    MeasurementView,
 )
 from sqcore.org.api import (
     ChannelListView,
@@ -37,6 +44,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("indicators/<slug:code>", IndicatorView.as_view(), name="indicators-detail"),
     path("systems", SystemListView.as_view(), name="indicators-systems"),
     path("systems/<slug:code>", SystemView.as_view(), name="indicators-system"),
+    path("measures", MeasureListView.as_view(), name="measurements-measures"),
+    path("measurements", MeasurementView.as_view(), name="measurements-list"),
+    path("equipment", EquipmentListView.as_view(), name="measurements-equipment"),
+    path("equipment-states", EquipmentStateView.as_view(), name="measurements-states"),
+    path("services", ServiceListView.as_view(), name="encounters-services"),
+    path("stages", StageListView.as_view(), name="encounters-stages"),
+    path("encounters", EncounterView.as_view(), name="encounters-encounters"),
     path("kpi-values", KpiListView.as_view(), name="evaluation-kpi-values"),
     path("runs", RunListView.as_view(), name="evaluation-runs"),
     path("runs/<int:run_id>", RunView.as_view(), name="evaluation-run"),

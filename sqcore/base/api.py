@@ -36,6 +36,7 @@ M = TypeVar("M", bound=Model)
 
 PROBLEM_JSON = "application/problem+json"
 PAGE_SIZE = 50
+BULK_BYTES = 8_000_000
 MAX_PAGE_SIZE = 200
 
 # ---- Problems (RFC 9457) -------------------------------------------------------------------------
@@ -127,11 +128,18 @@ class StrictJSONParser(BaseParser):
     """Reads a JSON object within the limits of `sqcore.base.json_input`."""
 
     media_type = "application/json"
+    most = MAX_BYTES
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
-        return read_json(stream.read(MAX_BYTES + 1))
+        return read_json(stream.read(self.most + 1), most=self.most)
+
+
+class BulkJSONParser(StrictJSONParser):
+    """The same for lists of many small rows, which machines send."""
+
+    most = BULK_BYTES
 
 
 class OrjsonRenderer(BaseRenderer):

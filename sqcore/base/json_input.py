@@ -18,19 +18,19 @@ class TooLarge(DomainError):
     status = 413
 
 
-def read_json(raw: bytes) -> dict[str, Any]:
+def read_json(raw: bytes, *, most: int = MAX_BYTES) -> dict[str, Any]:
     """Return the JSON object in `raw`.
 
     Numbers are finite (JSON has no others); strings hold no NUL, which PostgreSQL cannot store, and
     no lone surrogate, which is not text.
 
-    raises: TooLarge above MAX_BYTES; InvalidInput for anything else that is not such an object
+    raises: TooLarge above `most` bytes; InvalidInput for anything else that is not such an object
 
     >>> read_json(b'{"answers": {"q1": 7}}')
     {'answers': {'q1': 7}}
     """
-    if len(raw) > MAX_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BYTES:,} bytes; send it in parts.")
+    if len(raw) > most:
+        raise TooLarge(f"The body is larger than {most:,} bytes; send it in parts.")
     if not raw.strip():
         raise InvalidInput("The body is empty; send a JSON object.")
     try:

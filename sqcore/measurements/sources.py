@@ -22,6 +22,7 @@ from sqcore.measurements.models import (
     Measure,
     Observation,
 )
+from sqcore.measurements.queries import Numbers, Part, whole_of
 from sqcore.measurements.uptime import DOWN, days_of_use, midnight, outages_of, spans_of
 from sqcore.org.models import Channel, Segment
 from sqcore.org.queries import fiscal_start, organisation
@@ -169,17 +170,13 @@ def _scale(measure: Measure | None) -> int:
     return measure.scale if measure is not None and is_fixed else 1
 
 
-Numbers = tuple[int, int, int, int | None]
-"""n, numerator, denominator, squares of one observation."""
-
-
 @dataclass
 class _Reports:
     """What one unit reported of one measure for one period, by channel and segment (or neither)."""
 
     measure_id: int
     unit_id: int
-    rows: dict[tuple[str, str], Numbers] = field(default_factory=dict)
+    rows: dict[Part, Numbers] = field(default_factory=dict)
 
     def cells(self) -> Iterator[tuple[SourceCell, Iterable[Numbers]]]:
         """Yield each cell with what counts for it, so that nothing is counted twice."""
@@ -187,8 +184,7 @@ class _Reports:
         both = {key: row for key, row in rows.items() if key[0] and key[1]}
         channels = {key: row for key, row in rows.items() if key[0] and not key[1]} or both
         segments = {key: row for key, row in rows.items() if key[1] and not key[0]} or both
-        whole = [rows["", ""]] if ("", "") in rows else []
-        yield SourceCell(self.unit_id), whole or (both or channels or segments).values()
+        yield SourceCell(self.unit_id), whole_of(rows)
         for margin, side, found in (("channel", 0, channels), ("segment", 1, segments)):
             for value in sorted({key[side] for key in found}):
                 of_value = [row for key, row in found.items() if key[side] == value]

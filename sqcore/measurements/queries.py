@@ -1,0 +1,292 @@
+"""Reading measurements: single values, what is late or missing, how machines stand."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import F, Max, Min, OuterRef, Q, Subquery, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Grain, Period
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.measurements.models import (
+    Equipment,
+    EquipmentQuerySet,
+    EquipmentState,
+    Measure,
+    Observation,
+)
+from sqcore.org.models import Unit
+from sqcore.org.queries import fiscal_start, local_day
+
+Part = tuple[int | str | None, int | str | None]
+"""A channel and a segment; empty or None: all."""
+Numbers = tuple[int, int, int, int | None]
+"""n, numerator, denominator, squares of one observation."""
+
+
+def measure_of(principal: Principal, code: str) -> Measure:
+    """Return the measure of this code. raises: NotFound"""
+    found = Measure.objects.visible_to(principal).select_related("feed", "owner")
+    measure = found.filter(code=code).first()
+    if measure is None:
+        raise NotFound(f"There is no measure “{code}”, or it is not for you.")
+    return measure
+
+
+def units_of(principal: Principal) -> list[Unit]:
+    """Return the open units whose measurements the principal may see."""
+    scope = principal.scope(Permission.VIEW_RESULTS) | principal.scope(
+        Permission.MANAGE_MEASUREMENTS
+    )
+    units = Unit.objects.filter(closed_on__isnull=True)
+    return list((units if scope.everywhere else units.filter(pk__in=scope.units)).order_by("code"))
+
+
+def whole_of(rows: Mapping[Part, Numbers]) -> list[Numbers]:
+    """Return the rows that stand for all that a place reported: the whole if it reported one,
+    otherwise its parts, each once."""
+    whole = [row for (channel, segment), row in rows.items() if not channel and not segment]
+    both = [row for (channel, segment), row in rows.items() if channel and segment]
+    channels = [row for (channel, segment), row in rows.items() if channel and not segment]
+    return whole or both or channels or list(rows.values())
+
+
+def value_of(measure: Measure, rows: Sequence[Numbers]) -> float | None:
+    """Return what observations say together: the mean, the share, the rate or the ratio.
+
+    >>> value_of(Measure(kind="mean", decimals=1), [(2, 250, 0, None)])
+    12.5
+    >>> value_of(Measure(kind="share"), [(200, 5, 200, None), (100, 4, 100, None)])
+    0.03
+    """
+    above = sum(numerator for _n, numerator, _denominator, _squares in rows)
+    is_mean = measure.kind == Measure.Kind.MEAN
+    below = sum(row[0] if is_mean else row[2] for row in rows)
+    scale = measure.scale if measure.kind in (Measure.Kind.MEAN, Measure.Kind.RATIO) else 1
+    return above / below / scale if below else None
+
+
+# ---- Late and missing ----------------------------------------------------------------------------
+class Standing(TextChoices):
+    """Whether what is expected of a unit for a period is there."""
+
+    IN_TIME = "in_time", _("in time")
+    LATE = "late", _("late")
+    WAITING = "waiting", _("not due yet")
+    MISSING = "missing", _("missing")
+    NOT_EXPECTED = "not_expected", _("not expected")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a unit reported for a period."""
+
+    standing: Standing
+    value: float | None = None
+    n: int = 0
+    revision: int = 0
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The newest periods of a measure, newest first, and a row of cells for each unit."""
+
+    periods: Sequence[Period]
+    rows: Sequence[tuple[Unit, Sequence[Cell]]]
+
+    def count(self, standing: Standing) -> int:
+        return sum(cell.standing == standing for _unit, cells in self.rows for cell in cells)
+
+
+def is_late(measure: Measure, period: Period, on: date) -> bool:
+    return bool(measure.every) and on >= period.end + timedelta(days=measure.due_days)
+
+
+def last_due(measure: Measure, *, today: date) -> Period | None:
+    """Return the newest period that should be in by now; None when none ever should."""
+    if not measure.every:
+        return None
+    period = Period.of(today, measure.grain)
+    while not is_late(measure, period, today):
+        period = period.previous
+    if measure.retired_on and period.start >= measure.retired_on:
+        period = Period.of(measure.retired_on - timedelta(days=1), measure.grain)
+    return period if period.end > measure.since else None
+
+
+def newest_periods(measure: Measure, *, today: date, count: int) -> list[Period]:
+    """Return the last periods that have begun, newest first; of irregular measures the days on
+    which something came."""
+    if not measure.every:
+        starts = Observation.objects.filter(measure=measure).order_by("-starts_on")
+        days = starts.values_list("starts_on", flat=True).distinct()[:count]
+        return [Period(day, Grain.DAY) for day in days]
+    period = Period.of(today, measure.grain)
+    found: list[Period] = []
+    while len(found) < count and period.end > measure.since:
+        found.append(period)
+        period = period.previous
+    return found
+
+
+def grid_of(
+    measure: Measure,
+    units: Sequence[Unit],
+    *,
+    now: datetime,
+    count: int = 12,
+    known_at: datetime | None = None,
+) -> Grid:
+    """Return what these units reported for the newest periods; with `known_at`, as was known then.
+
+    A unit is expected to report from its first report on; units that never did have no row.
+    """
+    moment = known_at or now
+    periods = newest_periods(measure, today=local_day(moment), count=count)
+    if not periods:
+        return Grid([], [])
+    mine = Observation.objects.filter(measure=measure, unit__in=units, recorded_at__lte=moment)
+    begins = dict(
+        mine.order_by("unit_id").values("unit_id").annotate(first=Min("starts_on")).values_list(
+            "unit_id", "first"
+        )
+    )  # fmt: skip
+    shown: dict[tuple[int, date], list[Observation]] = defaultdict(list)
+    for row in mine.filter(starts_on__gte=periods[-1].start).order_by("recorded_at", "id"):
+        shown[row.unit_id, row.starts_on].append(row)
+    rows = [
+        (
+            unit,
+            [
+                _cell(measure, period, shown[unit.pk, period.start], begins[unit.pk], moment)
+                for period in periods
+            ],
+        )
+        for unit in units
+        if unit.pk in begins
+    ]
+    return Grid(periods, rows)
+
+
+def _cell(
+    measure: Measure, period: Period, rows: Sequence[Observation], begins: date, moment: datetime
+) -> Cell:
+    current = [row for row in rows if row.superseded_at is None or row.superseded_at > moment]
+    if current:
+        parts = {
+            (row.channel_id, row.segment_id): (
+                row.n, row.numerator, row.denominator, row.squares,
+            )
+            for row in current
+        }  # fmt: skip
+        whole = whole_of(parts)
+        # A correction does not make late what came in time.
+        late = is_late(measure, period, local_day(rows[0].recorded_at))
+        return Cell(
+            standing=Standing.LATE if late else Standing.IN_TIME,
+            value=value_of(measure, whole),
+            n=sum(numbers[0] for numbers in whole),
+            revision=max(row.revision for row in current),
+            recorded_at=max(row.recorded_at for row in current),
+        )
+    is_over = measure.retired_on is not None and period.start >= measure.retired_on
+    if not measure.every or period.start < begins or is_over:
+        return Cell(Standing.NOT_EXPECTED)
+    late = is_late(measure, period, local_day(moment))
+    return Cell(Standing.MISSING if late else Standing.WAITING)
+
+
+@dataclass(frozen=True)
+class MeasureStanding:
+    """A measure in the list: the newest period that anything came of, its value over the units
+    that may be seen, and what is missing of the last period that is due."""
+
+    measure: Measure
+    last: Period | None
+    value: float | None
+    due: Period | None
+    expected: int
+    missing: int
+
+
+def standings(
+    measures: Sequence[Measure], units: Sequence[Unit], *, today: date
+) -> list[MeasureStanding]:
+    """Return how these measures stand in these units, in three queries."""
+    observed = Observation.objects.filter(measure__in=measures, unit__in=units)
+    expected: dict[int, set[int]] = defaultdict(set)
+    last: dict[int, date] = {}
+    begins = observed.order_by("measure_id", "unit_id").values("measure_id", "unit_id").annotate(
+        newest=Max("starts_on")
+    )  # fmt: skip
+    for row in begins:
+        expected[row["measure_id"]].add(row["unit_id"])
+        newest = row["newest"]
+        last[row["measure_id"]] = max(last.get(row["measure_id"], newest), newest)
+    due = {measure.pk: last_due(measure, today=today) for measure in measures}
+    wanted = Q(pk__in=[])
+    for measure in measures:
+        starts = {last.get(measure.pk), period.start if (period := due[measure.pk]) else None}
+        wanted |= Q(measure=measure, starts_on__in=[start for start in starts if start])
+    found: dict[tuple[int, date], dict[int, dict[Part, Numbers]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    rows = observed.current().filter(wanted).values_list(
+        *("measure_id", "starts_on", "unit_id", "channel_id", "segment_id"),
+        *("n", "numerator", "denominator", "squares"),
+    )  # fmt: skip
+    for measure_id, start, unit_id, channel, segment, n, above, below, squares in rows:
+        found[measure_id, start][unit_id][channel, segment] = (n, above, below, squares)
+    return [_standing(measure, last, due, expected, found) for measure in measures]
+
+
+def _standing(
+    measure: Measure,
+    last: Mapping[int, date],
+    due: Mapping[int, Period | None],
+    expected: Mapping[int, set[int]],
+    found: Mapping[tuple[int, date], Mapping[int, Mapping[Part, Numbers]]],
+) -> MeasureStanding:
+    newest = last.get(measure.pk)
+    units = found.get((measure.pk, newest), {}) if newest else {}
+    rows = [row for parts in units.values() for row in whole_of(parts)]
+    period = due[measure.pk]
+    reported = set(found.get((measure.pk, period.start), {})) if period else set()
+    waiting_for = expected.get(measure.pk, set())
+    return MeasureStanding(
+        measure=measure,
+        last=Period(newest, measure.grain, fiscal_start()) if newest else None,
+        value=value_of(measure, rows),
+        due=period,
+        expected=len(waiting_for),
+        missing=len(waiting_for - reported) if period else 0,
+    )
+
+
+# ---- Equipment -----------------------------------------------------------------------------------
+def with_present_state(machines: EquipmentQuerySet) -> EquipmentQuerySet:
+    """Add `state` and `since`: the last state told, and when it was told first."""
+    states = EquipmentState.objects.filter(equipment=OuterRef("pk"))
+    before = EquipmentState.objects.filter(equipment=OuterRef("equipment"), at__lt=OuterRef("at"))
+    told_before = Subquery(before.order_by("-at").values("state")[:1])
+    changes = states.annotate(told_before=told_before).filter(
+        Q(told_before__isnull=True) | ~Q(state=F("told_before"))
+    )
+    return machines.annotate(
+        state=Subquery(states.order_by("-at").values("state")[:1]),
+        since=Subquery(changes.order_by("-at").values("at")[:1]),
+    )
+
+
+def equipment_of(principal: Principal, code: str) -> Equipment:
+    """Return the machine of this code. raises: NotFound"""
+    machines = Equipment.objects.visible_to(principal).select_related("unit", "feed")
+    found = machines.filter(code=code).first()
+    if found is None:
+        raise NotFound(f"There is no machine “{code}”, or it is not for you.")
+    return found

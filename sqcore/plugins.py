@@ -7,6 +7,7 @@ from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.encounters import EncountersChapter
 from sqcore.demo.evaluation import EvaluationChapter
+from sqcore.demo.measurements import MeasurementsChapter
 from sqcore.demo.organisation import OrganisationChapter
 from sqcore.encounters.sources import EncounterSource
 from sqcore.evaluation.panels import (
@@ -60,6 +61,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="process",
+        title=_("Process"),
+        url_name="sqcore:encounters-process",
+        icon="process",
+        order=10,
+        group=Group.OPERATIONS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="jobs",
         title=_("Jobs"),
         url_name="sqcore:jobs-list",
@@ -92,6 +104,28 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="systems",
+        title=_("Indicator systems"),
+        url_name="sqcore:indicators-systems",
+        icon="quality",
+        order=10,
+        group=Group.SETUP,
+        permission=Permission.MANAGE_INDICATORS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="indicators",
+        title=_("Indicators"),
+        url_name="sqcore:indicators-catalogue",
+        icon="indicator",
+        order=12,
+        group=Group.SETUP,
+        permission=Permission.MANAGE_INDICATORS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="workshop",
         title=_("Workshop"),
         url_name="admin:index",
@@ -106,6 +140,7 @@ METHODS.register(EqualWeights())
 METHODS.register(PairWeights())
 CHAPTERS.register(OrganisationChapter())
 CHAPTERS.register(EncountersChapter())
+CHAPTERS.register(MeasurementsChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
 SOURCES.register(EncounterSource())

@@ -7,9 +7,12 @@ app_name = "sqcore"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.dashboards.urls")),
     path("", include("sqcore.evaluation.urls")),
+    path("", include("sqcore.encounters.urls")),
     path("", include("sqcore.identity.urls")),
+    path("", include("sqcore.indicators.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.jobs.urls")),
     path("", include("sqcore.access.urls")),
     path("", include("sqcore.audit.urls")),
+    path("", include("sqcore.weighting.urls")),
 ]

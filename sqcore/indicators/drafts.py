@@ -22,6 +22,11 @@ STEP = Decimal("0.000000000001")
 Member = Dimension | WeightedIndicator
 
 
+def leaf_of(version: SystemVersion, code: str) -> WeightedIndicator:
+    """Return an indicator in its place in a version. raises: NotFound"""
+    return _required_leaf(version, code)
+
+
 @transaction.atomic
 def add_dimension(
     *,

@@ -20,6 +20,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import COMPOSITE
 from sqcore.indicators.drafts import (
+    add_indicator,
     equal_weights,
     locked_draft,
     note,
@@ -278,6 +279,19 @@ def define_system(
 
 
 @transaction.atomic
+def begin_system(
+    *, code: str, name: Mapping[str, str], since: date, by: Principal, now: datetime
+) -> SystemVersion:
+    """Add a system with an empty draft that is evaluated by week and longer.
+
+    raises: Conflict when the code is taken
+    """
+    system = define_system(code=code, name=name, by=by, now=now)
+    grains = [grain.value for grain in Grain if grain != Grain.DAY]
+    return draft_version(system=system, grains=grains, since=since, by=by, now=now)
+
+
+@transaction.atomic
 def draft_version(
     *,
     system: IndicatorSystem,
@@ -495,21 +509,45 @@ def install_ready_system(
     )
 
 
-def add_ready_indicator(
-    *, code: str, ready: str, since: date, by: Principal, now: datetime
-) -> Indicator:
-    """Take one indicator of a ready system into the catalogue, with what its formula needs.
+@transaction.atomic
+def place_indicator(
+    *,
+    version: SystemVersion,
+    within: str,
+    indicator: str,
+    worst: float | None,
+    best: float | None,
+    by: Principal,
+    now: datetime,
+) -> WeightedIndicator:
+    """Put an indicator into a dimension of a draft: one of the catalogue by its code, or one of a
+    ready system as "system:code", which comes into the catalogue with what its formula needs.
+    Goalposts that are not given are those of the ready system.
 
-    raises: NotFound; Conflict when its code stands for something else
+    raises: NotFound; Conflict when it is no draft, or the code stands for something else;
+    InvalidInput when it is there already, or goalposts are missing or equal
     """
-    by.require(Permission.MANAGE_INDICATORS)
-    known = {each.code: each for each in ready_system(ready).indicators}
-    if code not in known:
+    draft = locked_draft(version, by)
+    system, _colon, code = indicator.rpartition(":")
+    found: Indicator | None
+    if system:
+        place = next(
+            (leaf for d in ready_system(system).dimensions for leaf in d.indicators
+             if leaf.code == code), None,
+        )  # fmt: skip
+        found = _from_ready(ready_system(system), code, draft.since, by=by, now=now)
+        worst = place.worst if worst is None and place else worst
+        best = place.best if best is None and place else best
+    else:
+        found = Indicator.objects.filter(code=code).first()
+    if found is None:
         raise NotFound(_("There is no indicator “%(code)s”.") % {"code": code})
-    with transaction.atomic():
-        for name in known[code].needs:
-            _ready_indicator(known[name], since, by=by, now=now)
-        return _ready_indicator(known[code], since, by=by, now=now)
+    if worst is None or best is None:
+        reason = _("Say which values are worth 0 and 100 points.")
+        raise InvalidInput(reason, problems=[Problem(reason, field="worst")])
+    return add_indicator(
+        version=draft, within=within, indicator=found, worst=worst, best=best, by=by, now=now
+    )
 
 
 @transaction.atomic
@@ -649,6 +687,18 @@ def _define(indicator: Indicator, *, by: Principal, now: datetime) -> Indicator:
         details={"code": indicator.code, "source": indicator.source or "formula"},
     )
     return indicator
+
+
+def _from_ready(
+    ready: ReadySystem, code: str, since: date, *, by: Principal, now: datetime
+) -> Indicator:
+    """Take one indicator of a ready system into the catalogue, with what its formula needs."""
+    known = {each.code: each for each in ready.indicators}
+    if code not in known:
+        raise NotFound(_("There is no indicator “%(code)s”.") % {"code": code})
+    for name in known[code].needs:
+        _ready_indicator(known[name], since, by=by, now=now)
+    return _ready_indicator(known[code], since, by=by, now=now)
 
 
 def _ready_indicator(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -99,6 +99,26 @@ class IndicatorSource(Protocol):
 
     def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
         """Return [first, last] days of what came in, or was withdrawn, after this moment."""
+        ...
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that a source can measure, as the form of a new indicator offers it."""
+
+    title: str
+    parameters: Mapping[str, Any]
+    statistic: str
+    unit_of_measure: str = ""
+    lower_is_better: bool = False
+
+
+@runtime_checkable
+class OffersMeasures(Protocol):
+    """A source that can say what it measures; of the others one writes the parameters."""
+
+    def offers(self) -> Sequence[Offer]:
+        """Return what it can measure now, in the order in which people look for it."""
         ...
 
 

@@ -10,7 +10,6 @@ from sqcore.base.errors import Conflict, NotFound, NotPermitted
 from sqcore.indicators.importers import ready_measures, ready_system, ready_systems
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, Target, UnitOfMeasure
 from sqcore.indicators.services import (
-    add_ready_indicator,
     change_indicator,
     install_ready_system,
     problems_of_draft,
@@ -149,21 +148,6 @@ class TestInstall:
             install_ready_system(code="bank", since=SINCE, by=chen, now=NOW)
 
         assert not Indicator.objects.exists()
-
-    def test_one_indicator_comes_with_what_its_formula_needs(self) -> None:
-        made = add_ready_indicator(
-            ready="bank", code="transaction-accuracy", since=SINCE, by=SYSTEM, now=NOW
-        )
-
-        assert made.formula == "1 - [transaction-error-rate]"
-        assert set(Indicator.objects.values_list("code", flat=True)) == {
-            "transaction-error-rate",
-            "transaction-accuracy",
-        }
-
-    def test_one_that_it_has_not_is_not_found(self) -> None:
-        with pytest.raises(NotFound):
-            add_ready_indicator(ready="bank", code="speed", since=SINCE, by=SYSTEM, now=NOW)
 
     def test_one_that_does_not_exist_leaves_the_catalogue_alone(self) -> None:
         with pytest.raises(NotFound):

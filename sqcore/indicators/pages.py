@@ -1,0 +1,475 @@
+"""What the pages of Set-up show: systems and their versions, drafts as groups, the catalogue."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from sqcore.base.errors import NotFound, Problem
+from sqcore.base.periods import Grain
+from sqcore.base.text import in_language, number
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.indicators.definition import source_title
+from sqcore.indicators.models import (
+    Dimension,
+    Indicator,
+    IndicatorSystem,
+    SystemVersion,
+    Target,
+    UnitOfMeasure,
+    WeightedIndicator,
+)
+from sqcore.indicators.rules import TOLERANCE, TOP, formulas_with
+from sqcore.stats.formula import parse
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """Return a value as people read it with its unit: 95 %, 8 min, 5.5."""
+    if value is None:
+        return ""
+    if unit in (UnitOfMeasure.SHARE, UnitOfMeasure.PERCENT):
+        return f"{_plain(value * 100 if unit == UnitOfMeasure.SHARE else value)} %"
+    if unit in ("", UnitOfMeasure.POINTS, UnitOfMeasure.COUNT):
+        return _plain(value)
+    return f"{_plain(value)} {unit_name(unit)}"
+
+
+def unit_name(unit: str) -> str:
+    """Return the unit of measure as it stands behind a number."""
+    short = {UnitOfMeasure.SECONDS: "s", UnitOfMeasure.MINUTES: "min", UnitOfMeasure.HOURS: "h"}
+    if unit in short:
+        return short[UnitOfMeasure(unit)]
+    return str(UnitOfMeasure(unit).label) if unit in UnitOfMeasure.values else unit
+
+
+def _plain(value: float) -> str:
+    rounded = round(value, 4)
+    decimals = next(n for n in range(5) if round(rounded, n) == rounded)
+    return number(rounded, decimals)
+
+
+def percent(weight: Decimal) -> str:
+    """Return a weight as the form shows it, in percent by two decimals.
+
+    >>> percent(Decimal("0.333333333334")), percent(Decimal("0.25"))
+    ('33.33', '25')
+    """
+    return f"{(weight * 100).quantize(Decimal('0.01')):f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """A system in the list, with its published version and its draft."""
+
+    system: IndicatorSystem
+    published: SystemVersion | None
+    draft: SystemVersion | None
+    indicators: int
+
+
+def system_rows(principal: Principal) -> list[SystemRow]:
+    """Return all systems, those first defined first. Two queries."""
+    versions: dict[int, list[SystemVersion]] = {}
+    counted = SystemVersion.objects.visible_to(principal).annotate(
+        indicators=Count("dimensions__indicators")
+    )
+    for version in counted.order_by("number"):
+        versions.setdefault(version.system_id, []).append(version)
+    return [
+        _system_row(system, versions.get(system.pk, []))
+        for system in IndicatorSystem.objects.visible_to(principal).order_by("id")
+    ]
+
+
+def _system_row(system: IndicatorSystem, versions: Sequence[SystemVersion]) -> SystemRow:
+    by_state = {version.state: version for version in versions}
+    published = by_state.get(SystemVersion.State.PUBLISHED)
+    draft = by_state.get(SystemVersion.State.DRAFT)
+    shown = published or draft
+    return SystemRow(system, published, draft, getattr(shown, "indicators", 0))
+
+
+@dataclass(frozen=True)
+class LeafRow:
+    """An indicator in its group: `weight` in percent, `is_watched` when it counts for nothing."""
+
+    code: str
+    name: str
+    source: str
+    direction: str
+    worst: str
+    best: str
+    target: str
+    weight: Decimal
+    typed: str | None = None
+    wrong: str = ""
+
+    @property
+    def percent(self) -> str:
+        return percent(self.weight)
+
+    @property
+    def shown(self) -> str:
+        """What stands in the field of its weight."""
+        return self.percent if self.typed is None else self.typed
+
+    @property
+    def is_watched(self) -> bool:
+        return not self.weight
+
+
+@dataclass(frozen=True)
+class BranchRow:
+    """A dimension in the group around it."""
+
+    code: str
+    name: str
+    weight: Decimal
+    target: str
+    leaves: int
+    typed: str | None = None
+    wrong: str = ""
+
+    @property
+    def percent(self) -> str:
+        return percent(self.weight)
+
+    @property
+    def shown(self) -> str:
+        """What stands in the field of its weight."""
+        return self.percent if self.typed is None else self.typed
+
+    @property
+    def is_watched(self) -> bool:
+        return not self.weight
+
+
+Row = TypeVar("Row", LeafRow, BranchRow)
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """What stands side by side and is weighed against each other: the top, or one dimension."""
+
+    code: str
+    name: str
+    depth: int
+    within: str
+    target: str
+    leaves: tuple[LeafRow, ...]
+    branches: tuple[BranchRow, ...]
+
+    @property
+    def is_top(self) -> bool:
+        return self.code == TOP
+
+    @property
+    def members(self) -> tuple[LeafRow | BranchRow, ...]:
+        return (*self.leaves, *self.branches)
+
+    @property
+    def total(self) -> Decimal:
+        return sum((member.weight for member in self.members), Decimal(0))
+
+    @property
+    def percent(self) -> str:
+        return percent(self.total)
+
+    @property
+    def is_right(self) -> bool:
+        return not self.total or abs(self.total - 1) <= TOLERANCE
+
+
+def groups_of(version: SystemVersion, *, on: date) -> list[GroupRow]:
+    """Return the groups of a version, the top first and then every dimension in the order of the
+    tree, each before what is in it. Three queries."""
+    dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
+    uses = list(
+        WeightedIndicator.objects.filter(dimension__version=version)
+        .select_related("indicator")
+        .order_by("position", "id")
+    )
+    targets = targets_on([use.indicator_id for use in uses], on)
+    leaves: dict[int, list[LeafRow]] = {}
+    for use in uses:
+        leaves.setdefault(use.dimension_id, []).append(_leaf_row(use, targets))
+    below: dict[int | None, list[Dimension]] = {}
+    for dimension in dimensions:
+        below.setdefault(dimension.parent_id, []).append(dimension)
+
+    def branches(parent: int | None) -> tuple[BranchRow, ...]:
+        return tuple(
+            BranchRow(
+                each.code,
+                in_language(each.name),
+                each.weight,
+                in_unit(each.target, ""),
+                len(leaves.get(each.pk, [])),
+            )
+            for each in below.get(parent, [])
+        )
+
+    top = GroupRow(TOP, _("Dimensions"), 0, "", in_unit(version.target, ""), (), branches(None))
+
+    def walk(parent: int | None, within: str, depth: int) -> Iterable[GroupRow]:
+        for each in below.get(parent, []):
+            yield GroupRow(
+                each.code,
+                in_language(each.name),
+                depth,
+                within,
+                in_unit(each.target, ""),
+                tuple(leaves.get(each.pk, [])),
+                branches(each.pk),
+            )
+            yield from walk(each.pk, in_language(each.name), depth + 1)
+
+    return [top, *walk(None, "", 1)]
+
+
+def as_typed(
+    groups: Sequence[GroupRow], code: str, typed: Mapping[str, str], wrong: Mapping[str, str]
+) -> list[GroupRow]:
+    """Return the groups with what somebody typed as weights of one, and what is wrong with it."""
+
+    def row(member: Row) -> Row:
+        said = typed.get(member.code, member.percent)
+        return replace(member, typed=said, wrong=wrong.get(member.code, ""))
+
+    return [
+        replace(
+            group,
+            leaves=tuple(row(leaf) for leaf in group.leaves),
+            branches=tuple(row(branch) for branch in group.branches),
+        )
+        if group.code == code
+        else group
+        for group in groups
+    ]
+
+
+def grains_of(version: SystemVersion) -> str:
+    """Return the grains of a version in words."""
+    return ", ".join(str(Grain(grain).label) for grain in version.grains)
+
+
+def _leaf_row(use: WeightedIndicator, targets: Mapping[int, Target]) -> LeafRow:
+    indicator, target = use.indicator, targets.get(use.indicator_id)
+    unit = indicator.unit_of_measure
+    return LeafRow(
+        code=indicator.code,
+        name=in_language(indicator.name),
+        source=source_of(indicator),
+        direction=indicator.direction,
+        worst=in_unit(use.worst, unit),
+        best=in_unit(use.best, unit),
+        target="" if target is None else in_unit(target.value, unit),
+        weight=use.weight,
+    )
+
+
+def source_of(indicator: Indicator) -> str:
+    """Return what people read as the source of an indicator, also of a formula."""
+    return _("Formula") if indicator.formula else source_title(indicator.source)
+
+
+def targets_on(indicators: Sequence[int], on: date) -> dict[int, Target]:
+    """Return the targets of a day by indicator. One query."""
+    held = Target.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=on),
+        indicator__in=indicators,
+        valid_from__lte=on,
+    )
+    return {target.indicator_id: target for target in held}
+
+
+@dataclass(frozen=True)
+class ShownProblem:
+    """What stops publication: where it is, and the page on which it is mended."""
+
+    where: str
+    reason: str
+    url: str
+
+
+def shown_problems(
+    version: SystemVersion, problems: Sequence[Problem], groups: Sequence[GroupRow]
+) -> list[ShownProblem]:
+    """Return the problems with the names and addresses of what they are about."""
+    at = reverse("sqcore:indicators-version", args=[version.system.code, version.number])
+    names = {TOP: _("Dimensions"), "grains": _("Periods")}
+    names |= {group.code: group.name for group in groups if not group.is_top}
+    names |= {leaf.code: leaf.name for group in groups for leaf in group.leaves}
+    measured = {leaf.code for group in groups for leaf in group.leaves}
+    shown = []
+    for problem in problems:
+        url = f"{at}#at-{problem.field}" if problem.field in names else at
+        if problem.field == "grains":
+            url = reverse("sqcore:indicators-settings", args=[version.system.code, version.number])
+        elif problem.field in measured:
+            url = reverse("sqcore:indicators-detail", args=[problem.field])
+        shown.append(ShownProblem(names.get(problem.field, ""), problem.reason, url))
+    return shown
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    indicator: Indicator
+    name: str
+    source: str
+    unit: str
+    target: str
+    is_used: bool
+
+
+def catalogue(principal: Principal, *, source: str = "", stage: str = "") -> list[Indicator]:
+    """Return the indicators of the catalogue, by code; `source` may be "formula"."""
+    found = Indicator.objects.visible_to(principal).order_by("code")
+    if source == "formula":
+        found = found.exclude(formula="")
+    elif source:
+        found = found.filter(source=source)
+    return list(found.filter(stage=stage) if stage else found)
+
+
+def catalogue_rows(indicators: Sequence[Indicator], *, on: date) -> list[CatalogueRow]:
+    """Return rows of the catalogue with the targets of a day. Two queries."""
+    keys = [indicator.pk for indicator in indicators]
+    targets = targets_on(keys, on)
+    published = Q(dimension__version__state=SystemVersion.State.PUBLISHED)
+    used = set(
+        WeightedIndicator.objects.filter(published, indicator__in=keys).values_list(
+            "indicator_id", flat=True
+        )
+    )
+    return [
+        CatalogueRow(
+            indicator=indicator,
+            name=in_language(indicator.name),
+            source=source_of(indicator),
+            unit=unit_name(indicator.unit_of_measure),
+            target=_value_of(targets.get(indicator.pk), indicator),
+            is_used=indicator.pk in used,
+        )
+        for indicator in indicators
+    ]
+
+
+def _value_of(target: Target | None, indicator: Indicator) -> str:
+    return "" if target is None else in_unit(target.value, indicator.unit_of_measure)
+
+
+@dataclass(frozen=True)
+class TargetRow:
+    target: Target
+    value: str
+    floor: str
+    state: str
+
+
+@dataclass(frozen=True)
+class IndicatorPage:
+    """One indicator of the catalogue and all that hangs on it."""
+
+    indicator: Indicator
+    source: str
+    unit: str
+    parameters: list[tuple[str, str]]
+    operands: list[Indicator]
+    formulas: list[Indicator]
+    uses: list[WeightedIndicator]
+    targets: list[TargetRow]
+    has_results: bool
+
+
+def indicator_named(principal: Principal, code: str) -> Indicator:
+    """Return the indicator of this code. raises: NotFound"""
+    found = (
+        Indicator.objects.visible_to(principal).select_related("owner").filter(code=code).first()
+    )
+    if found is None:
+        raise NotFound(_("There is no indicator “%(code)s”.") % {"code": code})
+    return found
+
+
+def indicator_page(principal: Principal, code: str, *, on: date) -> IndicatorPage:
+    """Return what the page of an indicator shows. raises: NotFound"""
+    indicator = indicator_named(principal, code)
+    names = parse(indicator.formula).names if indicator.formula else ()
+    uses = (
+        WeightedIndicator.objects.filter(indicator=indicator)
+        .select_related("dimension__version__system")
+        .order_by("dimension__version__system", "-dimension__version__number")
+    )
+    if not principal.may(Permission.MANAGE_INDICATORS):
+        uses = uses.exclude(dimension__version__state=SystemVersion.State.DRAFT)
+    listed = list(uses)
+    unit = indicator.unit_of_measure
+    return IndicatorPage(
+        indicator=indicator,
+        source=source_of(indicator),
+        unit=unit_name(unit),
+        parameters=[(str(key), _as_text(value)) for key, value in indicator.parameters.items()],
+        operands=list(Indicator.objects.filter(code__in=names).order_by("code")),
+        formulas=formulas_with(indicator.code),
+        uses=listed,
+        targets=[
+            TargetRow(
+                target,
+                in_unit(target.value, unit),
+                in_unit(target.floor, unit),
+                _state_of(target, on),
+            )
+            for target in Target.objects.filter(indicator=indicator).order_by("-valid_from")
+        ],
+        has_results=any(
+            use.dimension.version.state == SystemVersion.State.PUBLISHED for use in listed
+        ),
+    )
+
+
+def _as_text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _state_of(target: Target, on: date) -> str:
+    if target.valid_from > on:
+        return "coming"
+    return "holds" if target.valid_to is None or target.valid_to > on else "over"
+
+
+def system_named(principal: Principal, code: str) -> IndicatorSystem:
+    """Return the system of this code. raises: NotFound"""
+    found = IndicatorSystem.objects.visible_to(principal).filter(code=code).first()
+    if found is None:
+        raise NotFound(_("There is no indicator system “%(code)s”.") % {"code": code})
+    return found
+
+
+def version_named(principal: Principal, code: str, number: int) -> SystemVersion:
+    """Return a version; drafts are for who may change them. raises: NotFound, NotPermitted"""
+    found = (
+        SystemVersion.objects.visible_to(principal)
+        .select_related("system")
+        .filter(system__code=code, number=number)
+        .first()
+    )
+    if found is None:
+        raise NotFound(_("There is no such version."))
+    if found.state == SystemVersion.State.DRAFT:
+        principal.require(Permission.MANAGE_INDICATORS)
+    return found
+
+
+def versions_of(principal: Principal, system: IndicatorSystem) -> list[SystemVersion]:
+    """Return the versions of a system, the newest first."""
+    found = SystemVersion.objects.visible_to(principal).filter(system=system)
+    if not principal.may(Permission.MANAGE_INDICATORS):
+        found = found.exclude(state=SystemVersion.State.DRAFT)
+    return list(found.order_by("-number"))

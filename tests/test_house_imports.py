@@ -34,7 +34,7 @@ THINGS = {
         *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
         *("release", "wording"),
     },
-    "sqcore.files": {"encodings", "kinds", "personal"},
+    "sqcore.files": {"cells", "encodings", "kinds", "mapping", "personal", "storage", "toml"},
     "sqcore.indicators": {"definition", "drafts", "pages"},
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "uptime"},
@@ -44,7 +44,7 @@ THINGS = {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },
     "surveys.instruments": {"codebook", "definitions"},
-    "surveys.invitations": {"crowd", "links", "sampling"},
+    "surveys.invitations": {"crowd", "links", "rates", "sampling"},
     "surveys.responses": {"intake", "pages", "sums"},
 }
 """What is really a thing of its own in a room, beside the usual files."""

@@ -72,6 +72,8 @@ TELLERS_A_BRANCH = 8
 PHONE_ADVISERS_A_BRANCH = 4
 FRONT_LINE_A_BRANCH = TELLERS_A_BRANCH + PHONE_ADVISERS_A_BRANCH
 AT_HEAD_OFFICE = 16
+STAFF_A_BRANCH = 2 + FRONT_LINE_A_BRANCH
+"""The front line, the manager and the operations officer."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,56 @@ STAGES = {
     "request": (both("Request", "业务处理"), "execution"),
     "confirmation": (both("Confirmation", "确认"), "completion"),
 }
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of a branch: how many days lie between its faults, and how long one lasts."""
+
+    name: TranslatedText
+    kind: str
+    days_between: float
+    hours_down: float
+
+    @property
+    def is_self_service(self) -> bool:
+        return self.kind == SELF_SERVICE
+
+
+SELF_SERVICE, BANKING_SYSTEM = "self-service", "banking-system"
+MACHINES = {
+    "cash-1": Machine(both("Cash machine 1", "自动取款机一"), SELF_SERVICE, 20, 2.2),
+    "cash-2": Machine(both("Cash machine 2", "自动取款机二"), SELF_SERVICE, 20, 2.2),
+    "queue": Machine(both("Queue machine", "排队叫号机"), SELF_SERVICE, 30, 1.5),
+    "core": Machine(both("Banking system", "业务系统终端"), BANKING_SYSTEM, 15, 2.5),
+}
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Who sends operational data, and which measures."""
+
+    name: TranslatedText
+    kind: str
+    measures: tuple[str, ...] = ()
+
+
+FEEDS = {
+    "core-banking": Feed(
+        both("Core banking system", "核心业务系统"),
+        "system",
+        ("transaction-errors", "loans-in-time"),
+    ),
+    "machine-monitor": Feed(both("Monitor of the machines", "设备监控"), "device"),
+    "branch-reports": Feed(
+        both("Reports of the branches", "支行报表"),
+        "person",
+        ("promises-kept", "privacy-safeguards", "complaint-satisfaction", "care-activities"),
+    ),
+    "hr-register": Feed(both("HR register", "人事系统"), "system", ("staff-qualified",)),
+}
+IRREGULAR = ("promises-kept", "loans-in-time")
+"""What comes on Fridays only."""
 
 
 @dataclass(frozen=True)

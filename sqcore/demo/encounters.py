@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from sqcore.demo import bank
 from sqcore.demo.chapters import Report, Story
 from sqcore.demo.people import staff_number
@@ -12,7 +14,8 @@ from sqcore.encounters.models import Service, Stage
 from sqcore.encounters.services import NewEncounter, Step, sum_up, take_encounters
 from sqcore.org.models import Channel, Segment, Staff, Unit
 
-AT_ONCE = 10_000
+NIGHT = 1
+"""The hour of a Monday at which the core system sends what was in the week before."""
 STAGES = (
     ("reception", "counter", "closing"),
     ("routing", "call", "wrap-up"),
@@ -36,13 +39,14 @@ class EncountersChapter:
     def tell(self, story: Story, report: Report) -> None:
         _name_services_and_stages()
         ground = _Ground.of(story)
-        size = len(ground.visits)
-        for first in range(0, size, AT_ONCE):
-            rows = range(first, min(first + AT_ONCE, size))
-            last = int(ground.visits.day[rows[-1]])
-            told_at = story.at(story.history.calendar.day(last), hour=23)
-            take_encounters(rows=ground.encounters(rows), now=told_at)
-            report("Customers are served", rows[-1] + 1, size)
+        calendar, days = story.history.calendar, ground.visits.day
+        done = 0
+        for monday in range(0, calendar.days, 7):
+            rows = range(done, int(np.searchsorted(days, monday + 7)))
+            sent_at = story.at(calendar.day(monday + 7), hour=NIGHT)
+            take_encounters(rows=ground.encounters(rows), now=min(sent_at, story.now))
+            done = rows.stop
+            report("Customers are served", done, len(days))
         while sum_up(clock=lambda: story.now):
             pass
 

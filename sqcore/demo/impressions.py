@@ -33,9 +33,9 @@ OF_ATTENTION = (20, 22)
 ANSWERS = {COUNTER: 17_500, PHONE: 8_200, APP: 4_300}
 SIZE = sum(ANSWERS.values())
 RECONTACT = timedelta(days=30)
-"""Nobody is asked again so soon."""
-SOON = 3
-"""Who answers does so within so many days."""
+"""Nobody is invited again so soon."""
+SOON = 6
+"""Who answers does so within so many days of the invitation."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,10 @@ def draw_impressions(
 ) -> Impressions:
     """Draw who answers and what was felt; hold the courses; and let them have their effects."""
     generator = stream(seed, "impressions")
-    rows = _who_answers(generator, calendar, people, visits, truths)
-    late = np.minimum(generator.geometric(0.6, SIZE) - 1, SOON)
-    answered_day = np.minimum(visits.day[rows] + late, calendar.days - 1)
-    order = np.argsort(answered_day, kind="stable")
-    rows, answered_day = rows[order], answered_day[order]
+    answered_on = _days_of_answering(generator, calendar, visits)
+    rows = _who_answers(generator, calendar, people, visits, truths, answered_on)
+    rows = rows[np.argsort(answered_on[rows], kind="stable")]
+    answered_day = answered_on[rows]
     seen = visits.at(rows)
     month = calendar.month_of_day()[seen.day]
     felt = _felt(generator, seen, month, truths)
@@ -108,19 +107,17 @@ def _who_answers(
     people: FrontLine,
     visits: Visits,
     truths: Truths,
+    answered_on: Ints,
 ) -> Ints:
-    """Draw who answers: so many a channel; of two people so many as is planted.
-
-    Nobody answers twice within the time of `RECONTACT`.
-    """
-    in_last_year = calendar.month_of_day()[visits.day] >= calendar.months - 12
+    """Draw who of the invited answers: so many a channel; about two people so many as planted."""
+    in_last_year = calendar.month_of_day()[answered_on] >= calendar.months - 12
     with_weak = visits.solo & (visits.staff == people.weak) & in_last_year
     with_newcomer = (visits.staff == people.newcomer) | (visits.partner == people.newcomer)
     planted = with_weak | with_newcomer
-    asked: dict[int, list[int]] = {}
+    asked = who_is_asked(visits) & (invited_on(visits) < calendar.days)
 
     def draw(group: Bools, size: int) -> list[int]:
-        return _first_of(generator.permutation(np.flatnonzero(group)), size, visits, asked)
+        return list(generator.choice(np.flatnonzero(group & asked), size, replace=False).tolist())
 
     chosen = draw(with_weak, truths.weak.answers)
     chosen += draw(with_newcomer & visits.solo, truths.newcomer.answers)
@@ -130,19 +127,38 @@ def _who_answers(
     return np.sort(np.array(chosen))
 
 
-def _first_of(rows: Ints, wanted: int, visits: Visits, asked: dict[int, list[int]]) -> list[int]:
-    """Return the first rows whose customers were not asked shortly before or after."""
-    chosen: list[int] = []
-    for row, customer, day in zip(
-        rows.tolist(), visits.customer[rows].tolist(), visits.day[rows].tolist(), strict=True
+def invited_on(visits: Visits) -> Ints:
+    """Return the day of every visit's invitation: the Monday after it."""
+    return np.asarray(7 * (visits.day // 7 + 1))
+
+
+def _days_of_answering(generator: np.random.Generator, calendar: Calendar, visits: Visits) -> Ints:
+    """Draw on which day each customer would answer: soon after the invitation."""
+    late = np.minimum(generator.geometric(0.35, len(visits)) - 1, SOON)
+    return np.asarray(np.minimum(invited_on(visits) + late, calendar.days - 1))
+
+
+def who_is_asked(visits: Visits) -> Bools:
+    """Return after which visits the customer is surely invited to answer.
+
+    Everybody is, but for those who were invited within the time of `RECONTACT` before. Of two
+    visits on one day only one is followed by an invitation, and which one is left to the lot.
+    """
+    last: dict[int, int] = {}
+    first_row: dict[tuple[int, int], int] = {}
+    asked = np.zeros(len(visits), dtype=np.bool_)
+    columns = (visits.customer, visits.day, invited_on(visits))
+    for row, (customer, day, invited) in enumerate(
+        zip(*(c.tolist() for c in columns), strict=True)
     ):
-        if len(chosen) == wanted:
-            break
-        days = asked.setdefault(customer, [])
-        if all(abs(day - other) >= RECONTACT.days + SOON for other in days):
-            days.append(day)
-            chosen.append(row)
-    return chosen
+        if (customer, day) in first_row:
+            asked[first_row[customer, day]] = False
+            continue
+        first_row[customer, day] = row
+        if customer not in last or invited - last[customer] >= RECONTACT.days:
+            last[customer] = invited
+            asked[row] = True
+    return asked
 
 
 def _felt(generator: np.random.Generator, seen: Visits, month: Ints, truths: Truths) -> Floats:

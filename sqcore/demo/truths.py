@@ -35,7 +35,7 @@ class Newcomer:
     branch: str
     seat: int
     answers: int = 4
-    days: int = 24
+    days: int = 35
     loss: float = 3.2
 
 

@@ -1,20 +1,16 @@
-"""What the customers of the demo's bank answer: drawn from a generator whose truth is known.
+"""What the customers of the demo's bank answer to SERVQUAL: their impressions, put into numbers.
 
-A customer has one latent impression of the visit. Each dimension, item and outcome adds its own
-noise; branches differ a little. Three things are true on purpose, see docs/demo.md:
-the telephone is half a point worse; responsiveness at Harbour Gate falls by 0.9 points with the
-20th month; the app gains 0.4 points over the second year.
+The truths are planted in the impressions (`sqcore.demo.impressions`). Here each item adds its own
+noise, expectations stand beside perceptions, and some questions are left out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from sqcore.demo.calendar import Ints, stream
+from sqcore.demo.impressions import PERSONAL, Impressions, on_scale
 
 DIMENSIONS = {
     "tangibles": range(1, 5),
@@ -23,13 +19,6 @@ DIMENSIONS = {
     "assurance": range(14, 18),
     "empathy": range(18, 23),
 }
-LEVELS = {
-    "tangibles": 5.5,
-    "reliability": 5.4,
-    "responsiveness": 5.1,
-    "assurance": 5.6,
-    "empathy": 5.0,
-}
 EXPECTED = {
     "tangibles": 5.6,
     "reliability": 6.5,
@@ -37,9 +26,13 @@ EXPECTED = {
     "assurance": 6.3,
     "empathy": 5.9,
 }
-PHONE_LOSS, HARBOUR_LOSS, APP_GAIN = 0.5, 0.9, 0.4
-HARBOUR_FROM_MONTH = 19
-NOT_APPLICABLE_SHARE, MISSING_SHARE, COMMENT_SHARE = 0.015, 0.01, 0.08
+OUTCOMES = ("overall", "nps", "repurchase")
+ITEM_SD, HOPE_SD = 0.6, 0.5
+NOT_APPLICABLE, MISSING = -1, -2
+NOT_APPLICABLE_SHARE, MISSING_SHARE = 0.015, 0.01
+COMMENT_SHARE = 0.08
+LANGUAGES = ("zh-hans", "en")
+CHINESE_SHARE = 0.8
 
 COMMENTS = {
     "good": (
@@ -57,71 +50,47 @@ COMMENTS = {
 }
 
 
-@dataclass(frozen=True)
-class Visits:
-    """N visits: which branch (0-19), channel and segment (by position), in which month (0-23)."""
-
-    branch: Ints
-    channel: Ints
-    segment: Ints
-    month: Ints
-
-    def __len__(self) -> int:
-        return len(self.branch)
-
-
-def draw_visits(generator: np.random.Generator, months: Ints, branches: int) -> Visits:
-    """Draw where, how and by whom the visits of these months were made."""
-    size = len(months)
-    busy = 1 + 0.25 * np.sin(np.arange(branches))
-    return Visits(
-        branch=generator.choice(branches, size, p=busy / busy.sum()),
-        channel=generator.choice(3, size, p=[0.62, 0.2, 0.18]),
-        segment=generator.choice(4, size, p=[0.55, 0.14, 0.19, 0.12]),
-        month=months,
-    )
-
-
-def draw_answers(
-    generator: np.random.Generator, visits: Visits, *, phone: int, app: int, harbour_gate: int
-) -> dict[str, Ints]:
+def draw_answers(*, seed: int, impressions: Impressions) -> dict[str, Ints]:
     """Draw the answers to every scored item of SERVQUAL: item code -> N whole numbers.
 
-    -1 stands for not applicable, -2 for no answer.
+    -1 stands for not applicable, -2 for no answer. To a question about the person who served there
+    is always an answer, so that whom customers judge lowest is as in `sqcore.demo.impressions`.
     """
-    size = len(visits)
-    branch_effect = generator.normal(0, 0.15, visits.branch.max() + 1)[visits.branch]
-    impression = generator.normal(0, 0.8, size) + branch_effect
-    impression -= PHONE_LOSS * (visits.channel == phone)
-    impression += APP_GAIN * (visits.channel == app) * np.clip((visits.month - 11) / 12, 0, 1)
-    harbour = (visits.branch == harbour_gate) & (visits.month >= HARBOUR_FROM_MONTH)
+    generator = stream(seed, "answers")
+    size = len(impressions)
     answers: dict[str, Ints] = {}
-    total = np.zeros(size)
-    for dimension, items in DIMENSIONS.items():
-        loss = HARBOUR_LOSS * harbour if dimension == "responsiveness" else 0.0
-        score = LEVELS[dimension] + impression + generator.normal(0, 0.45, size) - loss
+    personal = list(PERSONAL)
+    for place, (dimension, items) in enumerate(DIMENSIONS.items()):
+        score = impressions.judged[:, place]
         hope = EXPECTED[dimension] + generator.normal(0, 0.4, size)
-        total += score / len(DIMENSIONS)
         for item in items:
-            answers[f"e{item}"] = _scale(hope + generator.normal(0, 0.5, size))
-            answers[f"p{item}"] = _scale(score + generator.normal(0, 0.6, size))
-    answers["overall"] = _scale(total + generator.normal(0, 0.5, size))
-    answers["repurchase"] = _scale(total + 0.3 + generator.normal(0, 0.9, size))
-    recommend = 7.4 + 1.5 * (total - 5.3) + generator.normal(0, 1.2, size)
+            answers[f"e{item}"] = on_scale(hope + generator.normal(0, HOPE_SD, size))
+            noise = generator.normal(0, ITEM_SD, size)
+            if item in personal:
+                felt = impressions.personal[:, personal.index(item)]
+            else:
+                felt = score + noise
+            answers[f"p{item}"] = on_scale(felt)
+    total = impressions.judged.mean(axis=1)
+    answers["overall"] = on_scale(total + generator.normal(0, 0.5, size))
+    answers["repurchase"] = on_scale(total + 0.3 + generator.normal(0, 0.9, size))
+    recommend = 7.4 + 1.3 * (total - 5.3) + generator.normal(0, 1.2, size)
     answers["nps"] = np.clip(np.rint(recommend), 0, 10).astype(np.int64)
-    for code, values in answers.items():
+    for code in sorted(answers.keys() - {f"p{item}" for item in personal}):
         chance = generator.random(size)
-        values[chance < MISSING_SHARE] = -2
-        if code not in ("overall", "nps", "repurchase"):
-            values[chance > 1 - NOT_APPLICABLE_SHARE] = -1
+        answers[code][chance < MISSING_SHARE] = MISSING
+        if code not in OUTCOMES:
+            answers[code][chance > 1 - NOT_APPLICABLE_SHARE] = NOT_APPLICABLE
     return answers
-
-
-def _scale(latent: Floats) -> Ints:
-    return np.clip(np.rint(latent), 1, 7).astype(np.int64)
 
 
 def as_given(answers: Mapping[str, Ints], at: int) -> dict[str, Any]:
     """Return the answers of one visit as a customer gives them."""
-    given = {code: int(values[at]) for code, values in answers.items() if values[at] != -2}
-    return {code: "na" if value == -1 else value for code, value in given.items()}
+    given = {code: int(values[at]) for code, values in answers.items() if values[at] != MISSING}
+    return {code: "na" if value == NOT_APPLICABLE else value for code, value in given.items()}
+
+
+def comment(overall: object, language: str, which: int) -> str:
+    """Return what somebody adds who judged like this."""
+    mood = "good" if isinstance(overall, int) and overall >= 5 else "poor"
+    return [text for spoken, text in COMMENTS[mood] if spoken == language][which]

@@ -26,6 +26,7 @@ from sqcore.measurements.sources import EquipmentSource, MeasurementSource
 from sqcore.notices.queries import unread_count
 from sqcore.org.directory import RoleDirectory
 from sqcore.weighting.methods import METHODS, DirectWeights, EqualWeights, PairWeights
+from sqcore.weighting.panels import OriginsPanel
 
 provide_directory(RoleDirectory())
 
@@ -144,6 +145,7 @@ CHAPTERS.register(MeasurementsChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
 SOURCES.register(EncounterSource())
+PANELS.register(OriginsPanel())
 PANELS.register(FirstStepsPanel())
 PANELS.register(StandingPanel())
 PANELS.register(NoticesPanel())

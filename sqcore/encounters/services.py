@@ -11,20 +11,28 @@ from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
+from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
+from sqcore.audit.services import record
+from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.prepared import PreparedInsert
 from sqcore.encounters.models import (
     ALONE,
     Customer,
     Encounter,
     EncounterSums,
+    Service,
+    Stage,
     TouchedSpan,
 )
 from sqcore.encounters.queries import parts_by_unit, row_sums, rows_of
 from sqcore.encounters.sums import Span, bundle
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
 from sqcore.org.queries import organisation
 from sqcore.stats.moments import pack
 
@@ -34,6 +42,7 @@ SPANS_AT_ONCE = 5_000
 TRIES = 3
 
 T = TypeVar("T")
+Thing = TypeVar("Thing", Service, Stage)
 
 
 class Step(NamedTuple):
@@ -83,6 +92,9 @@ class Taken:
             self.replaced + other.replaced,
             self.unchanged + other.unchanged,
         )
+
+    def as_json(self) -> dict[str, int]:
+        return {"new": self.new, "replaced": self.replaced, "unchanged": self.unchanged}
 
 
 def take_encounters(*, rows: Iterable[NewEncounter], now: datetime) -> Taken:
@@ -370,3 +382,57 @@ def _sum_span(span: Span, unit_ids: Sequence[int], *, now: datetime) -> None:
         unique_fields=["unit", "starts_on"],
         update_fields=["ends_on", "content", "changed_at"],
     )
+
+
+# ---- Services and stages -------------------------------------------------------------------------
+
+
+@transaction.atomic
+def define_service(
+    *, code: str, name: Mapping[str, str], by: Principal, now: datetime, position: int = 0
+) -> Service:
+    """Add a service, or give the one of this code another name or place."""
+    by.require(Permission.MANAGE_MEASUREMENTS)
+    service = Service.objects.select_for_update().filter(code=code).first() or Service(code=code)
+    service.name, service.position = dict(name), position
+    return _defined(service, by=by, now=now)
+
+
+@transaction.atomic
+def define_stage(
+    *,
+    code: str,
+    name: Mapping[str, str],
+    phase: str,
+    by: Principal,
+    now: datetime,
+    position: int = 0,
+) -> Stage:
+    """Add a stage, or give the one of this code another name, phase or place."""
+    by.require(Permission.MANAGE_MEASUREMENTS)
+    stage = Stage.objects.select_for_update().filter(code=code).first() or Stage(code=code)
+    stage.name, stage.phase, stage.position = dict(name), phase, position
+    return _defined(stage, by=by, now=now)
+
+
+def _defined(thing: Thing, *, by: Principal, now: datetime) -> Thing:
+    """Save a service or a stage. raises: InvalidInput naming each field"""
+    try:
+        thing.full_clean()
+    except ValidationError as error:
+        problems = [
+            Problem(text, field=name)
+            for name, texts in error.message_dict.items()
+            for text in texts
+        ]
+        raise InvalidInput(str(_("This cannot be kept.")), problems=problems) from error
+    thing.save()
+    kind = thing._meta.model_name
+    record(
+        action=f"{kind}.defined",
+        subject=f"{kind}:{thing.pk}",
+        by=by,
+        now=now,
+        details={"code": thing.code},
+    )
+    return thing

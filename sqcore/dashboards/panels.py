@@ -17,6 +17,8 @@ class Page(TextChoices):
     HOME = "home"  # None
     QUALITY = "quality"  # None
     UNIT = "unit"  # the sqcore.org.models.Unit
+    SYSTEM = "system"  # the sqcore.indicators.models.SystemVersion that is shown
+    CAMPAIGN = "campaign"  # the surveys.campaigns.models.Campaign
 
 
 class Panel(Protocol):

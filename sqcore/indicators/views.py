@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sqcore.base.errors import DomainError, NotFound
 from sqcore.base.text import in_language
+from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.indicators import drafts, pages, services
@@ -114,6 +115,9 @@ def system(request: HttpRequest, code: str) -> HttpResponse:
         "published": published,
         "draft": by_state.get(SystemVersion.State.DRAFT),
         "groups": groups,
+        "panels": panels_on(
+            Page.SYSTEM, principal=principal, now=timezone.now(), subject=published
+        ),
         "may_manage": principal.may(Permission.MANAGE_INDICATORS),
         "trail": _trail(found.name),
     }
@@ -158,6 +162,7 @@ def _version_page(
         "groups": pages.as_typed(groups, group, typed or {}, wrong or {}) if group else groups,
         "is_draft": is_draft,
         "problems": len(services.problems_of_draft(found)) if is_draft else 0,
+        "panels": panels_on(Page.SYSTEM, principal=principal, now=timezone.now(), subject=found),
         "may_manage": principal.may(Permission.MANAGE_INDICATORS),
         "trail": _trail(
             found.system.name, (_("Version %(number)d") % {"number": found.number}, ""), found

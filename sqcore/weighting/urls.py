@@ -4,7 +4,7 @@ from django.urls import path
 
 from sqcore.weighting.views import apply, choose, group, judge, version
 
-BELOW = "systems/versions/<int:version_id>/weights/"
+BELOW = "setup/systems/versions/<int:version_id>/weights/"
 
 urlpatterns = [
     path(BELOW, version, name="weighting-version"),

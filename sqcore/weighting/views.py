@@ -43,7 +43,7 @@ def version(request: HttpRequest, version_id: int) -> HttpResponse:
             for origin in origins
         ],
         "is_draft": found.state == SystemVersion.State.DRAFT,
-        "trail": [(str(found), "")],
+        "trail": [*_above(found), (_("Weights"), "")],
     }
     return render(request, "sqcore/weighting/version.html", context)
 
@@ -241,8 +241,20 @@ def _address(found: SystemVersion, of: Group, page: str = "group") -> str:
 
 
 def _trail(found: SystemVersion, of: Group, *, is_last: bool = False) -> Trail:
-    name = f"{in_language(found.system.name)} {found.number}"
     return [
-        (_("Weights of %(version)s") % {"version": name}, _overview(found)),
+        *_above(found),
+        (_("Weights"), _overview(found)),
         (of.name, "" if is_last else _address(found, of)),
+    ]
+
+
+def _above(found: SystemVersion) -> Trail:
+    code, number = found.system.code, found.number
+    return [
+        (_("Indicator systems"), reverse("sqcore:indicators-systems")),
+        (in_language(found.system.name), reverse("sqcore:indicators-system", args=[code])),
+        (
+            _("Version %(number)d") % {"number": number},
+            reverse("sqcore:indicators-version", args=[code, number]),
+        ),
     ]

@@ -58,7 +58,7 @@ def ana(draft: SystemVersion) -> Client:
 
 
 def address(draft: SystemVersion, page: str = "") -> str:
-    return f"/systems/versions/{draft.pk}/weights/{TOP}/{page}"
+    return f"/setup/systems/versions/{draft.pk}/weights/{TOP}/{page}"
 
 
 def words(response: HttpResponse) -> str:
@@ -333,16 +333,39 @@ class TestWhoSees:
         response = mei.get(address(draft), follow=True)
 
         assert response.redirect_chain == [
-            (f"/systems/versions/{draft.pk}/weights/#group-{TOP}", 302)
+            (f"/setup/systems/versions/{draft.pk}/weights/#group-{TOP}", 302)
         ]
         assert faults_of(response.content.decode()) == []
         text = words(response)
         assert "Compared in pairs (AHP)" in text
         assert "Random index 0.58 (Saaty)" in text
         assert "Set in the system itself" in text
-        assert "Weigh" not in re.sub(r"Weights? of", "", text)
+        assert "can still be weighed" not in text
+        assert "/choose" not in response.content.decode()
 
     def test_what_is_not_there_is_not_found(self, draft: SystemVersion, ana: Client) -> None:
-        assert ana.get("/systems/versions/999/weights/").status_code == 404
-        assert ana.get(f"/systems/versions/{draft.pk}/weights/price/").status_code == 404
+        assert ana.get("/setup/systems/versions/999/weights/").status_code == 404
+        assert ana.get(f"/setup/systems/versions/{draft.pk}/weights/price/").status_code == 404
         assert Client().get(address(draft)).status_code == 302
+
+
+class TestOnTheSystemsPage:
+    def test_the_published_system_says_how_its_weights_came_about(
+        self, draft: SystemVersion, ana: Client
+    ) -> None:
+        says(draft, "ana", CONSISTENT)
+        user = User.objects.get(username="ana")
+        apply_weights(version=draft, group=TOP, by=principal_of_expert(user), now=NOW)
+        publish(draft)
+        hua = client_of("hua", Role.HR)
+
+        for page in ("/setup/systems/service/", "/setup/systems/service/versions/1/"):
+            response = hua.get(page)
+            assert faults_of(response.content.decode()) == []
+            assert "Dimensions Compared in pairs (AHP) consistent ratio 0.000" in words(response)
+
+    def test_says_nothing_where_nobody_weighed(self, draft: SystemVersion, ana: Client) -> None:
+        response = ana.get("/setup/systems/service/versions/1/")
+
+        assert "How the weights came about" not in words(response)
+        assert f"{address(draft)}" in response.content.decode()

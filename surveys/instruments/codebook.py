@@ -25,6 +25,13 @@ NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 Bytes = npt.NDArray[np.uint8]
 
 
+JUDGED_ALONE: Mapping[str, frozenset[str]] = {"servqual": frozenset({"p2", "p3", "p22"})}
+"""Items of a dimension, by questionnaire, that are a measure by themselves as well: the bank case
+judges rooms, staff and recommendations by one question each. Every measure widens the sums, whose
+size grows with its square, so not every item is one. The sums hold what was a measure when they
+were made: after a change here, make them again (`rebuild_rollups`)."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """What is summed over respondents: a number of each, times `scale` a whole one.
@@ -100,7 +107,7 @@ class Codebook:
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
-        return tuple(_measures(self.scored))
+        return (*_measures(self.scored), *_single_items(self.instrument, self.scored))
 
 
 def _wrong(item: Item, answer: object) -> str:
@@ -171,6 +178,13 @@ def _measures(scored: Sequence[Item]) -> Iterable[Measure]:
         elif item.role == Item.Role.OUTCOME:
             yield Measure(f"item:{item.code}", 1, at)
             yield Measure(f"top2:{item.code}", 1, at, top=item.high - 1)
+
+
+def _single_items(instrument: str, scored: Sequence[Item]) -> Iterable[Measure]:
+    wanted = JUDGED_ALONE.get(instrument, frozenset())
+    for at, item in enumerate(scored):
+        if item.code in wanted:
+            yield Measure(f"item:{item.code}", 1, (at,))
 
 
 def _scale(members: Mapping[str, Sequence[Item]]) -> int:

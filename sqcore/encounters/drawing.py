@@ -11,7 +11,8 @@ from unicodedata import east_asian_width
 
 STAGE_WIDTH, STAGE_HEIGHT = 184, 62
 END_WIDTH, END_HEIGHT = 132, 34
-GAP, HEAD, TRACK, MARGIN = 46, 30, 66, 16
+GAP, HEAD, MARGIN = 46, 30, 16
+FIRST_TRACK, TRACK = 24, 66
 BADGE_HEIGHT = 20
 THINNEST, THICKEST = 1.25, 6.0
 NAME_LENGTH = 21
@@ -165,7 +166,7 @@ class _Side:
 
     @property
     def width(self) -> int:
-        return (max(self.track.values()) + 1) * TRACK if self.track else 0
+        return FIRST_TRACK + (max(self.track.values()) + 1) * TRACK - 8 if self.track else 0
 
 
 def draw(stops: Sequence[Stop], moves: Iterable[Move]) -> Drawing:
@@ -266,7 +267,7 @@ def _bent(move: Move, placed: Sequence[DrawnStop], side: _Side, way: int, most: 
     source, target = placed[move.source], placed[move.target]
     y0, y1 = side.leaves[move], side.enters[move]
     x0, x1 = (one.middle + way * one.width // 2 for one in (source, target))
-    column = source.middle + way * (STAGE_WIDTH // 2 + 14 + side.track[move] * TRACK)
+    column = source.middle + way * (STAGE_WIDTH // 2 + FIRST_TRACK + side.track[move] * TRACK)
     turn = min(10, abs(y1 - y0) // 2)
     down = turn if y1 > y0 else -turn
     path = (

@@ -26,6 +26,7 @@ from sqcore.stats.process import (
     bottleneck,
     filter_edges,
     process_map,
+    stretches,
     variants,
 )
 
@@ -127,6 +128,11 @@ class Reading:
     @cached_property
     def bottleneck(self) -> Bottleneck | None:
         return bottleneck(self.found, fewest=self.smallest_group)
+
+    @property
+    def stretches(self) -> list[Bottleneck]:
+        """What takes time, the largest share first."""
+        return stretches(self.found, fewest=self.smallest_group)
 
     @property
     def share_at_once(self) -> float:

@@ -28,6 +28,7 @@ from sqcore.stats.differences import Bounded, difference
 from sqcore.stats.process import FEWEST_CASES, Bottleneck, Times
 
 MOST_PATHS = 8
+MOST_STRETCHES = 5
 SECONDS = {"min": 60.0, "h": 3600.0, "d": 86_400.0}
 OFTEN_AT_ONCE = 0.05
 """From this share of overlapping moves on the page says what they mean."""
@@ -81,6 +82,17 @@ class PathLine:
     n: str
     share: str
     coverage: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stage or a wait with its share of the time, in percent."""
+
+    name: str
+    share: float
+    low: float | None
+    high: float | None
+    text: str
 
 
 @dataclass(frozen=True)
@@ -169,6 +181,20 @@ class ProcessPage:
     @property
     def is_thinned(self) -> bool:
         return not bool(self.reading.drawn.edges.all())
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """Where most of the time goes, the largest share first."""
+        return [
+            Stretch(
+                self.names.of(self.reading, one),
+                100 * one.share,
+                100 * one.low if one.low > 0 else None,
+                100 * one.high if one.low > 0 else None,
+                _percent(one.share, 0),
+            )
+            for one in self.reading.stretches[:MOST_STRETCHES]
+        ]
 
     @cached_property
     def stages(self) -> list[Line]:
@@ -321,6 +347,11 @@ class Names:
             "source": self.stage(reading.code(source)),
             "target": self.stage(reading.code(target)),
         }
+
+    def of(self, reading: Reading, one: Bottleneck) -> str:
+        if one.stage is not None:
+            return self.stage(reading.code(one.stage))
+        return self.move(reading, one.edge or 0)
 
     def stretch(self, reading: Reading, most: Bottleneck) -> str:
         """A stage or a wait inside a sentence."""
@@ -558,8 +589,10 @@ def _ordered(reading: Reading, names: Names) -> list[int]:
 
 
 def _drawing(reading: Reading, names: Names) -> Drawing:
-    ordered = _ordered(reading, names)
     found, most = reading.found, reading.bottleneck
+    drawn = reading.drawn.edges
+    linked = {*found.edges.source[drawn].tolist(), *found.edges.target[drawn].tolist()}
+    ordered = [stage for stage in _ordered(reading, names) if stage in linked]
     badge = _("Bottleneck")
     stops = [Stop("arrival", _("Arrival: %(n)s") % {"n": number(found.cases, 0)})]
     for stage in ordered:

@@ -352,6 +352,29 @@ class Bottleneck:
     second: "Bottleneck | None" = None
 
 
+def stretches(found: ProcessMap, *, fewest: int = 1) -> list[Bottleneck]:
+    """Return the stages and moves that take time, the largest share first.
+
+    fewest: what occurs in fewer cases is left out (it still counts in the whole)
+    """
+    return sorted(
+        (
+            Bottleneck(
+                stage=place if times is found.stages.handling else None,
+                edge=place if times is found.edges.wait else None,
+                share=float(times.share[place]),
+                low=float(times.share_low[place]),
+                high=float(times.share_high[place]),
+                cases=int(times.cases[place]),
+                is_clear=False,
+            )
+            for times in (found.stages.handling, found.edges.wait)
+            for place in np.flatnonzero((times.cases >= fewest) & (times.total > 0)).tolist()
+        ),
+        key=lambda one: -one.share,
+    )
+
+
 def bottleneck(found: ProcessMap, *, fewest: int = 1) -> Bottleneck | None:
     """Return where the largest share of the customers' time goes, or None when no time passed.
 
@@ -368,20 +391,7 @@ def bottleneck(found: ProcessMap, *, fewest: int = 1) -> Bottleneck | None:
     >>> most.stage, round(most.share, 3), most.is_clear
     (0, 0.962, True)
     """
-    candidates = [
-        Bottleneck(
-            stage=place if times is found.stages.handling else None,
-            edge=place if times is found.edges.wait else None,
-            share=float(times.share[place]),
-            low=float(times.share_low[place]),
-            high=float(times.share_high[place]),
-            cases=int(times.cases[place]),
-            is_clear=False,
-        )
-        for times in (found.stages.handling, found.edges.wait)
-        for place in np.flatnonzero((times.cases >= fewest) & (times.total > 0)).tolist()
-    ]
-    ranked = sorted(candidates, key=lambda one: -one.share)
+    ranked = stretches(found, fewest=fewest)
     if not ranked:
         return None
     most, second = ranked[0], ranked[1] if len(ranked) > 1 else None

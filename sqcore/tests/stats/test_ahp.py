@@ -95,6 +95,14 @@ class TestPublished:
         assert found.consistency is not None
         assert found.consistency.cr == pytest.approx(0.044, abs=0.001)
 
+    def test_the_bank_of_the_ready_system(self) -> None:
+        # sqcore/indicators/ready/bank.toml: its weights and ratio, computed elsewhere
+        found = priorities(upper([2, 2, 3, 4], [1, 2, 3], [2, 2], [1]))
+
+        assert found.weights.round(4).tolist() == [0.3803, 0.2192, 0.2007, 0.1067, 0.0931]
+        assert found.consistency is not None
+        assert round(found.consistency.cr, 3) == 0.007
+
     def test_random_indices(self) -> None:
         # Saaty 1980; Alonso and Lamata 2006: CR = (lambda - n) / (2.7699 n - 4.3513 - n)
         saaty = [random_index(n) for n in range(3, 11)]

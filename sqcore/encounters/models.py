@@ -15,6 +15,8 @@ WHOLE = 10_000
 """What the shares of the staff of an encounter sum to."""
 ALONE = 8_000
 """From this share on an encounter was a person's own."""
+MOST_SECONDS = 1 << 26
+"""No time of an encounter is as long: two years."""
 
 
 class Service(models.Model):
@@ -124,6 +126,16 @@ class Encounter(models.Model):
     class Meta:
         verbose_name = _("service encounter")
         verbose_name_plural = _("service encounters")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(waiting_s__isnull=True) | Q(waiting_s__lt=MOST_SECONDS),
+                name="encounter_waiting_plausible",
+            ),
+            models.CheckConstraint(
+                condition=Q(handling_s__isnull=True) | Q(handling_s__lt=MOST_SECONDS),
+                name="encounter_handling_plausible",
+            ),
+        ]
         indexes = [
             models.Index(fields=["unit", "on"], name="encounter_of_unit"),
             models.Index(fields=["on"], name="encounter_by_day"),

@@ -1,9 +1,9 @@
 """Taking encounters in, and keeping their exact sums up."""
 
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
@@ -14,6 +14,7 @@ import orjson
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models import Max, Min
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
@@ -29,10 +30,11 @@ from sqcore.encounters.models import (
     Stage,
     TouchedSpan,
 )
-from sqcore.encounters.queries import parts_by_unit, row_sums, rows_of
-from sqcore.encounters.sums import Span, bundle
+from sqcore.encounters.queries import first_and_last_day, parts_by_unit, row_sums, rows_of
+from sqcore.encounters.sums import Span, bundle, spans_between
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.org.models import Unit
 from sqcore.org.queries import organisation
 from sqcore.stats.moments import pack
 
@@ -362,8 +364,39 @@ def sum_up(*, clock: Callable[[], datetime], limit: int = SPANS_AT_ONCE) -> int:
         return len(marks)
 
 
-def _sum_span(span: Span, unit_ids: Sequence[int], *, now: datetime) -> None:
-    """Store the sums of these units in a span; empty ones where no encounter is left."""
+def rebuild_sums(*, clock: Callable[[], datetime]) -> int:
+    """Compute the sums of every span anew from its rows, a span a transaction; return how many.
+
+    For first loads that did not come through `take_encounters`, and to make sure.
+    """
+    found = first_and_last_day()
+    first, last = EncounterSums.objects.aggregate(a=Min("starts_on"), z=Max("starts_on")).values()
+    days = [day for day in (*(found or ()), first, last) if day is not None]
+    if not days:
+        return 0
+    spans = list(spans_between(min(days), max(days) + timedelta(days=1)))
+    units = list(Unit.objects.order_by("pk").values_list("pk", flat=True))
+    for span in spans:
+        with transaction.atomic():
+            marks = TouchedSpan.objects.select_for_update().filter(starts_on=span.starts_on)
+            pks = list(marks.order_by("unit_id", "pk").values_list("pk", flat=True))
+            kept = set(
+                EncounterSums.objects.filter(starts_on=span.starts_on).values_list(
+                    "unit", flat=True
+                )
+            )
+            now = clock()
+            _sum_span(span, units, now=now, empty=kept)
+            for some in _pieces(pks):
+                TouchedSpan.objects.filter(pk__in=some).delete()
+    return len(spans)
+
+
+def _sum_span(
+    span: Span, unit_ids: Sequence[int], *, now: datetime, empty: Collection[int] | None = None
+) -> None:
+    """Store the sums of these units in a span; empty ones where no encounter is left, if the unit
+    is among `empty` (None: any unit)."""
     sums = row_sums(rows_of(unit_ids, span))
     parts = parts_by_unit(sums, pack(sums[1]))
     EncounterSums.objects.bulk_create(
@@ -376,6 +409,7 @@ def _sum_span(span: Span, unit_ids: Sequence[int], *, now: datetime) -> None:
                 changed_at=now,
             )
             for unit_id in unit_ids
+            if unit_id in parts or empty is None or unit_id in empty
         ],
         batch_size=1000,
         update_conflicts=True,

@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.encounters.models import Encounter, Service
+from sqcore.encounters.models import Service
 from sqcore.encounters.queries import (
     JointCell,
     JointSums,
+    day_sums,
     first_and_last_day,
-    row_sums,
     span_sums,
     spans_changed_since,
 )
@@ -119,8 +119,7 @@ def _channels(given: Any) -> tuple[str, ...]:
 
 def _joint_sums(period: Period, *, by_service: bool) -> JointSums:
     if period.grain == Grain.DAY or by_service:
-        rows = Encounter.objects.filter(on__gte=period.start, on__lt=period.end)
-        return row_sums(rows, by_service=by_service)
+        return day_sums(period.start, period.end, by_service=by_service)
     return span_sums(period.start, period.end)
 
 

@@ -1,7 +1,8 @@
 """From encounters to exact sums: spans of days, what is measured, and how sums are kept."""
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sqcore.base.periods import Grain, Period
-from sqcore.stats.moments import Moments, merge, no_moments
+from sqcore.stats.errors import StatisticsError
+from sqcore.stats.moments import LARGEST, Moments, merge, no_moments
 
 MEASURES = ("waiting", "handling", "solved", "reworked")
 SCALES = (60, 60, 1, 1)
@@ -53,59 +55,79 @@ class Part(NamedTuple):
     segment_id: int
 
 
-class Group(NamedTuple):
-    """Encounters that have the same measures and the same yes and no, counted and summed.
+UNKNOWN = -1
 
-    Of these six numbers every moment of the four measures follows, for what is yes or no has no
-    square of its own.
+
+@dataclass(frozen=True)
+class Rows:
+    """N encounters, column by column, all int64 of shape (N,); UNKNOWN where a measure is not.
+
+    `place` numbers where they belong: any number that stands for a cell.
     """
 
-    waiting_known: bool
-    handling_known: bool
-    solved: bool | None
-    reworked: bool | None
-    count: int
-    waiting: int
-    handling: int
-    waiting_squared: int
-    handling_squared: int
-    waiting_handling: int
+    place: Ints
+    waiting: Ints
+    handling: Ints
+    solved: Ints
+    reworked: Ints
 
 
-def moments_of_groups(groups: Sequence[Group], owners: Sequence[int], cells: int) -> Moments:
-    """Return the moments of MEASURES by cell, as `moments_of` gives them for the single rows.
+def moments_by_place(rows: Rows) -> tuple[Ints, Moments]:
+    """Return the places, ascending, and the moments of MEASURES at each, as `moments_of` has them.
 
-    groups: G groups
-    owners: shape (G,), the cell of each group
-    returns: Moments of `cells` cells, exact
+    What is yes or no has no square of its own, so that rows are first counted and summed where
+    place, knowledge and yes or no are the same: six sums, of which every moment follows. Exact.
     """
-    if not groups:
-        return no_moments(cells, len(MEASURES))
-    column = np.array(
-        [tuple(-1 if value is None else int(value) for value in group) for group in groups],
-        dtype=np.int64,
-    ).T
-    waiting_there, handling_there, solved, reworked, count = column[:5]
-    waiting, handling, waiting_2, handling_2, both = column[5:]
-    there = np.stack([waiting_there, handling_there, solved >= 0, reworked >= 0], axis=1)
-    yes, again = solved.clip(min=0), reworked.clip(min=0)
+    if not rows.place.size:
+        return rows.place, no_moments(0, len(MEASURES))
+    known = (rows.waiting >= 0) * 2 + (rows.handling >= 0)
+    kind = (known * 3 + rows.solved + 1) * 3 + rows.reworked + 1
+    key = rows.place * KINDS + kind
+    order = np.argsort(key, kind="stable")
+    keys, starts = np.unique(key[order], return_index=True)
+    waiting, handling = (np.maximum(each, 0)[order] for each in (rows.waiting, rows.handling))
+    terms = (waiting, handling, waiting**2, handling**2, waiting * handling)
+    sums = [np.add.reduceat(term, starts) for term in terms]
+    count = np.diff(starts, append=key.size)
+    if int(max(waiting.max(), handling.max())) ** 2 * int(count.max()) > LARGEST:
+        raise StatisticsError("the sums of a cell could exceed 63 bits")
+    places, owner = np.unique(keys // KINDS, return_inverse=True)
+    groups = _moments_of_kinds(keys % KINDS, count, *sums)
+    return places, merge(groups, owner, len(places))
+
+
+KINDS = 4 * 3 * 3
+
+
+def _moments_of_kinds(
+    kind: Ints,
+    count: Ints,
+    waiting: Ints,
+    handling: Ints,
+    waiting_2: Ints,
+    handling_2: Ints,
+    both: Ints,
+) -> Moments:
+    """Return the moments of groups of which each is of one kind; all of shape (G,)."""
+    known, solved, reworked = kind // 9, kind // 3 % 3, kind % 3
+    there = np.stack([known >= 2, known % 2 == 1, solved > 0, reworked > 0], axis=1)
+    yes, again = solved == 2, reworked == 2
     sums = np.stack([waiting, handling, count * yes, count * again], axis=1)
     squares = [
         *(waiting_2, both, waiting * yes, waiting * again),
         *(handling_2, handling * yes, handling * again),
-        *(count * yes, count * yes * again, count * again),
+        *(count * yes, count * (yes & again), count * again),
     ]
     upper = np.triu_indices(len(MEASURES))
-    pairs = there[:, upper[0]] * there[:, upper[1]] * count[:, None]
-    crossed = (there[:, :, None] * sums[:, None, :]).reshape(len(groups), -1)
+    pairs = (there[:, upper[0]] & there[:, upper[1]]) * count[:, None]
+    crossed = (there[:, :, None] * sums[:, None, :]).reshape(len(kind), -1)
     n = there * count[:, None]
-    each = Moments(
-        n.astype(np.int64),
-        count.copy(),
-        np.concatenate([n, sums], axis=1).astype(np.int64),
-        np.concatenate([pairs, crossed, np.stack(squares, axis=1)], axis=1).astype(np.int64),
+    return Moments(
+        n,
+        count.astype(np.int64),
+        np.concatenate([n, sums], axis=1),
+        np.concatenate([pairs, crossed, np.stack(squares, axis=1)], axis=1),
     )
-    return merge(each, np.asarray(owners, dtype=np.int64), cells)
 
 
 _PART = struct.Struct("<QQI")

@@ -18,10 +18,13 @@ from sqcore.evaluation.panels import (
     StandingPanel,
 )
 from sqcore.evaluation.services import EvaluationJob
+from sqcore.files.kinds import ROW_KINDS
+from sqcore.files.services import RowsJob
 from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
+from sqcore.measurements.rows import MeasurementRows
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource
 from sqcore.notices.queries import unread_count
 from sqcore.org.directory import RoleDirectory
@@ -144,6 +147,8 @@ CHAPTERS.register(EncountersChapter())
 CHAPTERS.register(MeasurementsChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
+JOB_KINDS.register(RowsJob())
+ROW_KINDS.register(MeasurementRows())
 SOURCES.register(EncounterSource())
 PANELS.register(OriginsPanel())
 PANELS.register(FirstStepsPanel())

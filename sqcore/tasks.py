@@ -4,7 +4,16 @@ from sqcore.audit import tasks as audit_tasks
 from sqcore.base import tasks as base_tasks
 from sqcore.encounters import tasks as encounters_tasks
 from sqcore.evaluation import tasks as evaluation_tasks
+from sqcore.files import tasks as files_tasks
 from sqcore.jobs import tasks as jobs_tasks
 from sqcore.notices import tasks as notices_tasks
 
-__all__ = ["audit_tasks", "base_tasks", "encounters_tasks", "evaluation_tasks", "jobs_tasks", "notices_tasks"]
+__all__ = [
+    "audit_tasks",
+    "base_tasks",
+    "encounters_tasks",
+    "evaluation_tasks",
+    "files_tasks",
+    "jobs_tasks",
+    "notices_tasks",
+]

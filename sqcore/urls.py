@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.dashboards.urls")),
     path("", include("sqcore.evaluation.urls")),
     path("", include("sqcore.encounters.urls")),
+    path("", include("sqcore.files.urls")),
     path("", include("sqcore.identity.urls")),
     path("", include("sqcore.indicators.urls")),
     path("", include("sqcore.notices.urls")),

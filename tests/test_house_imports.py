@@ -37,7 +37,7 @@ THINGS = {
     "sqcore.files": {"cells", "encodings", "kinds", "mapping", "personal", "storage", "toml"},
     "sqcore.indicators": {"definition", "drafts", "pages"},
     "sqcore.jobs": {"runner"},
-    "sqcore.measurements": {"intake", "uptime"},
+    "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.org": {"directory"},
     "sqcore.weighting": {"methods", "pages"},
     "surveys.imports": {

@@ -72,6 +72,8 @@ class Check:
     segments: Mapping[str, int]
     feeds: Mapping[str, int]
     seen: dict[Place, int] = field(default_factory=dict)
+    comes_in_pieces: bool = False
+    """Rows are counted anew in each piece, so that an earlier one is not named by its number."""
     _periods: dict[tuple[str, str, str], Period] = field(default_factory=dict)
 
     @classmethod
@@ -95,13 +97,11 @@ class Check:
             feeds=dict(Feed.objects.values_list("code", "id")),
         )
 
-    def read(
-        self, rows: Sequence[Any], *, first: int = 1
-    ) -> tuple[list[NewMeasurement], list[Problem]]:
-        """Return the rows that can be taken, and every problem by its row, counted from `first`."""
+    def read(self, rows: Sequence[Any]) -> tuple[list[NewMeasurement], list[Problem]]:
+        """Return the rows that can be taken, and every problem by its row, counted from 1."""
         good: list[NewMeasurement] = []
         problems: list[Problem] = []
-        for number, row in enumerate(rows, start=first):
+        for number, row in enumerate(rows, start=1):
             try:
                 good.append(self._row(row, number))
             except WrongRow as wrong:
@@ -119,7 +119,7 @@ class Check:
         channel = self._maybe(self.channels, row, "channel", wrong)
         segment = self._maybe(self.segments, row, "segment", wrong)
         feed = self._maybe(self.feeds, row, "feed", wrong)
-        period = self._period(row, wrong)
+        period = self._period(row, measure, wrong)
         if measure is None:
             raise WrongRow(wrong)
         if period is not None:
@@ -134,9 +134,10 @@ class Check:
             measure.pk, unit.pk, period.grain.value, period.start, *numbers,
             channel, segment, feed or measure.feed_id,
         )  # fmt: skip
-        before = self.seen.setdefault(found.place, number)
-        if before != number:
-            raise WrongRow([("period", f"row {before} is for the same place and period")])
+        if found.place in self.seen:
+            earlier = "an earlier row" if self.comes_in_pieces else f"row {self.seen[found.place]}"
+            raise WrongRow([("period", f"{earlier} is for the same place and period")])
+        self.seen[found.place] = number
         return found
 
     # -- what a row refers to
@@ -157,12 +158,17 @@ class Check:
     ) -> Any:
         return self._found(known, row, name, wrong) if row.get(name) else None
 
-    def _period(self, row: Mapping[str, Any], wrong: list[tuple[str, str]]) -> Period | None:
+    def _period(
+        self, row: Mapping[str, Any], measure: Measure | None, wrong: list[tuple[str, str]]
+    ) -> Period | None:
+        """Return the period that a row names; a first day alone is one of the measure's grain."""
         key, grain, start = (row.get(name) or "" for name in ("period", "grain", "starts_on"))
+        if start and not grain and measure is not None:
+            grain = measure.grain.value
         if not all(isinstance(part, str) for part in (key, grain, start)):
             return None
         if bool(key) == bool(start or grain):
-            wrong.append(("period", "give either period, or grain and starts_on"))
+            wrong.append(("period", "give either period or starts_on"))
             return None
         known = self._periods.get((key, grain, start))
         if known is None:

@@ -31,9 +31,11 @@ class MeasurementIn(serializers.Serializer[Any]):
     channel = serializers.CharField(required=False, allow_null=True, max_length=50)
     segment = serializers.CharField(required=False, allow_null=True, max_length=50)
     period = serializers.CharField(
-        required=False, help_text="2026-05, 2026-W21, 2026-05-17; or give grain and starts_on"
+        required=False, help_text="2026-05, 2026-W21, 2026-05-17; or give starts_on"
     )
-    grain = serializers.ChoiceField(Grain.choices, required=False)
+    grain = serializers.ChoiceField(
+        Grain.choices, required=False, help_text="Of starts_on; the measure's if left out"
+    )
     starts_on = serializers.DateField(required=False)
     value = serializers.FloatField(required=False, help_text="One reading of a mean")
     n = serializers.IntegerField(required=False, help_text="How many readings of a mean")

@@ -127,6 +127,18 @@ class MeasurementSource:
             raise InvalidInput(f"There is no measure “{code}”.")
         return code
 
+    def offers(self) -> Sequence[Offer]:
+        statistics = {Measure.Kind.SHARE: "proportion", Measure.Kind.RATE: "rate"}
+        return [
+            Offer(
+                title=f"{measure} ({measure.get_kind_display()})",
+                parameters={"measure": measure.code},
+                statistic=statistics.get(Measure.Kind(measure.kind), "mean"),
+                unit_of_measure=measure.unit_of_measure,
+            )
+            for measure in Measure.objects.in_force().order_by("code")
+        ]
+
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         wanted = {found.code: found for found in Measure.objects.filter(code__in=measures)}
         places = {wanted[code].pk: at for at, code in enumerate(measures) if code in wanted}

@@ -27,6 +27,7 @@ ROWS = (
     Row("sqcore.notices.forget", timedelta(days=1), "notices of long ago are deleted"),
     Row("sqcore.jobs.forget", timedelta(days=1), "jobs that ended long ago are deleted"),
     Row("surveys.imports.forget", timedelta(days=1), "files that nobody took in are deleted"),
+    Row("sqcore.files.forget", timedelta(days=1), "files of rows that nobody took in are deleted"),
     Row("sqcore.base.forget_requests", timedelta(days=1), "repeat protection ends after its days"),
 )
 

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Period
 from sqcore.base.text import TranslatedText
+from sqcore.files.toml import LONGEST_MAPPING
 from surveys.campaigns.models import Campaign
 from surveys.imports.guesses import NEW, PLACES, Choices, ColumnFacts, Known, slug
 from surveys.imports.mapping import (
-    LONGEST_MAPPING,
     ImportMapping,
     read_mapping_texts,
 )

@@ -11,9 +11,8 @@ from typing import Any
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.text import TranslatedText
+from sqcore.files.cells import normal, plain_number, whole_number
 from sqcore.files.importers import Table
-from surveys.imports.mapping import normal
-from surveys.imports.reading import plain_number, whole_number
 
 LOOKED_AT = 5000
 DISTINCT = 60

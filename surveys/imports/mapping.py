@@ -5,24 +5,22 @@ tables are joined key by key, anything else is replaced. An unknown key is refus
 """
 
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from difflib import get_close_matches
 from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import TranslatedText
+from sqcore.files.cells import normal
 from sqcore.files.importers import Layout
+from sqcore.files.toml import parsed_toml, sections_as_toml, toml_text
 
 DEEPEST = 5
-MOST_LEVELS = 20
-LONGEST_MAPPING = 500_000
 OUTSIDE = ("row", "answer")
 MODES = ("anonymous", "confidential", "identified")
 
@@ -153,16 +151,16 @@ def read_mapping_file(path: Path) -> ImportMapping:
         beside = path.parent / name
         if Path(name).name != name or not beside.is_file():
             raise InvalidInput(f"{path.name} extends “{name[:60]}”, which is not beside it.")
-        return _text(beside)
+        return toml_text(beside)
 
     if not path.is_file():
         raise InvalidInput(f"There is no mapping {path}.")
-    return read_mapping(joined(path.name, _text(path), text_of), name=path.name)
+    return read_mapping(joined(path.name, toml_text(path), text_of), name=path.name)
 
 
 def read_mapping_texts(files: Mapping[str, str]) -> ImportMapping:
     """Read the mapping among these files that no other one of them extends."""
-    tables = {name: _parsed(name, text) for name, text in files.items()}
+    tables = {name: parsed_toml(name, text) for name, text in files.items()}
     extended = [table.get("extends") for table in tables.values()]
     heads = [name for name in tables if name not in extended]
     if len(heads) != 1:
@@ -180,7 +178,7 @@ def joined(
     name: str, text: str, text_of: Callable[[str], str], *, depth: int = 0
 ) -> dict[str, Any]:
     """Return the table of a mapping joined onto what it extends."""
-    table = _parsed(name, text)
+    table = parsed_toml(name, text)
     base = table.pop("extends", None)
     if base is None:
         return table
@@ -200,45 +198,6 @@ def _tells_a_day(form: str) -> bool:
         return datetime.strptime(day.strftime(form), form).date() == day  # noqa: DTZ007 - a day has no zone
     except (ValueError, re.error):
         return False
-
-
-def _text(path: Path) -> str:
-    if path.stat().st_size > LONGEST_MAPPING:
-        raise InvalidInput(f"{path.name} is too long for a mapping.")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path.name} is not written in UTF-8.") from error
-
-
-def _parsed(name: str, text: str) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(text)
-    # A number of thousands of digits is a plain ValueError.
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{name} is not TOML: {str(error)[:200]}.") from error
-    if fault := _unstorable(table):
-        raise InvalidInput(f"{name} has {fault}.")
-    return table
-
-
-def _unstorable(table: Mapping[str, Any]) -> str:
-    """Say what TOML can spell and a mapping cannot keep; empty when there is nothing of that."""
-    waiting: list[tuple[Any, int]] = [(table, 1)]
-    while waiting:
-        value, depth = waiting.pop()
-        if isinstance(value, str) and "\0" in value:
-            return "a NUL character in a text"
-        if isinstance(value, float) and not isfinite(value):
-            return f"{value} where a number must stand"
-        if isinstance(value, datetime | time):
-            return f"a time of day, {value.isoformat()}; write days alone, such as 2026-05-17"
-        if isinstance(value, dict | list):
-            if depth > MOST_LEVELS:
-                return f"tables within tables deeper than {MOST_LEVELS} levels"
-            inner = [*value, *value.values()] if isinstance(value, dict) else value
-            waiting += [(part, depth + 1) for part in inner]
-    return ""
 
 
 def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -564,15 +523,6 @@ class _Reader:
         )
 
 
-def normal(value: str) -> str:
-    """Return a value as values are compared: without blanks around it, without upper case.
-
-    >>> normal("  Very  Good ")
-    'very good'
-    """
-    return " ".join(value.split()).casefold()
-
-
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -581,69 +531,6 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-# ---- To TOML -------------------------------------------------------------------------------------
 def to_toml(raw: Mapping[str, Any]) -> str:
-    """Return a mapping's table as TOML that people can read and change.
-
-    The sections come in an order of their own: a database may give them back in any.
-    """
-    lines: list[str] = []
-    _write(lines, dict(sorted(raw.items(), key=lambda part: _place(part[0]))), ())
-    return "\n".join(lines).strip() + "\n"
-
-
-def _place(key: str) -> int:
-    return TOP_KEYS.index(key) if key in TOP_KEYS else len(TOP_KEYS)
-
-
-def _write(lines: list[str], table: Mapping[str, Any], path: tuple[str, ...]) -> None:
-    plain = {key: value for key, value in table.items() if not _is_section(value, path)}
-    if path and plain:
-        lines.extend(["", f"[{'.'.join(map(_key, path))}]"])
-    lines.extend(f"{_key(key)} = {_value(value)}" for key, value in plain.items())
-    for key, value in table.items():
-        if not _is_section(value, path):
-            continue
-        if isinstance(value, Mapping):
-            _write(lines, value, (*path, key))
-        else:
-            for entry in value:
-                lines.extend(["", f"[[{'.'.join(map(_key, (*path, key)))}]]"])
-                lines.extend(f"{_key(name)} = {_value(part)}" for name, part in entry.items())
-
-
-def _is_section(value: object, path: Sequence[str]) -> bool:
-    if isinstance(value, Mapping):
-        return len(path) < 1
-    tables = isinstance(value, list) and value and all(isinstance(e, Mapping) for e in value)
-    return bool(tables) and len(path) < 2
-
-
-def _key(key: str) -> str:
-    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else _quoted(key)
-
-
-def _quoted(text: str) -> str:
-    return f'"{"".join(map(_escaped, text))}"'
-
-
-def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return f"\\{letter}"
-    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+    """Return a mapping's table as TOML that people can read and change."""
+    return sections_as_toml(raw, TOP_KEYS)

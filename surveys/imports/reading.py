@@ -3,18 +3,17 @@
 Each column keeps what its values meant, so that a value is worked out once, not once a row.
 """
 
-import math
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Any, Protocol
 
 from sqcore.base.errors import InvalidInput, Problem
+from sqcore.files.cells import day_of, normal, plain_number, whole_number
 from sqcore.files.importers import Row, repeated
-from surveys.imports.mapping import CodeMap, ColumnMap, DateMap, ImportMapping, normal
+from surveys.imports.mapping import CodeMap, ColumnMap, DateMap, ImportMapping
 
 NA_ANSWER = "na"
 WEIGHT_ONE = 1000
@@ -331,36 +330,6 @@ def _comment(text: str, column: ColumnMap) -> str | Wrong | None:
     return plain
 
 
-def whole_number(text: str) -> int | None:
-    """Return the number a cell holds, None when it is no whole number.
-
-    >>> [whole_number(text) for text in ("4", " 4.0 ", "４", "4.5", "1e999", "nan", "four", "")]
-    [4, 4, 4, None, None, None, None, None]
-    """
-    if text.isdecimal() and text.isascii() and len(text) < 10:
-        return int(text)
-    number = plain_number(text)
-    return int(number) if number is not None and number == int(number) else None
-
-
-def plain_number(text: str) -> float | None:
-    """Return the finite number a cell holds, with a point or one comma as decimal sign.
-
-    >>> [plain_number(text) for text in ("0,5", "1e999", "inf", "1_000", "-2.5")]
-    [0.5, None, None, None, -2.5]
-    """
-    plain = unicodedata.normalize("NFKC", text).strip()
-    if "_" in plain or len(plain) > 40:
-        return None
-    if plain.count(",") == 1 and "." not in plain:
-        plain = plain.replace(",", ".")
-    try:
-        number = float(plain)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def code_reader(
     codes: CodeMap, where: str, *, lenient: bool = False
 ) -> Callable[[str], str | Wrong]:
@@ -394,7 +363,7 @@ def date_reader(dates: DateMap, today: date) -> Callable[[str], date | Wrong]:
         plain = text.strip()
         if not plain:
             return Wrong("the day is missing")
-        day = _day(plain, dates.format)
+        day = day_of(plain, dates.format)
         if day is None:
             return Wrong(f"is no day written {dates.format or '2026-05-17'}")
         if day > today:
@@ -402,15 +371,6 @@ def date_reader(dates: DateMap, today: date) -> Callable[[str], date | Wrong]:
         return day if day >= EARLIEST else Wrong(f"is before {EARLIEST.year}")
 
     return read
-
-
-def _day(text: str, form: str) -> date | None:
-    try:
-        if form:
-            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
-        return datetime.fromisoformat(text).date()
-    except (ValueError, OverflowError):
-        return None
 
 
 def read_weight(text: str) -> int | Wrong:

@@ -1,7 +1,5 @@
 """Taking files of answers in: keep the file, check it, take it, take it back."""
 
-import hashlib
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from sqcore.audit.services import record
@@ -18,8 +15,9 @@ from sqcore.base import bus
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
 from sqcore.base.events import ResponsesImported
 from sqcore.evaluation.services import evaluate_due
-from sqcore.files.importers import LIMITS, Table, open_table
+from sqcore.files.importers import Table, open_table
 from sqcore.files.personal import looks_personal
+from sqcore.files.storage import private_folder, stored
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.jobs.models import Job
@@ -56,9 +54,7 @@ OnProgress = Callable[[int], None]
 # ---- The file ------------------------------------------------------------------------------------
 def folder() -> Path:
     """Return where files wait between upload and import, readable by their owner only."""
-    path = Path(settings.MEDIA_ROOT) / "imports"
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    return private_folder("imports")
 
 
 def stored_file(imported: Import) -> Path:
@@ -82,39 +78,18 @@ def keep_file(
     raises: InvalidInput when it is too big; nothing is kept then
     """
     by.require(Permission.MANAGE_SURVEYS)
-    stored_as = secrets.token_hex(16)
-    path = folder() / stored_as
-    try:
-        digest = _write(path, chunks)
+    with stored(chunks, folder()) as (path, digest):
         # Whatever cannot be read is refused before anything is kept.
         table = open_table(path, layout=mapping.layout if mapping else None)
         return Import.objects.create(
             file_name=Path(file_name).name[:200],
             file_digest=digest,
-            stored_as=stored_as,
+            stored_as=path.name,
             encoding=table.encoding,
             mapping=_jsonable(mapping.raw) if mapping else {},
             created_by=by.user,
             created_at=now,
         )
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _write(path: Path, chunks: Iterable[bytes]) -> str:
-    digest, size = hashlib.sha256(), 0
-    with path.open("xb") as file:
-        path.chmod(0o600)
-        for chunk in chunks:
-            size += len(chunk)
-            if size > LIMITS.file_bytes:
-                raise InvalidInput(
-                    f"The file has more than {LIMITS.file_bytes / 1e6:,.0f} MB. Split it."
-                )
-            digest.update(chunk)
-            file.write(chunk)
-    return digest.hexdigest()
 
 
 def _jsonable(value: Any) -> Any:

@@ -198,7 +198,7 @@ class TestRefusals:
                 {"period": "2020-01"},
                 "row 1, period: is over before the measure begins on 2021-01-01",
             ),
-            ({"period": None}, "row 1, period: give either period, or grain and starts_on"),
+            ({"period": None}, "row 1, period: give either period or starts_on"),
             (
                 {"period": None, "grain": "month", "starts_on": "2026-01-02"},
                 "row 1, starts_on: is no start of a month; the month begins on 2026-01-01",

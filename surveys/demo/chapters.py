@@ -47,7 +47,7 @@ from surveys.invitations.services import (
 from surveys.responses.services import absorb
 
 CAMPAIGN = "after-the-visit"
-MONDAY, MORNING, EVENING = 0, 8, 20
+MONDAY, MORNING, EVENING = 0, 6, 20
 
 
 @dataclass(frozen=True)

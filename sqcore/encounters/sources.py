@@ -21,11 +21,19 @@ from sqcore.encounters.queries import (
     spans_changed_since,
 )
 from sqcore.encounters.sums import MEASURES, SCALES
-from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
 from sqcore.org.models import Channel, Segment
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, widened
 
 PARAMETERS = {"measure", "channel", "service"}
+TIMES = {"waiting", "handling"}
+OFFERED = {
+    "waiting": gettext_lazy("Waiting time"),
+    "handling": gettext_lazy("Handling time"),
+    "solved": gettext_lazy("Solved at first contact"),
+    "reworked": gettext_lazy("Reworked"),
+}
+"""What a form of a new indicator calls the measures."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,23 @@ class EncounterSource:
         if service and not Service.objects.filter(code=service).exists():
             raise InvalidInput(_("There is no service “%(code)s”.") % {"code": service})
         return str(Wanted(measure, channels, service))
+
+    def offers(self) -> Sequence[Offer]:
+        places = [("", {}), *(
+            (f" ({channel})", {"channel": channel.code})
+            for channel in Channel.objects.order_by("position", "id")
+        )]  # fmt: skip
+        return [
+            Offer(
+                title=f"{OFFERED[measure]}{where}",
+                parameters={"measure": measure, **asked},
+                statistic="mean" if measure in TIMES else "proportion",
+                unit_of_measure="min" if measure in TIMES else "share",
+                lower_is_better=measure != "solved",
+            )
+            for where, asked in places
+            for measure in OFFERED
+        ]
 
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         wanted = [Wanted.parse(name) for name in measures]

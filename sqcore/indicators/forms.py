@@ -314,7 +314,8 @@ class IndicatorForm(NamedForm):
         names = [f"name_{code}" for code in LANGUAGES]
         definitions = [f"definition_{code}" for code in LANGUAGES]
         first = [*names, "measures", "formula", "parameters", "unit_of_measure", "statistic"]
-        self.order_fields([*first, "direction", *definitions, "stage", "owner", "valid_from"])
+        last = ["stage", "owner", "valid_from", "valid_to", "code"]
+        self.order_fields([*first, "direction", *definitions, *last])
 
     def _fill(self, indicator: Indicator) -> None:
         for key in ("formula", "statistic", "unit_of_measure", "direction", "stage", "owner"):

@@ -190,7 +190,7 @@ def problems_of_version(version: SystemVersion) -> Iterator[Problem]:
     leaves = list(
         WeightedIndicator.objects.filter(dimension__version=version)
         .select_related("indicator")
-        .order_by("position", "id")
+        .order_by("dimension__position", "dimension_id", "position", "id")
     )
     if not leaves:
         yield Problem(_("It has no indicator yet."))

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Max, Min, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
 from sqcore.measurements.models import (
     Equipment,
     EquipmentQuerySet,
@@ -251,6 +252,18 @@ def _add_row(total: Sums, kind: str, row: Numbers) -> None:
 
 # ---- Equipment -----------------------------------------------------------------------------------
 EQUIPMENT_MEASURES = ("availability", "repair_time", "repaired_in_time")
+EQUIPMENT_OFFERS: tuple[tuple[str, str | Promise, str, str, Mapping[str, Any]], ...] = (
+    ("availability", _("Available, of the time in use (%(kind)s)"), "proportion", "share", {}),
+    ("repair_time", _("Time to repair (%(kind)s)"), "mean", "h", {}),
+    (
+        "repaired_in_time",
+        _("Repaired within 4 hours (%(kind)s)"),
+        "proportion",
+        "share",
+        {"within_h": 4},
+    ),
+)
+"""What a form of a new indicator offers of each kind of equipment."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +303,20 @@ class EquipmentSource:
         if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 10_000:
             raise InvalidInput("within_h must be whole hours, from 1 to 10,000.")
         return f"{name}/{kind}/{hours}"
+
+    def offers(self) -> Sequence[Offer]:
+        kinds = Equipment.objects.order_by("kind").values_list("kind", flat=True).distinct()
+        return [
+            Offer(
+                title=str(title) % {"kind": kind},
+                parameters={"measure": measure, "kind": kind, **more},
+                statistic=statistic,
+                unit_of_measure=unit,
+                lower_is_better=measure == "repair_time",
+            )
+            for kind in kinds
+            for measure, title, statistic, unit, more in EQUIPMENT_OFFERS
+        ]
 
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         zone = ZoneInfo(organisation().time_zone)

@@ -1,6 +1,6 @@
 """Answers as a source of indicators."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.base.text import in_language
+from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
 from sqcore.org.models import Channel, Segment
 from sqcore.stats.moments import Moments, add, merge, no_moments, scaled, widened
 from surveys.instruments.codebook import Codebook, codebook_of
@@ -50,6 +51,17 @@ class SurveySource:
             )
         return f"{instrument}/{measure}"
 
+    def offers(self) -> Sequence[Offer]:
+        newest = {
+            version.instrument.code: version
+            for version in InstrumentVersion.objects.published()
+            .select_related("instrument")
+            .order_by("instrument__code", "number")
+        }
+        return [
+            offer for version in newest.values() for offer in _offers(version, codebook_of(version))
+        ]
+
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         wanted = _by_instrument(measures)
         scales = _scales(wanted, len(measures))
@@ -78,6 +90,32 @@ class SurveySource:
         months = RollupMonth.objects.filter(changed_at__gt=moment).order_by("month")
         firsts = months.values_list("month", flat=True).distinct()
         return [(first, Period(first, Grain.MONTH).end - timedelta(days=1)) for first in firsts]
+
+
+WAYS = {
+    "perception": _("%(instrument)s: %(what)s as perceived"),
+    "gap": _("%(instrument)s: %(what)s against expectation"),
+    "item": _("%(instrument)s: %(what)s, mean"),
+    "top2": _("%(instrument)s: %(what)s, share of the two best answers"),
+    "nps": _("%(instrument)s: %(what)s, net promoter score"),
+}
+
+
+def _offers(version: InstrumentVersion, book: Codebook) -> Iterator[Offer]:
+    names = {dimension["code"]: dimension["name"] for dimension in version.dimensions}
+    names |= {item.code: item.text for item in book.items}
+    for measure in book.measures:
+        kind, _colon, code = measure.key.partition(":")
+        asked = {
+            "instrument": in_language(version.instrument.name),
+            "what": in_language(names.get(code, {"en": code})),
+        }
+        yield Offer(
+            title=str(WAYS[kind]) % asked if kind in WAYS else measure.key,
+            parameters={"instrument": version.instrument.code, "measure": measure.key},
+            statistic={"top2": "proportion", "nps": "nps"}.get(kind, "mean"),
+            unit_of_measure="share" if kind == "top2" else "points",
+        )
 
 
 def _codebooks(instrument: str) -> Iterable[tuple[InstrumentVersion, Codebook]]:

@@ -15,12 +15,15 @@ from sqcore.dashboards.figures import Figure as Chart
 from sqcore.dashboards.figures import Point, Series, series_figure
 from sqcore.evaluation import queries
 from sqcore.evaluation.forms import Asked
+from sqcore.evaluation.leaves import is_opinion
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
+from sqcore.evaluation.rules import counts_of_code
 from sqcore.evaluation.wording import (
     About,
     Mark,
     Step,
+    Verdict,
     about,
     fitted,
     mark_of,
@@ -30,6 +33,7 @@ from sqcore.evaluation.wording import (
     scale_of,
     step_of,
     title_of,
+    verdict_of,
 )
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -40,8 +44,9 @@ from sqcore.indicators.definition import (
     SystemDefinition,
     source_title,
 )
-from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.models import Indicator, IndicatorSystem
 from sqcore.indicators.queries import owner_of, systems
+from sqcore.indicators.sources import Counts
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
 
@@ -51,6 +56,8 @@ TREND = 12
 """Periods in a small trend."""
 MOST_CHANGES = 10
 """Clear changes that a page lists; it says how many more there are."""
+LONGER = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
+"""Beside these, weeks have figures of what was measured and no scores."""
 LONGEST = 400
 """Points of one chart at the most."""
 
@@ -136,6 +143,10 @@ class Row:
     weight: str = ""
     kind: str = ""
     natural: str = ""
+    verdict: Verdict | None = None
+    goal: str = ""
+    stage: str = ""
+    is_watched: bool = False
 
     @property
     def trend_label(self) -> str:
@@ -163,6 +174,38 @@ class Table:
     @property
     def ends(self) -> tuple[str, str]:
         return number(self.minimum, 0), number(self.maximum, 0)
+
+    @property
+    def has_targets(self) -> bool:
+        return any(row.verdict is not None for row in self.rows)
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """A stage of service: its indicators with their values, and how many reach their target."""
+
+    title: str
+    rows: list[Row]
+
+    @property
+    def targets(self) -> str:
+        aimed = [row.verdict for row in self.rows if row.verdict is not None]
+        if not aimed:
+            return ""
+        reached = sum(verdict.key == "reached" for verdict in aimed)
+        said = _("%(reached)s of %(aimed)s reached") % {"reached": reached, "aimed": len(aimed)}
+        unclear = sum(verdict.key == "unclear" for verdict in aimed)
+        return f"{said}, {_('%(count)s unclear') % {'count': unclear}}" if unclear else said
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a formula names, with its value here."""
+
+    code: str
+    name: str
+    value: str
+    has_page: bool
 
 
 @dataclass(frozen=True)
@@ -233,6 +276,9 @@ class Hero:
     about: About
     trend: list[Point]
     verdict: str
+    aim: Verdict | None = None
+    goal: str = ""
+    target: float | None = None
 
     @property
     def has_trend(self) -> bool:
@@ -250,6 +296,7 @@ class QualityPage:
     dimensions: Table
     units: Table
     parts: list[Table]
+    stages: list[StageLine]
     changes: Changes
     by: str
     by_name: str
@@ -293,11 +340,15 @@ class IndicatorPage:
     facts: list[tuple[str, str]]
     below: Table
     shown_points: int
+    formula: str = ""
+    operands: Sequence[Operand] = ()
+    parts: Sequence[Table] = ()
 
 
-def choose(*, principal: Principal, asked: Asked) -> Chosen | None:
+def choose(*, principal: Principal, asked: Asked, whole: bool = True) -> Chosen | None:
     """Return what a page is about; None while nothing was evaluated. Four queries.
 
+    `whole` leaves out the weeks of a system that has months: they have no scores.
     raises: NotFound for a system or period that there is not, NotPermitted for who sees no results
     """
     principal.require(Permission.VIEW_RESULTS)
@@ -308,6 +359,9 @@ def choose(*, principal: Principal, asked: Asked) -> Chosen | None:
     evaluated = queries.evaluated(system=system)
     if not evaluated:
         return None
+    if whole and LONGER & set(evaluated):
+        evaluated = {grain: found for grain, found in evaluated.items() if grain != Grain.WEEK}
+        asked = asked if asked.grain != Grain.WEEK else replace(asked, grain="")
     period = _picked_period(evaluated, asked)
     run, former = queries.run_of(system=system, period=period)
     tops = queries.top_units(principal=principal, run=run)
@@ -352,13 +406,14 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
         principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=by
     )
     trends = _trends(principal, chosen, unit, view)
-    compared = _unit_rows(view.units[by], definition.indicator(by))
+    compared = _unit_rows(view.units[by], definition, by)
     return QualityPage(
         chosen=chosen,
         hero=_hero(unit, chosen, view, trends),
         dimensions=_table(_("Dimensions"), _dimension_rows(view, trends), "dimensions"),
         units=_table(_("Units compared"), _ordered(compared, asked.order), "units"),
-        parts=_parts(view, definition.indicator(by)),
+        parts=_parts(view, definition, by),
+        stages=_stages(view),
         changes=changes_of(view),
         by=by,
         by_name=definition.name_of(by),
@@ -402,10 +457,13 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
             _dimension_rows(view, trends, deep=True),
             "dimensions",
         ),
-        parts=_parts(view, None),
+        parts=_parts(view, view.standing.run.definition, COMPOSITE),
         children=_table(
             _("The units below it"),
-            _ordered(_unit_rows(view.units[COMPOSITE], None), asked.order),
+            _ordered(
+                _unit_rows(view.units[COMPOSITE], view.standing.run.definition, COMPOSITE),
+                asked.order,
+            ),
             "units",
         ),
         managers=_managers(path, on) if sees_people else [],
@@ -416,12 +474,10 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
 def indicator_page(*, principal: Principal, code: str, asked: Asked) -> IndicatorPage | None:
     """Return the page of an indicator, a dimension or the composite. raises: NotFound"""
     # The series goes up to the newest period of the grain, whichever page it was opened from.
-    chosen = choose(principal=principal, asked=replace(asked, period="", grain=_grain(asked)))
+    chosen = _choose_series(principal, code, replace(asked, period="", grain=_grain(asked)))
     if chosen is None or not chosen.tops:
         return None
     definition = SystemDefinition.from_json(chosen.run.definition)
-    if code not in codes_of(definition):
-        raise NotFound(_("There is no such indicator here."))
     unit, leaf = chosen.tops[0], definition.indicator(code)
     view = queries.overview(
         principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=code
@@ -429,7 +485,8 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
     figures = _series(principal, chosen, unit, code, asked.part)
     periods = chosen.back(LONGEST)
     newest = figures.get(chosen.period.start)
-    mark = mark_of(newest, leaf=leaf)
+    counts = counts_of_code(definition, code)
+    mark = mark_of(newest, leaf=leaf, counts=counts)
     line = _line_at(view, code)
     step = step_of(line.change, scale_of(leaf)) if line and not asked.part else None
     points = points_of(figures, periods, leaf=leaf)
@@ -442,23 +499,55 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
         code=code,
         name=name,
         kind=line.kind if line else "",
-        row=Row(code, name, mark, step),
-        about=about(view.standing.run, mark.n, mark.coverage) if mark.is_shown else None,
+        row=Row(
+            code,
+            name,
+            mark,
+            step,
+            verdict=_verdict(newest, leaf, _target_of(definition, code)),
+            goal=_goal(leaf, _target_of(definition, code)),
+            stage=_stage(leaf),
+            is_watched=bool(leaf and not leaf.weight),
+        ),
+        about=about(view.standing.run, mark.n, mark.coverage, counts) if mark.is_shown else None,
         part=asked.part,
         part_title=part_title if asked.part else "",
         unit_choices=_unit_choices(view.units[code], unit),
         part_choices=part_choices,
-        chart=_chart(points, leaf),
+        chart=_chart(points, leaf, _target_of(definition, code)),
         facts=_facts(principal, definition, code, leaf, view.standing.run),
         below=_table(
             _("What it is made of"),
-            [_line_row(child, {}) for child in (line.children if line else ())]
+            [_line_row(child, {}, definition) for child in (line.children if line else ())]
             if code != COMPOSITE
             else _dimension_rows(view, {}),
             "below",
         ),
         shown_points=sum(point.value is not None for point in points),
+        formula=_readable(definition, leaf) if leaf else "",
+        operands=_operands(view, definition, leaf) if leaf else (),
+        parts=_parts(view, definition, code),
     )
+
+
+def _choose_series(principal: Principal, code: str, asked: Asked) -> Chosen | None:
+    """Return what a series is about: by week as well where it is measured. raises: NotFound"""
+    chosen = choose(principal=principal, asked=asked, whole=False)
+    if chosen is None:
+        return None
+    if code not in codes_of(SystemDefinition.from_json(chosen.run.definition)):
+        # In a week beside months there is nothing of it.
+        chosen = choose(principal=principal, asked=asked)
+    if chosen is None:
+        return None
+    definition = SystemDefinition.from_json(chosen.run.definition)
+    if code not in codes_of(definition):
+        raise NotFound(_("There is no such indicator here."))
+    leaf = definition.indicator(code)
+    if LONGER & set(chosen.evaluated) and (leaf is None or is_opinion(leaf)):
+        kept = {g: found for g, found in chosen.evaluated.items() if g != Grain.WEEK}
+        return replace(chosen, evaluated=kept)
+    return chosen
 
 
 def _grain(asked: Asked) -> str:
@@ -467,6 +556,8 @@ def _grain(asked: Asked) -> str:
 
 def codes_of(definition: SystemDefinition) -> list[str]:
     """Return the codes that have a series: overall, the dimensions, the indicators."""
+    if not definition.whole:
+        return [found.code for found in definition.all_indicators()]
     return [
         COMPOSITE,
         *(found.code for found in definition.all_dimensions()),
@@ -502,16 +593,20 @@ def _trends(
 
 
 def _hero(unit: Unit, chosen: Chosen, view: Overview, trends: Mapping[str, list[Point]]) -> Hero:
-    line = view.standing.composite
-    mark, step = mark_of(line.figure), step_of(line.change)
+    line, definition = view.standing.composite, view.standing.run.definition
+    counts = counts_of_code(definition, COMPOSITE)
+    mark, step = mark_of(line.figure, counts=counts), step_of(line.change)
     return Hero(
         unit=unit,
         name=line.name,
         mark=mark,
         step=step,
-        about=about(view.standing.run, mark.n, mark.coverage),
+        about=about(view.standing.run, mark.n, mark.coverage, counts),
         trend=trends.get(COMPOSITE, []),
         verdict=step.sentence if step else _no_change_known(chosen, mark),
+        aim=_verdict(line.figure, None, definition.target),
+        goal=_goal(None, definition.target),
+        target=definition.target,
     )
 
 
@@ -526,33 +621,128 @@ def _no_change_known(chosen: Chosen, mark: Mark) -> str:
 def _dimension_rows(
     view: Overview, trends: Mapping[str, list[Point]], *, deep: bool = False
 ) -> list[Row]:
-    rows = []
+    rows, definition = [], view.standing.run.definition
     for line in view.standing.dimensions:
-        rows.append(_line_row(line, trends))
+        rows.append(_line_row(line, trends, definition))
         if deep:
-            rows += _rows_below(line, 1)
+            rows += _rows_below(line, 1, definition)
     return rows
 
 
-def _rows_below(line: Line, depth: int) -> list[Row]:
+def _rows_below(line: Line, depth: int, definition: SystemDefinition) -> list[Row]:
     rows = []
     for child in line.children:
-        rows.append(replace(_line_row(child, {}), depth=depth))
-        rows += _rows_below(child, depth + 1)
+        rows.append(replace(_line_row(child, {}, definition), depth=depth))
+        rows += _rows_below(child, depth + 1, definition)
     return rows
 
 
-def _line_row(line: Line, trends: Mapping[str, list[Point]]) -> Row:
+def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemDefinition) -> Row:
+    leaf, target = line.indicator, _target_of(definition, line.code)
     return Row(
         code=line.code,
         name=line.name,
-        mark=mark_of(line.figure),
-        step=step_of(line.change, points_of_change(line.indicator)),
+        mark=mark_of(line.figure, counts=counts_of_code(definition, line.code)),
+        step=step_of(line.change, points_of_change(leaf)),
         trend=trends.get(line.code, ()),
-        weight=f"{number(100 * line.weight, 0)} %",
+        weight=f"{number(100 * line.weight, 0)} %" if line.weight else _("watched"),
         kind=line.kind,
-        natural=_natural(line.figure, line.indicator),
+        natural=_natural(line.figure, leaf),
+        verdict=_verdict(line.figure, leaf, target),
+        goal=_goal(leaf, target),
+        stage=_stage(leaf),
+        is_watched=not line.weight,
     )
+
+
+def _target_of(definition: SystemDefinition, code: str) -> float | None:
+    """Return the target of a code: of an indicator in its unit, of a score in points."""
+    if code == COMPOSITE:
+        return definition.target
+    leaf = definition.indicator(code)
+    if leaf is not None:
+        return leaf.target
+    found = (each for each in definition.all_dimensions() if each.code == code)
+    return next((each.target for each in found), None)
+
+
+def _verdict(
+    figure: Figure | None, leaf: IndicatorDefinition | None, target: float | None
+) -> Verdict | None:
+    if figure is None:
+        return None
+    if leaf is None:
+        return verdict_of(figure.score, figure.score_low, figure.score_high, target=target)
+    return verdict_of(
+        figure.value,
+        figure.low,
+        figure.high,
+        target=target,
+        floor=leaf.floor,
+        rising=leaf.best > leaf.worst,
+    )
+
+
+def _goal(leaf: IndicatorDefinition | None, target: float | None) -> str:
+    """A target, and the floor with it, as people read them."""
+    if target is None:
+        return ""
+    said = _("target %(value)s") % {"value": _written(leaf, target)}
+    if leaf is None or leaf.floor is None:
+        return said
+    return f"{said}, " + _("floor %(value)s") % {"value": _written(leaf, leaf.floor)}
+
+
+def _written(leaf: IndicatorDefinition | None, value: float) -> str:
+    scale = scale_of(leaf)
+    return f"{number(scale.of(value) or 0.0, scale.decimals)} {scale.unit}".strip()
+
+
+def _stage(leaf: IndicatorDefinition | None) -> str:
+    return str(Indicator.Stage(leaf.stage).label) if leaf is not None and leaf.stage else ""
+
+
+def _stages(view: Overview) -> list[StageLine]:
+    """The indicators by the stage of service that they speak of, in its order."""
+    found: dict[str, list[Row]] = {}
+    rows = {row.code: row for row in _dimension_rows(view, {}, deep=True)}
+    definition = view.standing.run.definition
+    for leaf in definition.all_indicators():
+        if leaf.stage:
+            found.setdefault(leaf.stage, []).append(rows[leaf.code])
+    return [
+        StageLine(str(stage.label), found[stage.value])
+        for stage in Indicator.Stage
+        if stage.value in found
+    ]
+
+
+def _readable(definition: SystemDefinition, leaf: IndicatorDefinition) -> str:
+    """A formula with the names of what it is computed from."""
+    text = leaf.formula
+    for name in leaf.names if leaf.formula else ():
+        text = text.replace(f"[{name}]", f"[{definition.name_of(name)}]")
+    return text
+
+
+def _operands(
+    view: Overview, definition: SystemDefinition, leaf: IndicatorDefinition
+) -> list[Operand]:
+    rows = []
+    for code in leaf.names if leaf.formula else ():
+        line, operand = _line_at(view, code), definition.indicator(code)
+        mark = mark_of(line.figure if line else None, leaf=operand)
+        rows.append(
+            Operand(
+                code=code,
+                name=definition.name_of(code),
+                value=_natural(line.figure, operand) or mark.why
+                if line
+                else _("enters the formula and is not shown by itself"),
+                has_page=line is not None,
+            )
+        )
+    return rows
 
 
 def _natural(figure: Figure | None, leaf: IndicatorDefinition | None) -> str:
@@ -561,15 +751,18 @@ def _natural(figure: Figure | None, leaf: IndicatorDefinition | None) -> str:
     return f"{mark.text} {mark.scale.unit}".strip() if leaf and mark.is_shown else ""
 
 
-def _unit_rows(lines: Sequence[UnitLine], leaf: IndicatorDefinition | None) -> list[Row]:
+def _unit_rows(lines: Sequence[UnitLine], definition: SystemDefinition, code: str) -> list[Row]:
+    leaf, counts = definition.indicator(code), counts_of_code(definition, code)
+    target = _target_of(definition, code)
     highest = min((line.depth for line in lines), default=0)
     return [
         Row(
             code=line.code,
             name=line.name,
-            mark=mark_of(line.figure),
+            mark=mark_of(line.figure, counts=counts),
             step=step_of(line.change, points_of_change(leaf)),
             natural=_natural(line.figure, leaf),
+            verdict=_verdict(line.figure, leaf, target),
             depth=min(line.depth - highest, 4),
         )
         for line in lines
@@ -601,14 +794,18 @@ def _table(title: str, rows: list[Row], key: str) -> Table:
     return Table(title, rows, *fitted([row.mark for row in rows]), key)
 
 
-def _parts(view: Overview, leaf: IndicatorDefinition | None) -> list[Table]:
+def _parts(view: Overview, definition: SystemDefinition, code: str) -> list[Table]:
+    leaf, counts = definition.indicator(code), counts_of_code(definition, code)
     titles = {"channel": _("By channel"), "segment": _("By customer segment")}
     return [
         _table(
             titles[margin],
             [
                 Row(
-                    line.value, line.name, mark_of(line.figure), natural=_natural(line.figure, leaf)
+                    line.value,
+                    line.name,
+                    mark_of(line.figure, counts=counts),
+                    natural=_natural(line.figure, leaf),
                 )
                 for line in lines
             ],
@@ -638,7 +835,7 @@ def changes_of(view: Overview) -> Changes:
                 unit=line.name,
                 code=line.figure.code,
                 name=run.definition.name_of(line.figure.code),
-                mark=mark_of(line.figure),
+                mark=mark_of(line.figure, counts=counts_of_code(run.definition, line.figure.code)),
                 step=step,
             )
             for line in clear[:MOST_CHANGES]
@@ -694,24 +891,16 @@ def _part_choices(view: Overview) -> list[tuple[str, str]]:
     ]
 
 
-def _chart(points: Sequence[Point], leaf: IndicatorDefinition | None) -> Chart:
+def _chart(
+    points: Sequence[Point], leaf: IndicatorDefinition | None, target: float | None
+) -> Chart:
     scale = scale_of(leaf)
     return series_figure(
         [Series("", points)],
-        target=scale.of(leaf.best) if leaf and _is_near(leaf, points) else None,
+        target=scale.of(target),
         decimals=scale.decimals,
         unit=f" {scale.unit}" if scale.unit else "",
     )
-
-
-def _is_near(leaf: IndicatorDefinition, points: Sequence[Point]) -> bool:
-    """A goalpost far outside what happens would press the series flat."""
-    known = [end for p in points for end in (p.low, p.high) if end is not None]
-    if not known:
-        return False
-    target = scale_of(leaf).of(leaf.best) or 0.0
-    spread = max(known) - min(known)
-    return min(known) - spread <= target <= max(known) + spread
 
 
 def _facts(
@@ -741,7 +930,10 @@ def _facts(
         unit = f" {scale.unit}" if scale.unit else ""
         facts = [
             (_("Definition"), in_language(leaf.definition) or in_language(leaf.name)),
-            (_("Source"), source_title(leaf.source)),
+            *([(_("Source"), source_title(leaf.source))] if leaf.source else []),
+            *([(_("Stage"), _stage(leaf))] if leaf.stage else []),
+            *([(_("Target"), _goal(leaf, leaf.target))] if leaf.target is not None else []),
+            (_("Its n counts"), str(Counts(leaf.counts).label)),
             (
                 _("Goalposts"),
                 _("%(worst)s is 0 points, %(best)s is 100 points")
@@ -765,6 +957,8 @@ def _weights(definition: SystemDefinition, code: str) -> list[tuple[str, str]]:
         if dimension.code == code:
             return [(_("Weight"), _share(dimension.weight, overall, within))]
         for leaf in dimension.indicators:
+            if leaf.code == code and not leaf.weight:
+                return [(_("Weight"), _("None: it is watched, and in no score."))]
             if leaf.code == code:
                 return [(_("Weight"), _share(leaf.weight, overall * leaf.weight, name))]
         for below in dimension.dimensions:

@@ -1,7 +1,7 @@
 """Reading the KPI series. Every figure comes through `KpiValue.objects.visible_to`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.evaluation.rules import scored_leaves
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
@@ -91,7 +92,7 @@ class Change:
 
     `by` with its interval is in score points, of an indicator in its natural unit. It is clear
     when the interval leaves 0 out; `is_better` is None when it is not. `composition_changed` says
-    that the two periods do not have the same indicators.
+    that the two periods do not have the same indicators: `came` and `went` are their names.
     """
 
     since: Period
@@ -101,6 +102,8 @@ class Change:
     is_clear: bool
     is_better: bool | None
     composition_changed: bool = False
+    came: tuple[str, ...] = ()
+    went: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -562,7 +565,7 @@ class _Compared:
         *,
         only: Collection[int] | None = None,
     ) -> list[UnitLine]:
-        same = self.former is not None and self.former.dimensions == self.definition.dimensions
+        same = self.former is not None and _shape(self.former) == _shape(self.definition)
         return [
             UnitLine(
                 unit_id=unit_id,
@@ -687,7 +690,7 @@ class _Comparison:
 
     def indicator(self, leaf: IndicatorDefinition) -> Change | None:
         former = self.former.indicator(leaf.code) if self.former else None
-        if former is None or (former.source, former.measure) != (leaf.source, leaf.measure):
+        if former is None or _asked(former) != _asked(leaf):
             return None
         return _value_change(self.now.get(leaf.code), self.then.get(leaf.code), leaf)
 
@@ -705,13 +708,39 @@ class _Comparison:
             return None
         if complete:
             return _score_change(_score(after), _score(before), after, before)
-        return _score_change(
+        found = _score_change(
             self._partial(roots, common, self.now),
             self._partial(roots, common, self.then),
             after,
             before,
             composition_changed=True,
         )
+        return found and replace(
+            found,
+            came=self._names(
+                self.definition, self._shown(self.definition, self.now, roots), common
+            ),
+            went=self._names(self.former, self._shown(self.former, self.then, roots), common),
+        )
+
+    def _shown(
+        self,
+        source: SystemDefinition | None,
+        rows: Mapping[str, Figure],
+        roots: Sequence[DimensionDefinition],
+    ) -> set[str]:
+        """The codes of what counts in these dimensions and is shown."""
+        codes = self._codes(source, roots)
+        return {code for code in codes if code in rows and rows[code].is_shown}
+
+    @staticmethod
+    def _names(
+        source: SystemDefinition | None, shown: set[str], common: set[str]
+    ) -> tuple[str, ...]:
+        if source is None:
+            return ()
+        order = [leaf.code for leaf in source.all_indicators()]
+        return tuple(source.name_of(code) for code in order if code in shown - common)
 
     def _common(self, roots: Sequence[DimensionDefinition]) -> tuple[set[str], bool]:
         """The indicators that both periods show alike, and whether there are no others."""
@@ -719,15 +748,15 @@ class _Comparison:
             leaf.code: leaf for root in roots for each in root.walk() for leaf in each.indicators
         }
         shown = [
-            {code for code in self._codes(source, roots) if code in rows and rows[code].is_shown}
-            for source, rows in ((self.definition, self.now), (self.former, self.then))
+            self._shown(self.definition, self.now, roots),
+            self._shown(self.former, self.then, roots),
         ]
         alike = {
             code
             for code in shown[0] & shown[1]
             if self.former is not None and _scores_alike(self.former.indicator(code), mine[code])
         }
-        same_tree = self.former is not None and self.former.dimensions == self.definition.dimensions
+        same_tree = self.former is not None and _shape(self.former) == _shape(self.definition)
         return alike, same_tree and shown[0] == shown[1] == alike
 
     def _codes(
@@ -740,8 +769,7 @@ class _Comparison:
             leaf.code
             for top in source.all_dimensions()
             if top.code in wanted
-            for each in top.walk()
-            for leaf in each.indicators
+            for leaf in scored_leaves([replace(top, weight=1.0)])
         }
 
     def _partial(
@@ -761,14 +789,33 @@ class _Comparison:
         )
 
 
+def _asked(leaf: IndicatorDefinition) -> tuple[str, ...]:
+    """What is measured: what makes two values of an indicator comparable."""
+    return leaf.source, leaf.measure, leaf.formula, leaf.statistic
+
+
 def _scores_alike(former: IndicatorDefinition | None, leaf: IndicatorDefinition) -> bool:
     """Whether a value of it had the same score then."""
-    return former is not None and (former.source, former.measure, former.worst, former.best) == (
-        leaf.source,
-        leaf.measure,
+    return former is not None and (_asked(former), former.worst, former.best) == (
+        _asked(leaf),
         leaf.worst,
         leaf.best,
     )
+
+
+def _shape(definition: SystemDefinition) -> Any:
+    """All that decides what a score means: targets, names and what is watched do not."""
+
+    def of(dimension: DimensionDefinition) -> Any:
+        leaves = [
+            (leaf.code, leaf.weight, leaf.worst, leaf.best, _asked(leaf))
+            for leaf in dimension.indicators
+            if leaf.weight
+        ]
+        below = [of(each) for each in dimension.dimensions]
+        return dimension.code, dimension.weight, leaves, below
+
+    return [of(top) for top in definition.dimensions]
 
 
 def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:

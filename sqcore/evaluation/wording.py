@@ -17,6 +17,8 @@ from sqcore.dashboards.figures import Point
 from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
+from sqcore.indicators.models import UnitOfMeasure
+from sqcore.indicators.sources import Counts
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,87 @@ class Scale:
 SCORE = Scale()
 
 
+PERCENT = (100.0, 1, "%")
+
+
 def scale_of(leaf: IndicatorDefinition | None) -> Scale:
-    """Return how values are written: shares in percent, means by two decimals, scores by one."""
+    """Return how values are written: shares in percent, times and rates in their unit, other
+    means by two decimals, scores by one."""
     if leaf is None:
         return SCORE
-    factor, decimals, unit = {"proportion": (100.0, 1, "%"), "nps": (1.0, 0, "")}.get(
-        leaf.statistic, (1.0, 2, "")
+    by_statistic = {"proportion": PERCENT, "nps": (1.0, 0, "")}
+    factor, decimals, unit = by_statistic.get(leaf.statistic) or _units().get(
+        leaf.unit_of_measure, (1.0, 2, "")
     )
     ends = sorted((leaf.worst * factor, leaf.best * factor))
     return Scale(factor, decimals, unit, *ends)
+
+
+def _units() -> dict[str, tuple[float, int, str]]:
+    """How values of each unit of measure are written: factor, decimals, what stands behind."""
+    return {
+        UnitOfMeasure.SHARE: PERCENT,
+        UnitOfMeasure.PERCENT: (1.0, 1, "%"),
+        UnitOfMeasure.SECONDS: (1.0, 0, _("s")),
+        UnitOfMeasure.MINUTES: (1.0, 1, _("min")),
+        UnitOfMeasure.HOURS: (1.0, 1, _("h")),
+        UnitOfMeasure.DAYS: (1.0, 1, _("days")),
+        UnitOfMeasure.PER_HUNDRED: (1.0, 2, _("per 100")),
+        UnitOfMeasure.PER_THOUSAND: (1.0, 2, _("per 1,000")),
+        UnitOfMeasure.PER_MONTH: (1.0, 2, _("per month")),
+    }
+
+
+def counted(n: int | None, counts: str) -> str:
+    """Return what an n counts, in words: 1,203 encounters."""
+    if n is None:
+        return ""
+    if n == 0 and counts == Counts.ANSWERS:
+        return _("no answers in it")
+    said = {"n": number_format(n, force_grouping=True)}
+    if counts == Counts.ENCOUNTERS:
+        return ngettext("%(n)s encounter", "%(n)s encounters", n) % said
+    if counts == Counts.MEASUREMENTS:
+        return ngettext("%(n)s measurement", "%(n)s measurements", n) % said
+    return ngettext("%(n)s answer", "%(n)s answers", n) % said
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a figure stands to its target; `tone` as of a pill."""
+
+    key: str
+    text: str
+    tone: str
+
+
+def verdict_of(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    target: float | None,
+    floor: float | None = None,
+    rising: bool = True,
+) -> Verdict | None:
+    """Say whether a target is reached, by the interval; None without a figure or a target.
+
+    `rising`: higher is better. Reached, missed or below the floor is what lies there with its
+    whole interval; without an interval nobody can tell.
+    """
+    if value is None or target is None:
+        return None
+    if low is None or high is None:
+        return Verdict("unclear", _("cannot be told yet"), "")
+    worst, best = (low, high) if rising else (-high, -low)
+    sign = 1 if rising else -1
+    if floor is not None and best < sign * floor:
+        return Verdict("below", _("below the floor"), "bad")
+    if worst >= sign * target:
+        return Verdict("reached", _("reached"), "good")
+    if best < sign * target:
+        return Verdict("missed", _("not reached"), "watch")
+    return Verdict("unclear", _("cannot be told yet"), "")
 
 
 @dataclass(frozen=True)
@@ -60,6 +134,7 @@ class Mark:
     coverage: float | None = None
     why: str = ""
     smallest_group: int | None = None
+    counts: str = Counts.ANSWERS.value
 
     @property
     def is_shown(self) -> bool:
@@ -78,6 +153,11 @@ class Mark:
         return "" if self.n is None else number(self.n, 0)
 
     @property
+    def counted(self) -> str:
+        """The n with what it counts."""
+        return counted(self.n, self.counts)
+
+    @property
     def between(self) -> str:
         """The ends of the interval, or nothing."""
         if self.low is None or self.high is None:
@@ -94,7 +174,12 @@ def points_of_change(leaf: IndicatorDefinition | None) -> Scale:
     return SCORE if leaf is None else Scale(factor=100.0 / (leaf.best - leaf.worst))
 
 
-def mark_of(figure: Figure | None, *, leaf: IndicatorDefinition | None = None) -> Mark:
+def mark_of(
+    figure: Figure | None,
+    *,
+    leaf: IndicatorDefinition | None = None,
+    counts: str = Counts.ANSWERS.value,
+) -> Mark:
     """Return the mark of a figure: with `leaf` its value in natural units, else its score."""
     scale = scale_of(leaf)
     if figure is None:
@@ -102,15 +187,36 @@ def mark_of(figure: Figure | None, *, leaf: IndicatorDefinition | None = None) -
     if figure.status == KpiValue.Status.SUPPRESSED:
         return Mark("withheld", scale, why=_("too few answers to show"))
     if not figure.is_shown:
-        return Mark("unknown", scale, why=_("not enough data"))
+        return Mark("unknown", scale, why=_unknown(figure))
     numbers = (
         (figure.value, figure.low, figure.high)
         if leaf is not None
         else (figure.score, figure.score_low, figure.score_high)
     )
     value, low, high = map(scale.of, numbers)
-    why = _("as published before: too few new answers") if figure.is_held else ""
-    return Mark("shown", scale, value, low, high, figure.n, figure.coverage, why)
+    why = {
+        KpiValue.Reason.HELD: _("as published before: too few new answers"),
+        KpiValue.Reason.PARTLY: _("the interval leaves out what was measured only once"),
+    }.get(figure.reason, "")  # type: ignore[call-overload]  # a reason is a string
+    return Mark(
+        "shown",
+        scale,
+        value,
+        low,
+        high,
+        figure.n,
+        figure.coverage,
+        why,
+        counts=leaf.counts if leaf is not None else counts,
+    )
+
+
+def _unknown(figure: Figure) -> str:
+    if figure.reason == KpiValue.Reason.MISSING:
+        return _("something that it is computed from is missing")
+    if figure.reason == KpiValue.Reason.UNDEFINED:
+        return _("would divide by zero")
+    return _("not enough data")
 
 
 @dataclass(frozen=True)
@@ -124,6 +230,8 @@ class Step:
     between: str
     since: str
     is_partial: bool
+    came: str = ""
+    went: str = ""
 
     @property
     def verdict(self) -> str:
@@ -142,7 +250,17 @@ class Step:
         said = text % parts
         if self.is_partial:
             said += " " + _("Compared on the indicators that both periods have.")
-        return said
+        return f"{said} {self.composition}".strip()
+
+    @property
+    def composition(self) -> str:
+        """Which indicators came or went."""
+        parts = []
+        if self.came:
+            parts.append(_("New in it: %(names)s.") % {"names": self.came})
+        if self.went:
+            parts.append(_("No longer in it: %(names)s.") % {"names": self.went})
+        return " ".join(parts)
 
 
 def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
@@ -160,6 +278,8 @@ def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
         % {"low": signed(low, scale.decimals), "high": signed(high, scale.decimals)},
         since=title_of(change.since),
         is_partial=change.composition_changed,
+        came=_("; ").join(change.came),
+        went=_("; ").join(change.went),
     )
 
 
@@ -172,8 +292,13 @@ class About:
     since: str
 
 
-def about(run: Provenance, n: int | None = None, coverage: float | None = None) -> About:
-    return About(_how_sure(run), _from_what(run, n, coverage), _since_when(run))
+def about(
+    run: Provenance,
+    n: int | None = None,
+    coverage: float | None = None,
+    counts: str = Counts.ANSWERS.value,
+) -> About:
+    return About(_how_sure(run), _from_what(run, n, coverage, counts), _since_when(run))
 
 
 def _how_sure(run: Provenance) -> str:
@@ -181,8 +306,8 @@ def _how_sure(run: Provenance) -> str:
     return " ".join(
         (
             _(
-                "%(percent)s %% interval from the spread of the answers: made this way, it holds "
-                "the true value in about %(percent)s of 100 cases."
+                "%(percent)s %% interval from the spread of what was counted: made this way, it "
+                "holds the true value in about %(percent)s of 100 cases."
             )
             % percent,
             _("A change is clear when the interval of the change itself leaves 0 out."),
@@ -190,13 +315,10 @@ def _how_sure(run: Provenance) -> str:
     )
 
 
-def _from_what(run: Provenance, n: int | None, coverage: float | None) -> str:
+def _from_what(run: Provenance, n: int | None, coverage: float | None, counts: str) -> str:
     parts = []
     if n is not None:
-        parts.append(
-            ngettext("%(n)s answer.", "%(n)s answers.", n)
-            % {"n": number_format(n, force_grouping=True)}
-        )
+        parts.append(_("%(counted)s.") % {"counted": counted(n, counts)})
     parts.append(
         _("Source: %(sources)s. Indicator system “%(system)s”, version %(version)s.")
         % {"sources": ", ".join(run.sources), "system": run.system, "version": run.version}
@@ -223,7 +345,7 @@ def _since_when(run: Provenance) -> str:
     if published:
         parts.append(_("Published %(at)s.") % {"at": date_format(published, form)})
     if collected:
-        parts.append(_("With the answers in by %(at)s.") % {"at": date_format(collected, form)})
+        parts.append(_("With what was in by %(at)s.") % {"at": date_format(collected, form)})
     return " ".join([*parts, _("Why: %(reason)s.") % {"reason": run.reason}])
 
 

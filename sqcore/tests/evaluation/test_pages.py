@@ -176,7 +176,7 @@ class TestQuality:
     def test_tells_how_sure_from_what_since_when(self, bank: Bank) -> None:
         text = words(page(person("ana", Role.ANALYST), "/quality/"))
 
-        assert "95 % interval from the spread of the answers" in text
+        assert "95 % interval from the spread of what was counted" in text
         assert "120 answers. Source: Survey answers." in text
         assert "Indicator system “Service”, version 1." in text
         assert "Groups of fewer than 5 answers are not shown anywhere." in text

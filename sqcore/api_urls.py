@@ -4,7 +4,12 @@ from django.urls import URLPattern, URLResolver, path
 
 from sqcore.access.api import RootView
 from sqcore.access.views import api_page, schema
-from sqcore.encounters.api import EncounterView, ServiceListView, StageListView
+from sqcore.encounters.api import (
+    EncounterView,
+    ProcessMapView,
+    ServiceListView,
+    StageListView,
+)
 from sqcore.evaluation.api import KpiListView, RunListView, RunView
 from sqcore.indicators.api import (
     IndicatorListView,
@@ -26,6 +31,7 @@ from sqcore.org.api import (
     UnitListView,
     UnitView,
 )
+from sqcore.weighting.api import SystemWeightsView
 
 app_name = "sqcore-api"
 
@@ -44,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("indicators/<slug:code>", IndicatorView.as_view(), name="indicators-detail"),
     path("systems", SystemListView.as_view(), name="indicators-systems"),
     path("systems/<slug:code>", SystemView.as_view(), name="indicators-system"),
+    path("systems/<slug:code>/weights", SystemWeightsView.as_view(), name="weighting-weights"),
     path("measures", MeasureListView.as_view(), name="measurements-measures"),
     path("measurements", MeasurementView.as_view(), name="measurements-list"),
     path("equipment", EquipmentListView.as_view(), name="measurements-equipment"),
@@ -51,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services", ServiceListView.as_view(), name="encounters-services"),
     path("stages", StageListView.as_view(), name="encounters-stages"),
     path("encounters", EncounterView.as_view(), name="encounters-encounters"),
+    path("process-map", ProcessMapView.as_view(), name="encounters-process-map"),
     path("kpi-values", KpiListView.as_view(), name="evaluation-kpi-values"),
     path("runs", RunListView.as_view(), name="evaluation-runs"),
     path("runs/<int:run_id>", RunView.as_view(), name="evaluation-run"),

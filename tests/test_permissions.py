@@ -75,6 +75,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET indicators/care": EVERYBODY | {"results token"},
     "GET systems": EVERYBODY | {"results token"},
     "GET systems/service": EVERYBODY | {"results token"},
+    "GET systems/service/weights": EVERYBODY | {"results token"},
     "GET measures": EVERYBODY | {"results token", "feeding token"},
     "GET measurements?measure=errors": EVERYBODY | {"results token"},
     "POST measurements": {"ana", "feeding token"},
@@ -84,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET stages": EVERYBODY | {"results token", "feeding token"},
     "GET encounters": {"ada", "ana"},
     "POST encounters": {"ana", "feeding token"},
+    "GET process-map": EVERYBODY | {"results token"},
     "GET kpi-values": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},
     "GET runs/1": EVERYBODY | {"results token"},
@@ -148,8 +150,7 @@ def bank() -> dict[str, Unit]:
         send(MEASUREMENT | {"unit": code, "period": "2025-12"})
     campaign = make_campaign("visits", opens_on=TODAY - timedelta(days=9))
     make_link(campaign, units["north"])
-    for code in ("north", "south"):
-        invite(campaign, f"visit-{code}", units[code])
+    invite(campaign, "visit-north", units["north"])
     for name, grant in PEOPLE.items():
         user = make_user(name)
         if grant is not None:

@@ -182,6 +182,8 @@ class DirectWeights:
 
     def weigh(self, basis: Basis) -> Proposal:
         shares = basis.settings.get("shares", {})
+        if not shares:
+            return Proposal(None, _("Nobody has entered shares yet."))
         if set(shares) != set(basis.codes):
             return Proposal(None, _("The shares were entered for other parts. Enter them anew."))
         exact = exact_shares([Decimal(shares[code]) for code in basis.codes])

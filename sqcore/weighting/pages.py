@@ -9,7 +9,7 @@ from typing import Any
 from django.template.defaultfilters import floatformat
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from sqcore.stats.ahp import GroupPriorities, Priorities, RandomIndices, Triple
 from sqcore.weighting.methods import STRONGEST, Basis, PairWeights, Said, pair_key
@@ -230,10 +230,13 @@ def _consistency(basis: Basis, found: Priorities) -> ConsistencyWords | None:
         ri=ri.value if ri else None,
         ri_of=ri.name.value if ri else "",
         limit=limit,
+        missing=found.possible - found.given,
     )
 
 
-def consistency_words(*, cr: float, ri: float | None, ri_of: str, limit: float) -> ConsistencyWords:
+def consistency_words(
+    *, cr: float, ri: float | None, ri_of: str, limit: float, missing: int = 0
+) -> ConsistencyWords:
     """Say a consistency ratio with its random index and its limit."""
     if ri is None:
         text = _("Nothing was compared twice, so nothing can contradict.")
@@ -244,6 +247,12 @@ def consistency_words(*, cr: float, ri: float | None, ri_of: str, limit: float) 
         "whose": INDEX_NAMES.get(ri_of, ri_of),
         "limit": floatformat(limit, 2),
     }
+    if missing:
+        about += " " + ngettext(
+            "The index is scaled down, as %(n)d comparison is missing.",
+            "The index is scaled down, as %(n)d comparisons are missing.",
+            missing,
+        ) % {"n": missing}
     text = _("consistent") if fine else _("contradicts itself")
     return ConsistencyWords(text, fine, floatformat(cr, 3), about)
 
@@ -254,7 +263,11 @@ def facts_words(origin: Origin) -> ConsistencyWords | None:
     if "cr" not in facts:
         return None
     return consistency_words(
-        cr=facts["cr"], ri=facts["ri"], ri_of=facts["ri_of"] or "", limit=facts["limit"]
+        cr=facts["cr"],
+        ri=facts["ri"],
+        ri_of=facts["ri_of"] or "",
+        limit=facts["limit"],
+        missing=facts["possible"] - facts["given"],
     )
 
 

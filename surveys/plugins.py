@@ -11,6 +11,7 @@ from sqcore.jobs.runner import JOB_KINDS
 from surveys.campaigns.panels import LiveCampaignsPanel
 from surveys.demo.chapters import AnswersChapter, SystemChapter
 from surveys.imports.services import ImportJob
+from surveys.invitations.panels import InvitationsPanel
 from surveys.responses.sources import SurveySource
 
 SOURCES.register(SurveySource())
@@ -18,6 +19,7 @@ CHAPTERS.register(AnswersChapter())
 CHAPTERS.register(SystemChapter())
 JOB_KINDS.register(ImportJob())
 PANELS.register(LiveCampaignsPanel())
+PANELS.register(InvitationsPanel())
 NAVIGATION.register(
     NavigationEntry(
         key="surveys",

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -24,15 +24,18 @@ def new_token() -> str:
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Who runs surveys sees all; others those with a link to one of their units, and who sends
-        answers, wherever, those that were opened."""
+        """Who runs surveys sees all; others those with a link to one of their units or somebody
+        invited from there, and who sends answers, wherever, those that were opened."""
         if principal.may(Permission.MANAGE_SURVEYS):
             return self
         scope = principal.scope(Permission.VIEW_RESULTS)
         if scope.everywhere:
             return self
         links = Link.objects.filter(unit__in=scope.units)
-        seen = Q(pk__in=links.values("campaign_id"))
+        invitations = Campaign.invitations.rel.related_model._default_manager.filter(
+            campaign=OuterRef("pk"), unit__in=scope.units
+        )
+        seen = Q(pk__in=links.values("campaign_id")) | Exists(invitations)
         if principal.may(Permission.SUBMIT_RESPONSES):
             seen |= ~Q(state=Campaign.State.DRAFT)
         return self.filter(seen)

@@ -83,6 +83,8 @@ def campaign_rows(campaigns: Iterable[Campaign], *, on: date) -> list[CampaignRo
     Both counts read one index each, none of the rows: 1 M answers in 0.2 s.
     """
     listed = list(campaigns)
+    if not listed:
+        return []
     ids = [campaign.pk for campaign in listed]
     step = organisation().smallest_group
     counted = dict(

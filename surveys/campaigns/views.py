@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sqcore.base.errors import DomainError
+from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.org.queries import local_day, organisation
@@ -53,8 +54,10 @@ def campaign(request: HttpRequest, code: str) -> HttpResponse:
     principal = principal_of(request)
     found = queries.campaign_named(code, principal=principal)
     units = queries.unit_rows(found, principal=principal)
+    now = timezone.now()
     context = {
-        "row": queries.campaign_rows([found], on=local_day(timezone.now()))[0],
+        "row": queries.campaign_rows([found], on=local_day(now))[0],
+        "panels": panels_on(Page.CAMPAIGN, principal=principal, now=now, subject=found),
         "page": Paginator(units, UNITS_PER_PAGE).get_page(request.GET.get("page")),
         "may_manage": principal.may(Permission.MANAGE_SURVEYS),
         "base": settings.BASE_URL,

@@ -90,7 +90,7 @@ class Crowd:
     @cached_property
     def _unit_above(self) -> int:
         few = [self._path(unit_id) for unit_id in self._by_unit if unit_id not in self._units]
-        if len(few) == 1:
+        if sum(self._open.values()) < self._least:
             return few[0][-1]
         shared = set(few[0]).intersection(*few[1:])
         return next((unit_id for unit_id in few[0] if unit_id in shared), few[0][-1])

@@ -1,15 +1,21 @@
 """Reading invitations: candidates of a plan, whom a link is of, who is in the crowd."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from sqcore.base.errors import NotFound
 from sqcore.encounters.models import Encounter
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.org.models import Channel, Unit
 from sqcore.org.queries import organisation, tree_on
 from surveys.campaigns.models import Campaign, Closed, Standing
 from surveys.invitations.crowd import Context, Crowd
@@ -21,7 +27,9 @@ from surveys.invitations.models import (
     SamplingPlan,
     SpentLink,
 )
-from surveys.invitations.sampling import Candidate, Rules, UnitWeek, monday_of
+from surveys.invitations.rates import Rate, rate_by_steps, without_the_only_secret
+from surveys.invitations.sampling import Candidate, Draw, Fate, Rules, UnitWeek, monday_of
+from surveys.responses.models import Response
 
 AT_ONCE = 5000
 SQL_LIST = 900
@@ -195,3 +203,170 @@ def plans_in_force(on: date) -> QuerySet[SamplingPlan]:
         .select_related("campaign")
         .order_by("id")
     )
+
+
+# ---- What is seen of a campaign's invitations ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RateRow:
+    name: str
+    rate: Rate | None
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Who answered of the invited: in all and by channel for who sees everything, and by unit."""
+
+    in_all: Rate | None
+    units: list[RateRow]
+    channels: list[RateRow]
+    sees_all: bool
+    least: int
+
+
+Part = tuple[int, int | None, date]
+"""Unit, channel and the Monday of a week."""
+
+
+def rates_of(campaign: Campaign, *, principal: Principal, today: date) -> Rates:
+    """Return the rates of the weeks that are over, of the units that who asks may see."""
+    least, this_week = organisation().smallest_group, monday_of(today)
+    scope = principal.scope(Permission.VIEW_RESULTS)
+    sees_all = scope.everywhere or principal.may(Permission.MANAGE_SURVEYS)
+    links = Invitation.objects.filter(campaign=campaign, withdrawn_at=None)
+    invited = _by_part(links, "invited_on", this_week)
+    answers = Response.objects.counted().filter(campaign=campaign, origin=Response.Origin.INVITED)
+    answered = _by_part(answers, "answered_on", this_week)
+    by_unit = _rates_by(invited, answered, least, lambda part: part[0])
+    by_channel = _rates_by(invited, answered, least, lambda part: part[1] or 0)
+    units = Unit.objects.filter(pk__in=by_unit).order_by("code")
+    channels = Channel.objects.filter(pk__in=by_channel).order_by("position", "id")
+    return Rates(
+        in_all=_rates_by(invited, answered, least, lambda _part: 0).get(0) if sees_all else None,
+        units=[
+            RateRow(str(unit), by_unit[unit.pk]) for unit in units if sees_all or unit.pk in scope
+        ],
+        channels=[RateRow(str(one), by_channel[one.pk]) for one in channels] if sees_all else [],
+        sees_all=sees_all,
+        least=least,
+    )
+
+
+def _by_part(rows: QuerySet[Any], day: str, before: date) -> Counter[Part]:
+    counted = (
+        rows.filter(**{f"{day}__lt": before})
+        .values_list("unit_id", "channel_id", day)
+        .annotate(count=Count("id"))
+        .order_by()
+    )
+    parts = Counter[Part]()
+    for unit_id, channel_id, on, count in counted:
+        parts[unit_id, channel_id, monday_of(on)] += count
+    return parts
+
+
+def _rates_by(
+    invited: Counter[Part], answered: Counter[Part], least: int, key: Callable[[Part], int]
+) -> dict[int, Rate | None]:
+    """Return the rates of the parts into which the key sorts them, those with invitations."""
+    weeks: dict[int, tuple[Counter[date], Counter[date]]] = {}
+    for at, counts in enumerate((invited, answered)):
+        for part, count in counts.items():
+            of_key = weeks.setdefault(key(part), (Counter(), Counter()))
+            of_key[at][part[2]] += count
+    rates = {
+        value: rate_by_steps(of_invited, of_answered, least=least)
+        for value, (of_invited, of_answered) in weeks.items()
+        if of_invited
+    }
+    return without_the_only_secret(rates)
+
+
+@dataclass(frozen=True)
+class State:
+    """What there is of a campaign's invitations today."""
+
+    invited: int
+    open: int
+    waiting: int
+    withdrawn: int
+
+
+def state_of(campaign: Campaign, *, today: date) -> State:
+    rows = Invitation.objects.filter(campaign=campaign)
+    is_open = Q(withdrawn_at=None, invited_on__lte=today, valid_until__gt=today)
+    counted = rows.aggregate(
+        invited=Count("id"),
+        open=Count("id", filter=is_open),
+        waiting=Count("id", filter=is_open & Q(handed_out_on=None)),
+        withdrawn=Count("id", filter=Q(withdrawn_at__isnull=False)),
+    )
+    return State(**counted)
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    plan: SamplingPlan
+    is_over: bool
+    is_early: bool
+    drawn: dict[str, int]
+
+
+def plan_rows(campaign: Campaign, *, today: date) -> list[PlanRow]:
+    """Return the plans of a campaign with what each drew, the newest first; five queries."""
+    plans = campaign.sampling_plans.select_related("below").prefetch_related(
+        "channels", "segments", "services"
+    )
+    names = ("invited", "not_sampled", "recent", "full", "unknown", "too_old")
+    sums = {name: Coalesce(Sum(f"drawings__{name}"), 0) for name in names}
+    counts = {row.pop("pk"): row for row in campaign.sampling_plans.values("pk").annotate(**sums)}
+    return [
+        PlanRow(
+            plan=plan,
+            is_over=plan.ends_on is not None and plan.ends_on <= today,
+            is_early=plan.starts_on > today,
+            drawn=counts[plan.pk],
+        )
+        for plan in plans.order_by("-starts_on")
+    ]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a plan would have made of the last days, had it drawn then."""
+
+    days: int
+    looked_at: int
+    fates: dict[str, int]
+
+
+PREVIEWED = 28
+MOST_PREVIEWED = 200_000
+
+
+def preview_of(
+    *, rules: Rules, reach: Reach, campaign: Campaign, delay_h: int, today: date
+) -> Preview:
+    """Try the rules on the encounters of the last four weeks (of the last one, if these are very
+    many). Whom campaigns asked since then is not counted against them."""
+    days = PREVIEWED
+    found = reach.encounters().filter(on__gte=today - timedelta(days=days), on__lt=today)
+    if found.count() > MOST_PREVIEWED:
+        days = 7
+        found = found.filter(on__gte=today - timedelta(days=days))
+    asked = LastInvited.objects.filter(on__lt=today - timedelta(days=days))
+    recent = asked.filter(on__gt=today - timedelta(days=days + rules.recontact_days))
+    draw = Draw(rules, asked=dict(recent.values_list("customer_id", "on")))
+    later = timedelta(hours=delay_h)
+    filled = 0
+    for monday, week in groupby(candidates_of(found, campaign.code), lambda one: monday_of(one.on)):
+        left: list[Candidate] = []
+        for on, of_day in groupby(week, lambda one: one.on):
+            left += draw.decide(of_day, invited_on=on + later)
+        before = len(draw.invited)
+        draw.fill_up(left, invited_on=monday + timedelta(days=7) + later)
+        filled += len(draw.invited) - before
+    looked_at = sum(draw.fates.values()) - filled
+    draw.fates[Fate.NOT_SAMPLED] -= filled
+    return Preview(days, looked_at, {fate.value: draw.fates[fate] for fate in Fate})

@@ -37,6 +37,7 @@ from surveys.invitations.models import (
 )
 from surveys.invitations.queries import (
     SQL_LIST,
+    Preview,
     Reach,
     candidates_of,
     closed_on,
@@ -47,12 +48,14 @@ from surveys.invitations.queries import (
     midnight,
     not_invited,
     plans_in_force,
+    preview_of,
     rules_of,
     spent_among,
     staff_of,
     standing_of,
+    units_below,
 )
-from surveys.invitations.sampling import Candidate, Draw, Fate, monday_of
+from surveys.invitations.sampling import Candidate, Draw, Fate, Rules, monday_of
 from surveys.responses.models import Response
 from surveys.responses.services import (
     NewResponse,
@@ -172,6 +175,33 @@ def plan_problems(new: NewPlan, *, campaign: Campaign) -> list[Problem]:
             )
         )
     return found
+
+
+def try_plan(*, campaign: Campaign, new: NewPlan, by: Principal, now: datetime) -> Preview:
+    """Return what a plan would have made of the last weeks; nothing is stored.
+
+    raises: as `make_plan`, but for days that overlap
+    """
+    by.require(Permission.MANAGE_SURVEYS)
+    _check_campaign(campaign)
+    if problems := plan_problems(new, campaign=campaign):
+        raise InvalidInput(_("The sampling plan cannot be made like this."), problems=problems)
+    today = local_day(now)
+    return preview_of(
+        rules=Rules(
+            float(new.share) / 100, new.least, new.most, new.recontact_days, new.with_unknown
+        ),
+        reach=Reach(
+            units_below(new.below.pk if new.below else None, on=today),
+            *(
+                frozenset(one.pk for one in chosen)
+                for chosen in (new.channels, new.segments, new.services)
+            ),
+        ),
+        campaign=campaign,
+        delay_h=new.delay_h,
+        today=today,
+    )
 
 
 def _check_campaign(campaign: Campaign) -> None:
@@ -455,7 +485,8 @@ def hand_out(
     invitations = _visible(campaign, by)
     asked = list(dict.fromkeys(encounter_keys))
     if not 1 <= len(encounter_keys) <= MOST_AT_ONCE:
-        raise InvalidInput(_("Name 1 to %(most)d encounters at once.") % {"most": MOST_AT_ONCE})
+        reason = _("name 1 to %(most)d at once") % {"most": MOST_AT_ONCE}
+        raise InvalidInput(_("Nothing was noted."), problems=[Problem(reason, field="encounters")])
     there = {
         key
         for part in _parts(asked)

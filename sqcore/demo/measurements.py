@@ -134,8 +134,9 @@ def _send_states(story: Story, machines: Sequence[Sequence[Equipment]], report: 
         some = states[first : first + AT_ONCE]
         take_states(rows=some, now=some[-1].at)
         report("Machines tell their state", first + len(some), len(states))
-    # The monitor was heard until the end, though nothing has changed since.
-    take_states(rows=states[-1:], now=story.now)
+    # The monitor was heard until the end, though nothing had changed since.
+    last_day = story.history.calendar.day(story.history.calendar.days - 1)
+    take_states(rows=states[-1:], now=story.at(last_day, hour=23))
 
 
 def _states(story: Story, machines: Sequence[Sequence[Equipment]]) -> Iterator[NewState]:

@@ -55,6 +55,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="measurements",
+        title=_("Measurements"),
+        url_name="sqcore:measurements-measures",
+        icon="table",
+        order=20,
+        group=Group.OPERATIONS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="inbox",
         title=_("Inbox"),
         url_name="sqcore:notices-inbox",

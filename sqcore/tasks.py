@@ -6,6 +6,7 @@ from sqcore.encounters import tasks as encounters_tasks
 from sqcore.evaluation import tasks as evaluation_tasks
 from sqcore.files import tasks as files_tasks
 from sqcore.jobs import tasks as jobs_tasks
+from sqcore.measurements import tasks as measurements_tasks
 from sqcore.notices import tasks as notices_tasks
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "evaluation_tasks",
     "files_tasks",
     "jobs_tasks",
+    "measurements_tasks",
     "notices_tasks",
 ]

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.files.urls")),
     path("", include("sqcore.identity.urls")),
     path("", include("sqcore.indicators.urls")),
+    path("", include("sqcore.measurements.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.jobs.urls")),
     path("", include("sqcore.access.urls")),

@@ -5,20 +5,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import F, Max, Min, OuterRef, Q, Subquery, TextChoices
+from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, TextChoices
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
+from sqcore.base.text import TranslatedText
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.importers import ready_systems
+from sqcore.indicators.models import Indicator, UnitOfMeasure
 from sqcore.measurements.models import (
     Equipment,
     EquipmentQuerySet,
     EquipmentState,
+    Feed,
     Measure,
     Observation,
 )
+from sqcore.measurements.uptime import Span, spans_of
 from sqcore.org.models import Unit
 from sqcore.org.queries import fiscal_start, local_day
 
@@ -70,6 +76,17 @@ def value_of(measure: Measure, rows: Sequence[Numbers]) -> float | None:
     return above / below / scale if below else None
 
 
+def shown(measure: Measure, value: float | None) -> str:
+    """Return a value as people read it; empty when there is none."""
+    if value is None:
+        return ""
+    if measure.unit_of_measure in (UnitOfMeasure.SHARE, UnitOfMeasure.PERCENT):
+        percent = value * 100 if measure.kind != Measure.Kind.MEAN else value
+        return f"{number_format(percent, 2)} %"
+    # A unit that says itself, such as minutes, stands beside the name of the measure.
+    return number_format(value, 2)
+
+
 # ---- Late and missing ----------------------------------------------------------------------------
 class Standing(TextChoices):
     """Whether what is expected of a unit for a period is there."""
@@ -90,6 +107,7 @@ class Cell:
     n: int = 0
     revision: int = 0
     recorded_at: datetime | None = None
+    shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,9 +205,11 @@ def _cell(
         whole = whole_of(parts)
         # A correction does not make late what came in time.
         late = is_late(measure, period, local_day(rows[0].recorded_at))
+        value = value_of(measure, whole)
         return Cell(
             standing=Standing.LATE if late else Standing.IN_TIME,
-            value=value_of(measure, whole),
+            value=value,
+            shown=shown(measure, value),
             n=sum(numbers[0] for numbers in whole),
             revision=max(row.revision for row in current),
             recorded_at=max(row.recorded_at for row in current),
@@ -212,6 +232,14 @@ class MeasureStanding:
     due: Period | None
     expected: int
     missing: int
+
+    @property
+    def shown(self) -> str:
+        return shown(self.measure, self.value)
+
+    @property
+    def reported(self) -> int:
+        return self.expected - self.missing
 
 
 def standings(
@@ -289,4 +317,68 @@ def equipment_of(principal: Principal, code: str) -> Equipment:
     found = machines.filter(code=code).first()
     if found is None:
         raise NotFound(f"There is no machine “{code}”, or it is not for you.")
+    return found
+
+
+def history_of(machine: Equipment) -> list[Span]:
+    """Return the spans of a machine's states, oldest first."""
+    told = EquipmentState.objects.filter(equipment=machine).order_by("at")
+    return spans_of(list(told.values_list("at", "state")))
+
+
+# ---- Beside the values ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class FeedStanding:
+    feed: Feed
+    measures: int
+    machines: int
+    is_silent: bool
+
+
+def feeds(*, now: datetime) -> list[FeedStanding]:
+    """Return who sends, what hangs on it, and whether it fell silent."""
+    found = Feed.objects.order_by("code").annotate(
+        measure_count=Count("measures", distinct=True),
+        machine_count=Count("equipment", distinct=True),
+    )
+    return [
+        FeedStanding(feed, feed.measure_count, feed.machine_count, is_silent(feed, now))
+        for feed in found
+    ]
+
+
+def is_silent(feed: Feed, now: datetime) -> bool:
+    """True when a feed was heard once and not for as long as it may be silent."""
+    if feed.silent_after_days is None or feed.heard_at is None:
+        return False
+    return now - feed.heard_at > timedelta(days=feed.silent_after_days)
+
+
+def indicators_of(principal: Principal, measure: Measure) -> list[Indicator]:
+    """Return the indicators that are computed from a measure."""
+    found = Indicator.objects.visible_to(principal).filter(
+        source="measurements", parameters__measure=measure.code
+    )
+    return list(found.order_by("code"))
+
+
+@dataclass(frozen=True)
+class NeededMeasures:
+    """A ready system and the measures that it lacks."""
+
+    code: str
+    name: TranslatedText
+    missing: Sequence[TranslatedText]
+
+
+def ready_systems_that_need_measures(principal: Principal) -> list[NeededMeasures]:
+    """Return the ready systems that lack measures, for who may define them."""
+    if not principal.may(Permission.MANAGE_MEASUREMENTS):
+        return []
+    there = set(Measure.objects.values_list("code", flat=True))
+    found = []
+    for ready in ready_systems().values():
+        missing = [row.name for row in ready.measures if row.code not in there]
+        if missing:
+            found.append(NeededMeasures(ready.code, ready.name, missing))
     return found

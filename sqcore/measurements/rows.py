@@ -39,10 +39,13 @@ FIELDS = (
     RowField("sum_of_squares", gettext_lazy("Sum of their squares"), "number", r"squares|平方和"),
     RowField("numerator", gettext_lazy("Numerator"), "number", r"numerator|errors|分子"),
     RowField(
-        "denominator", gettext_lazy("Denominator"), "number", r"denominator|exposure|^total$|分母|总数"
+        "denominator",
+        gettext_lazy("Denominator"),
+        "number",
+        guess=r"denominator|exposure|^total$|分母|总数",
     ),
     RowField("unit_of_measure", gettext_lazy("Unit of measure"), guess=r"unit of measure|单位"),
-)  # fmt: skip
+)
 
 
 class MeasurementIntake:

@@ -9,15 +9,28 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotPermitted, Problem
+from sqcore.base.text import in_all_languages
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.importers import ready_measures
 from sqcore.measurements.intake import Check, NewMeasurement, Place
-from sqcore.measurements.models import Equipment, EquipmentState, Feed, Measure, Observation
+from sqcore.measurements.models import (
+    MOST_DECIMALS,
+    Equipment,
+    EquipmentState,
+    Feed,
+    Measure,
+    Observation,
+)
+from sqcore.measurements.queries import is_silent
+from sqcore.notices.services import notify
 from sqcore.org.models import Unit
 from sqcore.org.queries import fiscal_start, local_day
 
@@ -93,6 +106,35 @@ def define_measure(
             details={"code": code, "kind": kind, "every": every},
         )
     return measure
+
+
+def define_missing_measures(
+    *, code: str, by: Principal, now: datetime, since: date | None = None
+) -> list[Measure]:
+    """Define the measures that a ready system needs and that are not there; return these.
+
+    raises: NotFound when there is no such ready system
+    """
+    by.require(Permission.MANAGE_MEASUREMENTS)
+    first = since or local_day(now).replace(month=1, day=1) - timedelta(days=5 * 365)
+    with transaction.atomic():
+        there = set(Measure.objects.values_list("code", flat=True))
+        return [
+            define_measure(
+                code=row.code,
+                name=row.name,
+                kind=row.kind,
+                unit_of_measure=row.unit,
+                every=row.every,
+                decimals=MOST_DECIMALS if row.kind == Measure.Kind.MEAN else 0,
+                since=first,
+                owner=by.user,
+                by=by,
+                now=now,
+            )
+            for row in ready_measures(code)
+            if row.code not in there
+        ]
 
 
 CHANGEABLE = frozenset(
@@ -475,3 +517,27 @@ def take_states(*, rows: Sequence[NewState], now: datetime) -> Taken:
         )
         _hear({machine.feed_id for machine in machines if machine.feed_id is not None}, now)
     return Taken(new=len(fresh), unchanged=len(rows) - len(fresh))
+
+
+# ---- Feeds that fell silent ----------------------------------------------------------------------
+def tell_of_silence(*, now: datetime) -> int:
+    """Tell the owners of feeds that fell silent, once a silence; return how many were told."""
+    told = 0
+    feeds = Feed.objects.filter(owner__isnull=False, silent_after_days__isnull=False)
+    for feed in feeds.select_related("owner").order_by("id"):
+        if feed.owner is None or not is_silent(feed, now) or feed.heard_at is None:
+            continue
+        told += notify(
+            readers=[feed.owner],
+            key=f"silent:{feed.pk}:{feed.heard_at:%Y%m%d%H%M%S}",
+            title=in_all_languages(lazy("%(feed)s fell silent"), feed=feed.name),
+            body=in_all_languages(
+                lazy("Nothing came from it since %(day)s."),
+                day=local_day(feed.heard_at).isoformat(),
+            ),
+            reason=in_all_languages(lazy("You look after this feed.")),
+            link=reverse("sqcore:measurements-measures"),
+            permission=Permission.MANAGE_MEASUREMENTS,
+            now=now,
+        )
+    return told

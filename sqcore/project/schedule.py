@@ -28,6 +28,7 @@ ROWS = (
     Row("sqcore.jobs.forget", timedelta(days=1), "jobs that ended long ago are deleted"),
     Row("surveys.imports.forget", timedelta(days=1), "files that nobody took in are deleted"),
     Row("sqcore.files.forget", timedelta(days=1), "files of rows that nobody took in are deleted"),
+    Row("sqcore.measurements.tell_of_silence", timedelta(hours=1), "silent feeds are told of"),
     Row("sqcore.base.forget_requests", timedelta(days=1), "repeat protection ends after its days"),
 )
 

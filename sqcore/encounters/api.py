@@ -12,12 +12,14 @@ from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.filters import conditions_of
 from sqcore.base.idempotency import Answer, answer_once
 from sqcore.base.openapi import IDEMPOTENCY_KEY, documented, page_schema
-from sqcore.encounters.filters import EncounterFilter
+from sqcore.encounters.filters import EncounterFilter, ProcessMapFilter
 from sqcore.encounters.intake import receive_encounters
 from sqcore.encounters.models import Encounter, Service, Stage
+from sqcore.encounters.process import Asked, choose, map_as_json, no_map, read
 from sqcore.encounters.serializers import (
     EncounterBatch,
     EncounterRow,
+    ProcessMapRow,
     ServiceRow,
     StageRow,
     TakenEncounters,
@@ -146,3 +148,21 @@ def encounter_row(encounter: Encounter) -> dict[str, Any]:
             for stage, start, end, staff in encounter.steps
         ],
     }
+
+
+# The process map ----------------------------------------------------------------------------------
+
+
+class ProcessMapView(ApiView):
+    needs = {"GET": (Permission.VIEW_RESULTS,)}
+
+    @documented(
+        operation="process_map", summary="The process map: stages, moves, waits, bottleneck",
+        tag=TAG, about="Of a unit and all below it in a period, from its latest 20,000 encounters. "
+        "Times are in seconds. What fewer than the smallest group of encounters did is left out.",
+        answer=ProcessMapRow, filters=ProcessMapFilter, problems=(404,),
+    )  # fmt: skip
+    def get(self, request: Request) -> HttpResponse:
+        asked = Asked(**conditions_of(ProcessMapFilter, request._request.GET, also=()))
+        chosen = choose(principal=self.principal, asked=asked, now=timezone.now())
+        return json_response(map_as_json(chosen, read(chosen)) if chosen else no_map(asked))

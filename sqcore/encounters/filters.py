@@ -20,3 +20,20 @@ class EncounterFilter(FilterSet):
         model = Encounter
         fields: list[str] = []
         form = forms.Form
+
+
+class ProcessMapFilter(FilterSet):
+    unit = CharFilter(help_text="A unit with all below it; default all", max_length=50)
+    period = CharFilter(
+        help_text="One period, such as 2026-05, 2026-Q2 or 2026-W21; default the newest month"
+        " that is over",
+        max_length=10,
+    )
+    channel = CharFilter(help_text="A channel, by its code", max_length=50)
+    segment = CharFilter(help_text="A segment, by its code", max_length=50)
+    service = CharFilter(help_text="A service, by its code", max_length=50)
+
+    class Meta:
+        model = Encounter
+        fields: list[str] = []
+        form = forms.Form

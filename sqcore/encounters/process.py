@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.db.models import OuterRef, Subquery
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
 from django.utils.translation import gettext as _
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period, periods_between, title_of
+from sqcore.base.text import in_language
 from sqcore.encounters.models import Encounter, Service, Stage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -22,6 +23,7 @@ from sqcore.stats.process import (
     Bottleneck,
     ProcessMap,
     Shown,
+    Times,
     Variant,
     bottleneck,
     filter_edges,
@@ -40,7 +42,17 @@ GRAINS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.WEEK)
 NO_COMPARISON = "none"
 PARTS = ("channel", "segment", "service")
 
-Named = Channel | Segment | Service
+
+@dataclass(frozen=True)
+class Part:
+    """A channel, a segment or a service to choose."""
+
+    id: int
+    code: str
+    name: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return in_language(self.name)
 
 
 @dataclass(frozen=True)
@@ -71,14 +83,14 @@ class Chosen:
     unit: Unit | None
     unit_ids: Collection[int] | None
     units: list[tuple[Unit, int]]
-    parts: Mapping[str, list[Named]]
+    parts: Mapping[str, list[Part]]
     smallest_group: int
 
     @property
     def title(self) -> str:
         return title_of(self.period)
 
-    def part(self, kind: str) -> Named | None:
+    def part(self, kind: str) -> Part | None:
         """The chosen channel, segment or service."""
         code = getattr(self.asked, kind)
         return next((part for part in self.parts[kind] if part.code == code), None)
@@ -153,7 +165,8 @@ def choose(*, principal: Principal, asked: Asked, now: datetime) -> Chosen | Non
     raises: NotFound for a unit, channel, segment or service that there is not, or not for them;
         InvalidInput for a period that is none
     """
-    today, org = local_day(now), organisation()
+    org = organisation()
+    today = local_day(now, org)
     visible = _units_with_days(principal)
     days = [day for unit in visible for day in (unit.first_on, unit.last_on) if day]
     if not days:
@@ -242,18 +255,31 @@ def _indented(visible: Sequence[Unit], tree: UnitTree) -> list[tuple[Unit, int]]
     ]
 
 
-def _parts(asked: Asked) -> dict[str, list[Named]]:
-    """The channels, segments and services there are. raises: NotFound for an unknown one"""
-    found: dict[str, list[Named]] = {
-        "channel": [*Channel.objects.order_by("position", "code")],
-        "segment": [*Segment.objects.order_by("position", "code")],
-        "service": [*Service.objects.order_by("position", "code")],
-    }
+def _parts(asked: Asked) -> dict[str, list[Part]]:
+    """The channels, segments and services there are; one query. raises: NotFound for others"""
+    kinds: tuple[tuple[str, QuerySet[Any]], ...] = (
+        ("channel", Channel.objects.all()),
+        ("segment", Segment.objects.all()),
+        ("service", Service.objects.all()),
+    )
+    first, *rest = (
+        rows.order_by().values_list(
+            Value(kind, output_field=CharField()), "position", "code", "name", "id"
+        )
+        for kind, rows in kinds
+    )
+    found: dict[str, list[Part]] = {kind: [] for kind in PARTS}
+    for kind, _position, code, name, pk in sorted(first.union(*rest, all=True), key=_in_order):
+        found[kind].append(Part(pk, code, name))
     for kind, parts in found.items():
         code = getattr(asked, kind)
         if code and code not in {part.code for part in parts}:
             raise NotFound(_("There is no “%(code)s” to choose here.") % {"code": code})
     return found
+
+
+def _in_order(row: Sequence[Any]) -> tuple[int, str]:
+    return row[1], row[2]
 
 
 def read(chosen: Chosen, period: Period | None = None) -> Reading:
@@ -264,7 +290,7 @@ def read(chosen: Chosen, period: Period | None = None) -> Reading:
         rows = rows.filter(unit_id__in=list(chosen.unit_ids))
     for kind in PARTS:
         if part := chosen.part(kind):
-            rows = rows.filter(**{kind: part})
+            rows = rows.filter(**{f"{kind}_id": part.id})
     newest = rows.order_by("-on", "-id").values_list("steps", flat=True)[: MOST_READ + 1]
     found = list(newest)
     return reading_of(
@@ -311,3 +337,117 @@ def reading_of(
 def stages_named(codes: Collection[str]) -> dict[str, Stage]:
     """Return these stages by code, as far as there are any."""
     return {stage.code: stage for stage in Stage.objects.filter(code__in=list(codes))}
+
+
+# As data ----------------------------------------------------------------------------------------
+
+
+def map_as_json(chosen: Chosen, reading: Reading) -> dict[str, Any]:
+    """Return the map with all figures, in seconds; what is not known is None."""
+    withheld = reading.is_withheld
+    return {
+        "unit": chosen.unit.code if chosen.unit else None,
+        "period": reading.period.key,
+        **{kind: getattr(chosen.asked, kind) or None for kind in PARTS},
+        "is_withheld": withheld,
+        "encounters": None if withheld else reading.found.cases,
+        "is_cut": reading.is_cut,
+        "smallest_group": reading.smallest_group,
+        "bottleneck": None if withheld else _bottleneck_json(reading),
+        "stages": [] if withheld else [_stage_json(reading, stage) for stage in reading.stages],
+        "moves": [] if withheld else [_move_json(reading, edge) for edge in reading.edges],
+        "paths": []
+        if withheld
+        else [
+            {
+                "stages": [reading.code(stage) for stage in path.path],
+                "encounters": path.n,
+                "share": path.share,
+            }
+            for path in reading.shown_paths
+        ],
+    }
+
+
+def no_map(asked: Asked) -> dict[str, Any]:
+    """Return what `map_as_json` returns where there is no encounter at all."""
+    return {
+        "unit": asked.unit or None,
+        "period": None,
+        **{kind: getattr(asked, kind) or None for kind in PARTS},
+        "is_withheld": False,
+        "encounters": 0,
+        "is_cut": False,
+        "smallest_group": organisation().smallest_group,
+        "bottleneck": None,
+        "stages": [],
+        "moves": [],
+        "paths": [],
+    }
+
+
+def _bottleneck_json(reading: Reading) -> dict[str, Any] | None:
+    most = reading.bottleneck
+    if most is None:
+        return None
+    source, target = (
+        (reading.code(most.stage), None) if most.stage is not None else _ends(reading, most.edge)
+    )
+    return {
+        "kind": "stage" if most.stage is not None else "move",
+        "source": source or None,
+        "target": target or None,
+        "share": most.share,
+        "low": _known(most.low),
+        "high": _known(most.high),
+        "encounters": most.cases,
+        "is_clear": most.is_clear,
+    }
+
+
+def _stage_json(reading: Reading, stage: int) -> dict[str, Any]:
+    stages = reading.found.stages
+    return {
+        "stage": reading.code(stage),
+        "n": int(stages.n[stage]),
+        "encounters": int(stages.cases[stage]),
+        "repeated": int(stages.repeated[stage]),
+        "handling": _times_json(stages.handling, stage),
+    }
+
+
+def _move_json(reading: Reading, edge: int) -> dict[str, Any]:
+    edges = reading.found.edges
+    source, target = _ends(reading, edge)
+    return {
+        "source": source or None,
+        "target": target or None,
+        "n": int(edges.n[edge]),
+        "encounters": int(edges.cases[edge]),
+        "overlaps": int(edges.overlaps[edge]),
+        "untimed": int(edges.untimed[edge]),
+        "wait": _times_json(edges.wait, edge),
+    }
+
+
+def _ends(reading: Reading, edge: int | None) -> tuple[str, str]:
+    edges, at = reading.found.edges, edge or 0
+    return reading.code(int(edges.source[at])), reading.code(int(edges.target[at]))
+
+
+def _times_json(times: Times, at: int) -> dict[str, Any]:
+    return {
+        "n": int(times.n[at]),
+        "median_s": _known(times.median[at]),
+        "p90_s": _known(times.p90[at]),
+        "mean_s": _known(times.mean[at]),
+        "low_s": _known(times.low[at]),
+        "high_s": _known(times.high[at]),
+        "share": _known(times.share[at]) if times.n[at] else None,
+        "share_low": _known(times.share_low[at]),
+        "share_high": _known(times.share_high[at]),
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -85,3 +85,73 @@ class EncounterRow(serializers.Serializer[Any]):
     solved = serializers.BooleanField(allow_null=True)
     reworked = serializers.BooleanField(allow_null=True)
     stages = StepRow(many=True)
+
+
+# The process map ----------------------------------------------------------------------------------
+
+
+class TimesRow(serializers.Serializer[Any]):
+    n = serializers.IntegerField(help_text="Of these the time is known")
+    median_s = serializers.FloatField(allow_null=True)
+    p90_s = serializers.FloatField(allow_null=True, help_text="Nine of ten took at most this")
+    mean_s = serializers.FloatField(allow_null=True)
+    low_s = serializers.FloatField(allow_null=True, help_text="95 % interval of the mean")
+    high_s = serializers.FloatField(allow_null=True)
+    share = serializers.FloatField(allow_null=True, help_text="Of all time in stages and waits")
+    share_low = serializers.FloatField(allow_null=True, help_text="95 % interval of the share")
+    share_high = serializers.FloatField(allow_null=True)
+
+
+class MapStageRow(serializers.Serializer[Any]):
+    stage = serializers.CharField()
+    n = serializers.IntegerField()
+    encounters = serializers.IntegerField()
+    repeated = serializers.IntegerField(help_text="Encounters that have it more than once")
+    handling = TimesRow()
+
+
+class MoveRow(serializers.Serializer[Any]):
+    source = serializers.CharField(allow_null=True, help_text="A stage; null: the arrival")
+    target = serializers.CharField(allow_null=True, help_text="A stage; null: the leaving")
+    n = serializers.IntegerField()
+    encounters = serializers.IntegerField()
+    overlaps = serializers.IntegerField(help_text="The next stage began before this one ended")
+    untimed = serializers.IntegerField(
+        help_text="The end of the source is not known: the wait runs from its start"
+    )
+    wait = TimesRow()
+
+
+class PathRow(serializers.Serializer[Any]):
+    stages = serializers.ListField(child=serializers.CharField())
+    encounters = serializers.IntegerField()
+    share = serializers.FloatField()
+
+
+class BottleneckRow(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(("stage", "move"))
+    source = serializers.CharField(allow_null=True)
+    target = serializers.CharField(allow_null=True)
+    share = serializers.FloatField()
+    low = serializers.FloatField(allow_null=True, help_text="95 % interval of the share")
+    high = serializers.FloatField(allow_null=True)
+    encounters = serializers.IntegerField()
+    is_clear = serializers.BooleanField(help_text="Its interval lies above that of the second")
+
+
+class ProcessMapRow(serializers.Serializer[Any]):
+    unit = serializers.CharField(allow_null=True, help_text="null: all that you may see")
+    period = serializers.CharField(allow_null=True, help_text="null: there are no encounters")
+    channel = serializers.CharField(allow_null=True)
+    segment = serializers.CharField(allow_null=True)
+    service = serializers.CharField(allow_null=True)
+    is_withheld = serializers.BooleanField(help_text="Too few encounters: no figures")
+    encounters = serializers.IntegerField(allow_null=True, help_text="With stages")
+    is_cut = serializers.BooleanField(help_text="There are more; these are the latest 20,000")
+    smallest_group = serializers.IntegerField(
+        help_text="Stages, moves and paths of fewer encounters are left out"
+    )
+    bottleneck = BottleneckRow(allow_null=True)
+    stages = MapStageRow(many=True)
+    moves = MoveRow(many=True)
+    paths = PathRow(many=True)

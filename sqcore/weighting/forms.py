@@ -112,9 +112,9 @@ class CombineForm(_DomainForm):
         label=_("Strict limits: 0.05 for three parts, 0.08 for four"), required=False
     )
 
-    def __init__(self, *args: Any, weighting: Weighting, **kwargs: Any) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, weighting: Weighting) -> None:
         settings = {"leave_out_above": USUAL.usual, **weighting.settings}
-        super().__init__(*args, initial=settings, **kwargs)
+        super().__init__(data, initial=settings)
         for expert in weighting.experts:
             self.fields[f"exponent-{expert.id}"] = forms.DecimalField(
                 label=_("%(name)s counts") % {"name": expert.name},

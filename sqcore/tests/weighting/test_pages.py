@@ -1,9 +1,10 @@
 """The pages of weighting: without scripts, by keyboard, in words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from html import unescape
+from typing import Protocol
 
 import pytest
 import time_machine
@@ -30,6 +31,11 @@ from sqcore.weighting.queries import group_of, weighting_of
 from sqcore.weighting.services import apply_weights, judge
 
 pytestmark = pytest.mark.django_db
+
+
+class Answer(Protocol):
+    @property
+    def content(self) -> bytes: ...
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +67,13 @@ def address(draft: SystemVersion, page: str = "") -> str:
     return f"/setup/systems/versions/{draft.pk}/weights/{TOP}/{page}"
 
 
-def words(response: HttpResponse) -> str:
+def words(response: Answer) -> str:
     """What can be read, in one line."""
     text = re.sub(r"<svg.*?</svg>", "", response.content.decode(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def says(draft: SystemVersion, name: str, answers: dict[str, float]) -> None:
+def says(draft: SystemVersion, name: str, answers: Mapping[str, float]) -> None:
     user = User.objects.get(username=name)
     judge(version=draft, group=TOP, answers=answers, by=principal_of_expert(user), now=NOW)
 

@@ -61,4 +61,5 @@ class Chapter(Protocol):
 
 
 CHAPTERS: Registry[Chapter] = Registry("demo chapters")
-"""Orders: 10 the organisation, 30 answers, 50 indicator systems, 90 the evaluation of all of it."""
+"""Orders: 10 the organisation, 20 encounters, 25 measurements, 30 answers, 50 the indicator system,
+90 the evaluation of all of it."""

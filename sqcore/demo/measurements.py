@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from django.db import transaction
+
 from sqcore.base.periods import Period
 from sqcore.demo import bank
 from sqcore.demo.chapters import Report, Story
@@ -37,8 +39,9 @@ class MeasurementsChapter:
 
     def tell(self, story: Story, report: Report) -> None:
         units = [Unit.objects.get(code=code) for code in bank.BRANCH_CODES]
-        _define_measures(story, _define_feeds(story))
-        machines = _install_machines(story, units)
+        with transaction.atomic():
+            _define_measures(story, _define_feeds(story))
+            machines = _install_machines(story, units)
         _send_reports(story, [unit.pk for unit in units], report)
         _send_states(story, machines, report)
 

@@ -67,7 +67,7 @@ class Truths:
         WaitShift("ferry", 5.0, 40, 60),
         WaitShift("lighthouse", 6.0, 61, 65),
     )
-    person_sd: float = 0.36
+    person_sd: float = 0.345
     branch_sd: float = 0.15
     impression_sd: float = 1.17
     dimension_sd: float = 0.25

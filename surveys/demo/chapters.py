@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
 import numpy as np
+from django.db import transaction
 
 from sqcore.demo.bank import both
 from sqcore.demo.calendar import stream
@@ -37,6 +39,7 @@ from surveys.demo.answers import (
 from surveys.instruments.models import InstrumentVersion
 from surveys.instruments.services import install_ready_instruments
 from surveys.invitations.models import SamplingPlan
+from surveys.invitations.sampling import monday_of
 from surveys.invitations.services import (
     InvitedAnswer,
     NewPlan,
@@ -47,7 +50,7 @@ from surveys.invitations.services import (
 from surveys.responses.services import absorb
 
 CAMPAIGN = "after-the-visit"
-MONDAY, MORNING, EVENING = 0, 6, 20
+MORNING, EVENING = 6, 20
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,27 @@ class AnswersChapter:
         install_ready_instruments(now=story.at(story.opening, hour=7))
         campaign, plan = _open_campaign(story)
         taken = 0
-        for day, answers in _answers_by_day(story):
-            if day.weekday() == MONDAY:
-                draw_invitations(plan=plan, now=story.at(day, hour=MORNING))
-            taken += submit_invited(
-                campaign=campaign, answers=answers, now=story.at(day, hour=EVENING)
-            ).taken
+        for _week, days in groupby(_answers_by_day(story), key=lambda told: monday_of(told[0])):
+            taken += _tell_week(campaign, plan, list(days), story)
             report("Customers answer after their visit", taken, SIZE)
         while absorb(clock=lambda: story.now):
             pass
+
+
+@transaction.atomic
+def _tell_week(
+    campaign: Campaign,
+    plan: SamplingPlan,
+    days: list[tuple[date, list[InvitedAnswer]]],
+    story: Story,
+) -> int:
+    """Invite on the Monday, and take what is answered on each day; return how many answered."""
+    draw_invitations(plan=plan, now=story.at(days[0][0], hour=MORNING))
+    return sum(
+        submit_invited(campaign=campaign, answers=answers, now=story.at(day, hour=EVENING)).taken
+        for day, answers in days
+        if answers
+    )
 
 
 def _open_campaign(story: Story) -> tuple[Campaign, SamplingPlan]:

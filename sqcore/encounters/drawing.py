@@ -319,7 +319,8 @@ def _bands(placed: Sequence[DrawnStop]) -> list[Band]:
 
 
 def _right_ends(placed: Sequence[DrawnStop], arrows: Sequence[Arrow]) -> list[int]:
-    badges = [one.badge for one in (*placed, *arrows) if one.badge]
+    badges = [one.badge for one in placed if one.badge]
+    badges += [arrow.badge for arrow in arrows if arrow.badge]
     texts = [
         x + _length(text) * 7 for a in arrows if a.anchor == "start" for _, text, x, _y in a.texts
     ]

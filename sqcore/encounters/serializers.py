@@ -111,7 +111,9 @@ class MapStageRow(serializers.Serializer[Any]):
 
 
 class MoveRow(serializers.Serializer[Any]):
-    source = serializers.CharField(allow_null=True, help_text="A stage; null: the arrival")
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of this name
+        allow_null=True, help_text="A stage; null: the arrival"
+    )
     target = serializers.CharField(allow_null=True, help_text="A stage; null: the leaving")
     n = serializers.IntegerField()
     encounters = serializers.IntegerField()
@@ -130,7 +132,7 @@ class PathRow(serializers.Serializer[Any]):
 
 class BottleneckRow(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(("stage", "move"))
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # as above
     target = serializers.CharField(allow_null=True)
     share = serializers.FloatField()
     low = serializers.FloatField(allow_null=True, help_text="95 % interval of the share")

@@ -35,7 +35,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         invitations = Campaign.invitations.rel.related_model._default_manager.filter(
             campaign=OuterRef("pk"), unit__in=scope.units
         )
-        seen = Q(pk__in=links.values("campaign_id")) | Exists(invitations)
+        seen = Q(pk__in=links.values("campaign_id")) | Q(Exists(invitations))
         if principal.may(Permission.SUBMIT_RESPONSES):
             seen |= ~Q(state=Campaign.State.DRAFT)
         return self.filter(seen)

@@ -13,12 +13,12 @@ from surveys.campaigns.models import Campaign
 from surveys.invitations.services import NewPlan
 
 
-def _day(label: str, **over: Any) -> forms.DateField:
+def _day(label: Any, **over: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     return forms.DateField(label=label, widget=widget, **over)
 
 
-def _many(label: str, **over: Any) -> Any:
+def _many(label: Any, **over: Any) -> Any:
     return forms.ModelMultipleChoiceField(
         Unit.objects.none(),
         label=label,

@@ -320,7 +320,8 @@ def plan_rows(campaign: Campaign, *, today: date) -> list[PlanRow]:
     )
     names = ("invited", "not_sampled", "recent", "full", "unknown", "too_old")
     sums = {name: Coalesce(Sum(f"drawings__{name}"), 0) for name in names}
-    counts = {row.pop("pk"): row for row in campaign.sampling_plans.values("pk").annotate(**sums)}
+    rows = campaign.sampling_plans.annotate(**sums).values_list("pk", *names)
+    counts = {pk: dict(zip(names, drawn, strict=True)) for pk, *drawn in rows}
     return [
         PlanRow(
             plan=plan,

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -100,7 +101,7 @@ def test_only_what_the_plan_is_about_is_drawn(north: Unit) -> None:
     south = make_unit("south")
     counter, phone = make_channel("counter"), make_channel("phone")
     rich, loans = make_segment("rich"), Service.objects.create(code="loans", name={"en": "Loans"})
-    here = {"channel_id": counter.pk, "segment_id": rich.pk, "service_id": loans.pk}
+    here: dict[str, Any] = {"channel_id": counter.pk, "segment_id": rich.pk, "service_id": loans.pk}
     served(north, ["meant"], **here)
     served(south, ["elsewhere"], **here)
     served(north, ["by-phone"], **here | {"channel_id": phone.pk})

@@ -78,7 +78,7 @@ class TestThePlan:
 
         assert made.status_code == 302
         plan = SamplingPlan.objects.get()
-        assert (plan.below, plan.most, plan.share) == (north, 20, 50)
+        assert (plan.below, plan.most, str(plan.share)) == (north, 20, "50.00")
         assert str(plan.ends_on) == "2026-04-01"
         page = ana.get(PAGE).content.decode()
         assert "at most 20 by unit and week" in page

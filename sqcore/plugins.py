@@ -9,6 +9,7 @@ from sqcore.demo.encounters import EncountersChapter
 from sqcore.demo.evaluation import EvaluationChapter
 from sqcore.demo.measurements import MeasurementsChapter
 from sqcore.demo.organisation import OrganisationChapter
+from sqcore.encounters.rows import EncounterRows, EventRows
 from sqcore.encounters.sources import EncounterSource
 from sqcore.evaluation.panels import (
     FirstStepsPanel,
@@ -160,6 +161,8 @@ CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
 JOB_KINDS.register(RowsJob())
 ROW_KINDS.register(MeasurementRows())
+ROW_KINDS.register(EncounterRows())
+ROW_KINDS.register(EventRows())
 SOURCES.register(EncounterSource())
 PANELS.register(OriginsPanel())
 PANELS.register(FirstStepsPanel())

@@ -29,7 +29,7 @@ THINGS = {
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
-    "sqcore.encounters": {"drawing", "intake", "process", "process_page", "sums"},
+    "sqcore.encounters": {"drawing", "intake", "process", "process_page", "rows", "sums"},
     "sqcore.evaluation": {
         *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
         *("release", "wording"),

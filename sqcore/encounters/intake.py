@@ -234,13 +234,13 @@ class Check:
                 (f"{where}.{name}", reason) for name, reason in wrong_times(arrived_at, start, end)
             )
         staff = stage.get("staff") or ""
-        if staff and self._staff_id(staff, unit_id, on) is None:
+        if staff and self.staff_id(staff, unit_id, on) is None:
             wrong.append((f"{where}.staff", "nobody of this number works at the unit that day"))
         if start is not None and len(wrong) == before:
             yield Step(stage["stage"], start, end, staff)
 
     # -- staff
-    def _staff_id(self, number: str, unit_id: int, on: date) -> int | None:
+    def staff_id(self, number: str, unit_id: int, on: date) -> int | None:
         for staff_id, first, end in self.staff.get((number, unit_id), ()):
             if first <= on and (end is None or on < end):
                 return staff_id
@@ -250,7 +250,7 @@ class Check:
         """Return the shares in 10,000ths; what rounding leaves goes to the largest."""
         shares: dict[int, int] = {}
         for number, share in given.items():
-            staff_id = self._staff_id(number, unit_id, on)
+            staff_id = self.staff_id(number, unit_id, on)
             if staff_id is None:
                 reason = "nobody of this number works at the unit that day"
                 wrong.append((f"shares.{number[:30]}", reason))
@@ -274,7 +274,7 @@ class Check:
         numbers = {step.staff for step in steps}
         if len(numbers) != 1:
             return {}
-        staff_id = self._staff_id(numbers.pop(), unit.pk, on)
+        staff_id = self.staff_id(numbers.pop(), unit.pk, on)
         return {staff_id: WHOLE} if staff_id is not None else {}
 
 

@@ -23,6 +23,7 @@ from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.prepared import PreparedInsert
 from sqcore.encounters.models import (
     ALONE,
+    MOST_SECONDS,
     Customer,
     Encounter,
     EncounterSums,
@@ -263,7 +264,7 @@ def times_of(steps: Iterable[StoredStep]) -> tuple[int | None, int | None]:
 
     Handling is the time in which at least one stage runs; waiting the time from the arrival to the
     end of the last stage in which none does. Neither is known without stages, or when the end of
-    one is not known.
+    one is not known, or beyond two years.
 
     >>> times_of([("number", 0, 60, ""), ("advice", 300, 900, ""), ("copy", 600, 1000, "")])
     (240, 760)
@@ -277,7 +278,9 @@ def times_of(steps: Iterable[StoredStep]) -> tuple[int | None, int | None]:
         waiting += max(start - until, 0)
         handling += max(end - max(start, until), 0)
         until = max(until, end)
-    return (waiting, handling) if known else (None, None)
+    if not known or max(waiting, handling) >= MOST_SECONDS:
+        return None, None
+    return waiting, handling
 
 
 def _is_reworked(steps: Sequence[StoredStep]) -> bool | None:

@@ -45,7 +45,7 @@ from sqcore.indicators.definition import (
     source_title,
 )
 from sqcore.indicators.models import Indicator, IndicatorSystem
-from sqcore.indicators.queries import owner_of, systems
+from sqcore.indicators.queries import owner_of
 from sqcore.indicators.sources import Counts
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
@@ -346,19 +346,18 @@ class IndicatorPage:
 
 
 def choose(*, principal: Principal, asked: Asked, whole: bool = True) -> Chosen | None:
-    """Return what a page is about; None while nothing was evaluated. Four queries.
+    """Return what a page is about; None while nothing was evaluated. Three queries.
 
     `whole` leaves out the weeks of a system that has months: they have no scores.
     raises: NotFound for a system or period that there is not, NotPermitted for who sees no results
     """
     principal.require(Permission.VIEW_RESULTS)
-    found = systems(principal)
+    known = queries.systems_with_results(principal=principal)
+    if not known:
+        return None
+    found = [system for system, _evaluated in known]
     system = _picked_system(found, asked.system)
-    if system is None:
-        return None
-    evaluated = queries.evaluated(system=system)
-    if not evaluated:
-        return None
+    evaluated = next(periods for each, periods in known if each is system)
     if whole and LONGER & set(evaluated):
         evaluated = {grain: found for grain, found in evaluated.items() if grain != Grain.WEEK}
         asked = asked if asked.grain != Grain.WEEK else replace(asked, grain="")
@@ -374,9 +373,9 @@ def choose(*, principal: Principal, asked: Asked, whole: bool = True) -> Chosen 
     return Chosen(found, system, evaluated, period, run, former, picked)
 
 
-def _picked_system(found: Sequence[IndicatorSystem], code: str) -> IndicatorSystem | None:
+def _picked_system(found: Sequence[IndicatorSystem], code: str) -> IndicatorSystem:
     if not code:
-        return found[0] if found else None
+        return found[0]
     for system in found:
         if system.code == code:
             return system
@@ -545,7 +544,9 @@ def _choose_series(principal: Principal, code: str, asked: Asked) -> Chosen | No
         raise NotFound(_("There is no such indicator here."))
     leaf = definition.indicator(code)
     if LONGER & set(chosen.evaluated) and (leaf is None or is_opinion(leaf)):
-        kept = {g: found for g, found in chosen.evaluated.items() if g != Grain.WEEK}
+        kept: Mapping[Grain, list[Period]] = {
+            grain: found for grain, found in chosen.evaluated.items() if grain != Grain.WEEK
+        }
         return replace(chosen, evaluated=kept)
     return chosen
 

@@ -28,7 +28,7 @@ from sqcore.tests.factories import make_unit
 PAGE = Path(__file__).parents[3] / "docs" / "methods" / "bank-example.md"
 DAY = date(2026, 1, 9)
 ANSWERS = {"north": (4, 5, 5, 6, 6, 7), "south": (3, 4, 5, 6, 7)}
-ENCOUNTERS = {
+ENCOUNTERS: dict[str, tuple[tuple[int, ...], ...]] = {
     "north": (
         (4, 1, 0),
         (6, 1, 0),
@@ -70,9 +70,9 @@ def bank(db: None, source: MemorySource, desk: MemorySource) -> dict[str, Unit]:
         source.add(units[code], DAY, *[{"overall": value} for value in values])
     names = ("waiting", "solved", "errors")
     for code, rows in ENCOUNTERS.items():
-        for row in rows:
-            values = dict(zip(names, (60 * row[0], *row[1:]), strict=False))
-            desk.add(units[code], DAY, values)
+        for minutes, *rest in rows:
+            measured = dict(zip(names, (60 * minutes, *rest), strict=False))
+            desk.add(units[code], DAY, measured)
     evaluate_due(now=months_later(1))
     return units
 

@@ -184,8 +184,8 @@ def _unexplained_scores() -> list[str]:
     for run in runs:
         cells: dict[tuple[object, ...], dict[str, KpiValue]] = {}
         for row in KpiValue.objects.filter(run=run).order_by("id"):
-            place = (run.grain, run.starts_on, row.unit_id, row.margin, row.margin_value)
-            cells.setdefault(place, {})[row.code] = row
+            at = (run.grain, run.starts_on, row.unit_id, row.margin, row.margin_value)
+            cells.setdefault(at, {})[row.code] = row
         for place, rows in cells.items():
             whole = rows.get("composite")
             if whole is None or whole.score is None:

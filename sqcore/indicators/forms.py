@@ -213,7 +213,8 @@ def weights_given(
     data: the form; shown: by code, the percent that stood there and the exact weight. What was
     left as it stood stays exact; what misses 100 by no more than rounding is brought to it.
     """
-    weights, wrong = {}, {}
+    weights: dict[str, Decimal] = {}
+    wrong: dict[str, str] = {}
     for code, (text, exact) in shown.items():
         given = str(data.get(f"weight-{code}", "")).strip().replace(",", ".").removesuffix("%")
         try:
@@ -221,12 +222,15 @@ def weights_given(
         except InvalidOperation:
             wrong[code] = str(_("This is no number."))
             continue
-        if not share.is_finite() or not 0 <= share <= 1:
+        if share.is_finite() and 0 <= share <= 1:
+            weights[code] = share
+        else:
             wrong[code] = str(_("A weight lies between 0 and 100 percent."))
-        weights[code] = share
+    if wrong:
+        return {}, wrong
     total = sum(weights.values(), Decimal(0))
     rescale = "rescale" in data or abs(total * 100 - 100) <= NEAR
-    if not wrong and total and rescale:
+    if total and rescale:
         weights = {code: share / total for code, share in weights.items()}
     return weights, wrong
 

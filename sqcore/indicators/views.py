@@ -347,14 +347,14 @@ def leaf(request: HttpRequest, code: str, number: int, indicator: str) -> HttpRe
 def publish(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """Check a draft: what stops its publication, and where that is mended; then publish it."""
     principal, found = _draft(request, code, number)
-    if request.method == "POST":
+    problems = services.problems_of_draft(found)
+    if request.method == "POST" and not problems:
         services.publish_version(version=found, by=principal, now=timezone.now())
         messages.success(
             request, _("Version %(number)d counts from now on.") % {"number": found.number}
         )
         return redirect("sqcore:indicators-system", code=code)
     groups = pages.groups_of(found, on=local_day(timezone.now()))
-    problems = services.problems_of_draft(found)
     former = found.system.versions.filter(state=SystemVersion.State.PUBLISHED).first()
     context = {
         "version": found,
@@ -365,7 +365,8 @@ def publish(request: HttpRequest, code: str, number: int) -> HttpResponse:
         "dimensions": len(groups) - 1,
         "trail": _trail(found.system.name, (_("Check"), ""), found),
     }
-    return render(request, "sqcore/indicators/publish.html", context)
+    status = 400 if request.method == "POST" else 200
+    return render(request, "sqcore/indicators/publish.html", context, status=status)
 
 
 @login_required

@@ -1,6 +1,6 @@
 """`make bench`: timed scenarios beside their limits, each in one process, in turn.
 
-python -m benchmarks [evaluation|kpi|submission|import ...] [--size 1000000] [--rounds 5]
+python -m benchmarks [evaluation|kpi|submission|import|measure ...] [--size 1000000] [--rounds 5]
 
 Figures are CPU time; a ratio is printed as the median of the rounds and its range, beside the
 budget. It needs a quiet machine: the load is printed first and last. Each scenario has a process
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 
-SCENARIOS = ("evaluation", "kpi", "submission", "import")
+SCENARIOS = ("evaluation", "kpi", "submission", "import", "measure")
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks import evaluation, importing, kpi_rest, submission
+    from benchmarks import evaluation, importing, kpi_rest, measuring, submission
     from benchmarks.side_by_side import machine
     from sqcore.org.models import Unit
 
@@ -73,6 +73,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
         "kpi": lambda: kpi_rest.run(rounds),
         "submission": lambda: submission.run(rounds),
         "import": importing.run,
+        "measure": measuring.run,
     }[scenario]
     kept = run()
     print(f"  ({machine()})", flush=True)

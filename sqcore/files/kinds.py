@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
-
-from django.utils.functional import Promise
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqcore.base.errors import Problem
 from sqcore.base.registry import Registry
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class RowField:
     """
 
     name: str
-    title: str | Promise
+    title: "_StrOrPromise"
     reads: str = "text"
     guess: str = ""
     required: bool = False

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, TextChoices
 from django.utils.formats import number_format
@@ -28,8 +29,9 @@ from sqcore.measurements.uptime import Span, spans_of
 from sqcore.org.models import Unit
 from sqcore.org.queries import fiscal_start, local_day
 
-Part = tuple[int | str | None, int | str | None]
-"""A channel and a segment; empty or None: all."""
+Part = tuple[int | None, int | None]
+"""The ids of a channel and a segment; None: all."""
+PartOf = TypeVar("PartOf", tuple[str, str], tuple[int | None, int | None])
 Numbers = tuple[int, int, int, int | None]
 """n, numerator, denominator, squares of one observation."""
 
@@ -52,7 +54,7 @@ def units_of(principal: Principal) -> list[Unit]:
     return list((units if scope.everywhere else units.filter(pk__in=scope.units)).order_by("code"))
 
 
-def whole_of(rows: Mapping[Part, Numbers]) -> list[Numbers]:
+def whole_of(rows: Mapping[PartOf, Numbers]) -> list[Numbers]:
     """Return the rows that stand for all that a place reported: the whole if it reported one,
     otherwise its parts, each once."""
     whole = [row for (channel, segment), row in rows.items() if not channel and not segment]
@@ -309,6 +311,13 @@ def with_present_state(machines: EquipmentQuerySet) -> EquipmentQuerySet:
         state=Subquery(states.order_by("-at").values("state")[:1]),
         since=Subquery(changes.order_by("-at").values("at")[:1]),
     )
+
+
+def out_of_order(machines: EquipmentQuerySet) -> int:
+    """Return how many of these machines told last that they are out of order."""
+    newest = EquipmentState.objects.filter(equipment=OuterRef("pk")).order_by("-at")
+    told = machines.annotate(told=Subquery(newest.values("state")[:1]))
+    return told.filter(told=EquipmentState.State.DOWN).count()
 
 
 def equipment_of(principal: Principal, code: str) -> Equipment:

@@ -23,7 +23,7 @@ from sqcore.measurements.models import (
     Measure,
     Observation,
 )
-from sqcore.measurements.queries import Numbers, Part, whole_of
+from sqcore.measurements.queries import Numbers, whole_of
 from sqcore.measurements.uptime import DOWN, days_of_use, midnight, outages_of, spans_of
 from sqcore.org.models import Channel, Segment
 from sqcore.org.queries import fiscal_start, organisation
@@ -189,7 +189,7 @@ class _Reports:
 
     measure_id: int
     unit_id: int
-    rows: dict[Part, Numbers] = field(default_factory=dict)
+    rows: dict[tuple[str, str], Numbers] = field(default_factory=dict)
 
     def cells(self) -> Iterator[tuple[SourceCell, Iterable[Numbers]]]:
         """Yield each cell with what counts for it, so that nothing is counted twice."""

@@ -171,7 +171,7 @@ def equipment(request: HttpRequest) -> HttpResponse:
         "kinds": [("", _("All kinds")), *((found, found) for found in kinds)],
         "kind": kind,
         "may_manage": principal.may(Permission.MANAGE_MEASUREMENTS),
-        "down": queries.with_present_state(machines).filter(state="down").count(),
+        "down": queries.out_of_order(machines),
         "trail": _trail((_("Equipment"), "")),
     }
     return render(request, "sqcore/measurements/equipment.html", context)

@@ -105,7 +105,10 @@ class TestTheWay:
 
     def test_a_workbook_with_days_is_read_alike(self) -> None:
         make_channel("phone")
-        rows = [["Unit", "Date", "Way", "Errors", "Total"], ["North", "01.02.2026", "Phone", 1, 20]]
+        rows: list[list[Any]] = [
+            ["Unit", "Date", "Way", "Errors", "Total"],
+            ["North", "01.02.2026", "Phone", 1, 20],
+        ]
         fields = {
             "measure": {"constant": "errors"}, "unit": "Unit", "channel": "Way",
             "starts_on": {"column": "Date", "format": "%d.%m.%Y"},

@@ -77,6 +77,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="encounters",
+        title=_("Encounters"),
+        url_name="sqcore:encounters-overview",
+        icon="people",
+        order=5,
+        group=Group.OPERATIONS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="process",
         title=_("Process"),
         url_name="sqcore:encounters-process",

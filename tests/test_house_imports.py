@@ -29,7 +29,9 @@ THINGS = {
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
-    "sqcore.encounters": {"drawing", "intake", "process", "process_page", "rows", "sums"},
+    "sqcore.encounters": {
+        *("drawing", "intake", "overview", "process", "process_page", "rows", "sums", "timeline"),
+    },
     "sqcore.evaluation": {
         *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
         *("release", "wording"),

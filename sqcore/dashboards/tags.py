@@ -63,10 +63,20 @@ def lasted(start: datetime | None, end: datetime | None) -> str:
     """Return how long it took, in the largest unit that still says something."""
     if start is None or end is None:
         return ""
-    seconds = max((end - start).total_seconds(), 0)
-    if seconds < 60:
-        return _("%(n).1f s") % {"n": seconds}
-    minutes, rest = divmod(round(seconds), 60)
+    passed = max((end - start).total_seconds(), 0)
+    return _("%(n).1f s") % {"n": passed} if passed < 60 else seconds(passed)
+
+
+@register.filter
+def seconds(number: float) -> str:
+    """Return a number of seconds as people say it.
+
+    >>> seconds(45), seconds(400), seconds(7300)
+    ('45 s', '6 min 40 s', '2 h 1 min')
+    """
+    if number < 60:
+        return _("%(n)d s") % {"n": number}
+    minutes, rest = divmod(round(number), 60)
     if minutes < 60:
         return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
     hours, minutes = divmod(minutes, 60)

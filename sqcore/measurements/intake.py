@@ -24,8 +24,8 @@ FIELDS = (
     "measure", "unit", "channel", "segment", "period", "grain", "starts_on", "value", "n", "sum",
     "sum_of_squares", "numerator", "denominator", "unit_of_measure", "feed",
 )  # fmt: skip
-NUMBERS = ("value", "n", "sum", "sum_of_squares", "numerator", "denominator")
-TEXTS = tuple(name for name in FIELDS if name not in NUMBERS)
+NUMBERS = frozenset({"value", "n", "sum", "sum_of_squares", "numerator", "denominator"})
+TEXTS = frozenset(FIELDS) - NUMBERS
 OF_MEANS = {"value", "n", "sum", "sum_of_squares"}
 OF_COUNTS = {"numerator", "denominator"}
 
@@ -220,19 +220,19 @@ class Check:
 
 
 def _wrong_fields(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in row:
-        if name not in FIELDS:
+    for name, value in row.items():
+        if name in TEXTS:
+            if value is not None and not isinstance(value, str):
+                yield name, "must be a text"
+        elif name in NUMBERS:
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float)
+            ):
+                yield name, "must be a number"
+        else:
             near = get_close_matches(str(name), FIELDS, n=1)
             hint = f"; did you mean “{near[0]}”?" if near else ""
             yield str(name)[:60], f"is no field of a measurement{hint}"
-    for name in TEXTS:
-        value = row.get(name)
-        if value is not None and not isinstance(value, str):
-            yield name, "must be a text"
-    for name in NUMBERS:
-        value = row.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            yield name, "must be a number"
 
 
 # ---- Numbers -------------------------------------------------------------------------------------
@@ -243,11 +243,10 @@ def _numbers(
     if any(name in NUMBERS for name, _reason in wrong):
         return None
     is_mean = measure.kind == Measure.Kind.MEAN
-    strange = sorted(
-        name for name in (OF_COUNTS if is_mean else OF_MEANS) if row.get(name) is not None
-    )
+    foreign = OF_COUNTS if is_mean else OF_MEANS
+    strange = [name for name in row if name in foreign and row[name] is not None]
     if strange:
-        wrong.append((strange[0], f"is no field of a measure of the kind “{measure.kind}”"))
+        wrong.append((min(strange), f"is no field of a measure of the kind “{measure.kind}”"))
         return None
     try:
         found = _mean(measure, row) if is_mean else _counts(measure, row)

@@ -26,10 +26,12 @@ from sqcore.base.periods import Period
 from sqcore.evaluation.filters import KpiFilter, RunFilter
 from sqcore.evaluation.kpi_page import kpi_page, kpi_question, kpi_stamp
 from sqcore.evaluation.models import EvaluationRun
-from sqcore.evaluation.serializers import KpiRow, RunRequest, RunRequested, RunRow
+from sqcore.evaluation.queries import series_of
+from sqcore.evaluation.serializers import KpiRow, RunRequest, RunRequested, RunRow, RunWithSeries
 from sqcore.evaluation.services import request_run
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission
+from sqcore.indicators.definition import SystemDefinition
 from sqcore.indicators.queries import system_by_code
 from sqcore.org.queries import fiscal_start, local_day
 
@@ -70,7 +72,8 @@ class KpiListView(ApiView):
         operation="kpi_values", summary="KPI series with n, interval and coverage", tag="Results",
         about="Series after series, each in the order of time; of one period, unit after unit. "
         "Only figures that are current. A figure of too few answers has the status “suppressed” "
-        "and no numbers. Send the ETag of the last answer as If-None-Match: 304 says that nothing "
+        "and no numbers; what was measured is never suppressed. What n counts, and the target, "
+        "the run says. Send the ETag of the last answer as If-None-Match: 304 says that nothing "
         "was published since.",
         answer=page_schema(KpiRow), filters=KpiFilter, pages=True, problems=(304,),
         parameters=[IF_NONE_MATCH], examples=[KPI_EXAMPLE],
@@ -156,7 +159,12 @@ class RunView(ApiView):
     needs = {"GET": SEES_RESULTS}
 
     @documented(
-        operation="run", summary="One evaluation run", tag="Results", answer=RunRow, problems=(404,)
+        operation="run",
+        summary="One evaluation run, with what its series mean",
+        tag="Results",
+        about="Targets, floors, units and what each n counts are those that held in its period.",
+        answer=RunWithSeries,
+        problems=(404,),
     )
     def get(self, request: Request, run_id: int) -> HttpResponse:
         conditions_of(None, request._request.GET, also=())
@@ -164,7 +172,8 @@ class RunView(ApiView):
         run = runs.select_related("system", "version").filter(pk=run_id).first()
         if run is None:
             raise NotFound(f"There is no run {run_id}.")
-        return json_response(run_row(run))
+        series = series_of(SystemDefinition.from_json(run.definition)) if run.definition else []
+        return json_response({**run_row(run), "series": series})
 
 
 def run_row(run: EvaluationRun) -> dict[str, Any]:

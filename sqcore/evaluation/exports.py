@@ -14,6 +14,7 @@ from sqcore.base.errors import NotFound
 from sqcore.evaluation import pages, queries
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.queries import Figure
+from sqcore.evaluation.rules import counts_of_code
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition
 
@@ -21,6 +22,7 @@ NUMBERS = ("value", "low", "high", "score", "score_low", "score_high", "n", "cov
 COLUMNS = (
     "system", "unit", "unit_name", "code", "name", "grain", "period", "starts_on", "ends_on",
     "margin", "margin_value", "status", "reason", *NUMBERS, "evaluation",
+    "counts", "target", "floor",
 )  # fmt: skip
 BYTE_ORDER_MARK = "\ufeff"
 """Without it spreadsheets take UTF-8 for something else."""
@@ -35,12 +37,10 @@ class SeriesFile:
 @transaction.atomic
 def export_series(*, principal: Principal, code: str, asked: Asked, now: datetime) -> SeriesFile:
     """Return one series as CSV, as far as the asker may see it. raises: NotFound"""
-    chosen = pages.choose(principal=principal, asked=asked)
+    chosen = pages.choose_series(principal=principal, code=code, asked=asked)
     if chosen is None or not chosen.tops:
         raise NotFound(_("Nothing was evaluated yet."))
     definition = SystemDefinition.from_json(chosen.run.definition)
-    if code not in pages.codes_of(definition):
-        raise NotFound(_("There is no such indicator here."))
     unit = chosen.tops[0]
     margin, _colon, value = asked.part.partition(":")
     figures = queries.kpi_series(
@@ -53,6 +53,12 @@ def export_series(*, principal: Principal, code: str, asked: Asked, now: datetim
         margin_value=value,
     )
     named = [chosen.system.code, unit.code, str(unit), code, definition.name_of(code)]
+    leaf = definition.indicator(code)
+    meant = [
+        counts_of_code(definition, code),
+        pages.target_of(definition, code),
+        leaf.floor if leaf else None,
+    ]
     record(
         action="results.exported",
         subject=f"unit:{unit.pk}",
@@ -68,7 +74,7 @@ def export_series(*, principal: Principal, code: str, asked: Asked, now: datetim
     )
     return SeriesFile(
         name=f"{chosen.system.code}-{unit.code}-{code}-{chosen.period.grain.value}.csv",
-        content=_csv([[*named, *_cells(figure)] for figure in figures]),
+        content=_csv([[*named, *_cells(figure), *meant] for figure in figures]),
     )
 
 

@@ -73,6 +73,7 @@ class Chosen:
     run: EvaluationRun
     former: EvaluationRun | None
     tops: list[Unit]
+    path: Sequence[Unit] = ()
 
     @property
     def title(self) -> str:
@@ -363,14 +364,14 @@ def choose(*, principal: Principal, asked: Asked, whole: bool = True) -> Chosen 
         asked = asked if asked.grain != Grain.WEEK else replace(asked, grain="")
     period = _picked_period(evaluated, asked)
     run, former = queries.run_of(system=system, period=period)
+    if asked.unit:
+        path = queries.unit_and_above(principal=principal, run=run, code=asked.unit)
+        if not path:
+            raise NotFound(_("There is no such unit, or its results are not for you to see."))
+        return Chosen(found, system, evaluated, period, run, former, path[-1:], path)
     tops = queries.top_units(principal=principal, run=run)
     units = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(pk__in=tops)
-    if asked.unit:
-        units = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(code=asked.unit)
-    picked = list(units.order_by("code"))
-    if asked.unit and not picked:
-        raise NotFound(_("There is no such unit, or its results are not for you to see."))
-    return Chosen(found, system, evaluated, period, run, former, picked)
+    return Chosen(found, system, evaluated, period, run, former, list(units.order_by("code")))
 
 
 def _picked_system(found: Sequence[IndicatorSystem], code: str) -> IndicatorSystem:
@@ -444,7 +445,7 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
         principal=principal, run=chosen.run, former=chosen.former, unit=unit, below=unit
     )
     trends = _trends(principal, chosen, unit, view)
-    path = queries.path_to(principal=principal, run=chosen.run, unit_id=unit.pk)
+    path = chosen.path
     sees_people = principal.may(Permission.VIEW_PEOPLE, unit_id=unit.pk)
     return UnitPage(
         chosen=chosen,
@@ -473,7 +474,9 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
 def indicator_page(*, principal: Principal, code: str, asked: Asked) -> IndicatorPage | None:
     """Return the page of an indicator, a dimension or the composite. raises: NotFound"""
     # The series goes up to the newest period of the grain, whichever page it was opened from.
-    chosen = _choose_series(principal, code, replace(asked, period="", grain=_grain(asked)))
+    chosen = choose_series(
+        principal=principal, code=code, asked=replace(asked, period="", grain=_grain(asked))
+    )
     if chosen is None or not chosen.tops:
         return None
     definition = SystemDefinition.from_json(chosen.run.definition)
@@ -503,8 +506,8 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
             name,
             mark,
             step,
-            verdict=_verdict(newest, leaf, _target_of(definition, code)),
-            goal=_goal(leaf, _target_of(definition, code)),
+            verdict=_verdict(newest, leaf, target_of(definition, code)),
+            goal=_goal(leaf, target_of(definition, code)),
             stage=_stage(leaf),
             is_watched=bool(leaf and not leaf.weight),
         ),
@@ -513,7 +516,7 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
         part_title=part_title if asked.part else "",
         unit_choices=_unit_choices(view.units[code], unit),
         part_choices=part_choices,
-        chart=_chart(points, leaf, _target_of(definition, code)),
+        chart=_chart(points, leaf, target_of(definition, code)),
         facts=_facts(principal, definition, code, leaf, view.standing.run),
         below=_table(
             _("What it is made of"),
@@ -529,7 +532,7 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
     )
 
 
-def _choose_series(principal: Principal, code: str, asked: Asked) -> Chosen | None:
+def choose_series(*, principal: Principal, code: str, asked: Asked) -> Chosen | None:
     """Return what a series is about: by week as well where it is measured. raises: NotFound"""
     chosen = choose(principal=principal, asked=asked, whole=False)
     if chosen is None:
@@ -639,7 +642,7 @@ def _rows_below(line: Line, depth: int, definition: SystemDefinition) -> list[Ro
 
 
 def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemDefinition) -> Row:
-    leaf, target = line.indicator, _target_of(definition, line.code)
+    leaf, target = line.indicator, target_of(definition, line.code)
     return Row(
         code=line.code,
         name=line.name,
@@ -656,7 +659,7 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemD
     )
 
 
-def _target_of(definition: SystemDefinition, code: str) -> float | None:
+def target_of(definition: SystemDefinition, code: str) -> float | None:
     """Return the target of a code: of an indicator in its unit, of a score in points."""
     if code == COMPOSITE:
         return definition.target
@@ -754,7 +757,7 @@ def _natural(figure: Figure | None, leaf: IndicatorDefinition | None) -> str:
 
 def _unit_rows(lines: Sequence[UnitLine], definition: SystemDefinition, code: str) -> list[Row]:
     leaf, counts = definition.indicator(code), counts_of_code(definition, code)
-    target = _target_of(definition, code)
+    target = target_of(definition, code)
     highest = min((line.depth for line in lines), default=0)
     return [
         Row(

@@ -11,11 +11,12 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.rules import scored_leaves
+from sqcore.evaluation.rules import counts_of_code, scored_leaves
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
     COMPOSITE,
+    OVERALL_NAME,
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
@@ -262,6 +263,23 @@ def evaluated(*, system: IndicatorSystem) -> dict[Grain, list[Period]]:
     return {grain: found[grain] for grain in Grain if grain in found}
 
 
+def series_of(definition: SystemDefinition) -> list[dict[str, Any]]:
+    """Return what each code of a run stands for: overall, dimensions, indicators."""
+    found: list[dict[str, Any]] = []
+    nothing = {"floor": None, "unit_of_measure": "", "statistic": "", "stage": "", "formula": ""}
+    ends = {"worst": None, "best": None}
+    if definition.whole:
+        whole = {"name": OVERALL_NAME, "weight": 1.0, "target": definition.target}
+        found.append({"code": COMPOSITE, "kind": "composite", **whole, **nothing, **ends})
+        for each in definition.all_dimensions():
+            part = {"name": each.name, "weight": each.weight, "target": each.target}
+            found.append({"code": each.code, "kind": "dimension", **part, **nothing, **ends})
+    for leaf in definition.all_indicators():
+        named = ("code", "name", "weight", "target", *nothing, *ends)
+        found.append({"kind": "indicator", **{name: getattr(leaf, name) for name in named}})
+    return [{**each, "counts": counts_of_code(definition, each["code"])} for each in found]
+
+
 def is_anything_evaluated() -> bool:
     return EvaluationRun.objects.current().exists()
 
@@ -282,12 +300,20 @@ def top_units(*, principal: Principal, run: EvaluationRun) -> list[int]:
     ]
 
 
-def path_to(*, principal: Principal, run: EvaluationRun, unit_id: int) -> list[Unit]:
-    """Return the units from the highest that the asker may see down to this one. One query."""
-    scope = principal.scope(Permission.VIEW_RESULTS)
-    path = [found for found in UnitTree(_parents(run)).path(unit_id) if found in scope]
-    units = Unit.objects.in_bulk(path)
-    return [units[found] for found in reversed(path) if found in units]
+def unit_and_above(*, principal: Principal, run: EvaluationRun, code: str) -> list[Unit]:
+    """Return the unit of this code, after all above it that the asker may see; none when there is
+    no such unit for them. One query, which reads whatever has units below it."""
+    parents = _parents(run)
+    above = {parent for parent in parents.values() if parent is not None}
+    visible = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS)
+    units = {
+        unit.pk: unit for unit in visible.filter(Q(code=code) | Q(pk__in=above)).order_by("code")
+    }
+    unit_id = next((pk for pk, unit in units.items() if unit.code == code), None)
+    if unit_id is None:
+        return []
+    path = UnitTree(parents).path(unit_id) if unit_id in parents else [unit_id]
+    return [units[found] for found in reversed(list(path)) if found in units]
 
 
 def run_of(

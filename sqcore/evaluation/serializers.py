@@ -8,6 +8,8 @@ from rest_framework import serializers
 from sqcore.base.periods import Grain
 from sqcore.evaluation.kpi_page import MARGINS
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.indicators.models import Indicator
+from sqcore.indicators.sources import Counts
 
 
 class KpiRow(serializers.Serializer[Any]):
@@ -26,14 +28,16 @@ class KpiRow(serializers.Serializer[Any]):
     status = serializers.ChoiceField(
         KpiValue.Status.choices, help_text="Only “ok” has numbers; all others are null"
     )
-    reason = serializers.CharField(allow_null=True, help_text="Why there is no figure")
+    reason = serializers.CharField(allow_null=True, help_text="Why a figure is as it is")
     value = serializers.FloatField(allow_null=True, help_text="In the indicator's own unit")
     low = serializers.FloatField(allow_null=True, help_text="95 % interval of the value")
     high = serializers.FloatField(allow_null=True)
     score = serializers.FloatField(allow_null=True, help_text="0 to 100 between the goalposts")
     score_low = serializers.FloatField(allow_null=True, help_text="95 % interval of the score")
     score_high = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(allow_null=True, help_text="Answers")
+    n = serializers.IntegerField(
+        allow_null=True, help_text="What it counts, the series of its run say; 0: no answers in it"
+    )
     coverage = serializers.FloatField(allow_null=True, help_text="Share of the weights present")
     run = serializers.IntegerField()
     revision = serializers.IntegerField()
@@ -55,6 +59,28 @@ class RunRow(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(default_timezone=UTC)
     collected_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     published_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
+
+
+class SeriesMeaning(serializers.Serializer[Any]):
+    """What a code stands for in a run: the same for all of its figures, so not in every row."""
+
+    code = serializers.CharField()
+    kind = serializers.ChoiceField(KpiValue.Kind.choices)
+    name = serializers.DictField(child=serializers.CharField(), help_text="By language")
+    counts = serializers.ChoiceField(Counts.choices, help_text="What n counts")
+    weight = serializers.FloatField(help_text="Among its siblings; 0: watched, in no score")
+    target = serializers.FloatField(allow_null=True, help_text="Of scores in points")
+    floor = serializers.FloatField(allow_null=True)
+    unit_of_measure = serializers.CharField(help_text="Of the value; empty for scores")
+    statistic = serializers.ChoiceField([*Indicator.Statistic.choices, ("", "")])
+    stage = serializers.ChoiceField([*Indicator.Stage.choices, ("", "")])
+    formula = serializers.CharField(help_text="Empty where it has a source")
+    worst = serializers.FloatField(allow_null=True, help_text="The value of 0 points")
+    best = serializers.FloatField(allow_null=True, help_text="The value of 100 points")
+
+
+class RunWithSeries(RunRow):
+    series = SeriesMeaning(many=True, read_only=True)
 
 
 class RunRequest(serializers.Serializer[Any]):

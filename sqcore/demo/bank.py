@@ -137,8 +137,7 @@ class Machine:
 
 SELF_SERVICE, BANKING_SYSTEM = "self-service", "banking-system"
 MACHINES = {
-    "cash-1": Machine(both("Cash machine 1", "自动取款机一"), SELF_SERVICE, 20, 2.2),
-    "cash-2": Machine(both("Cash machine 2", "自动取款机二"), SELF_SERVICE, 20, 2.2),
+    "cash": Machine(both("Cash machine", "自动取款机"), SELF_SERVICE, 15, 2.2),
     "queue": Machine(both("Queue machine", "排队叫号机"), SELF_SERVICE, 30, 1.5),
     "core": Machine(both("Banking system", "业务系统终端"), BANKING_SYSTEM, 15, 2.5),
 }

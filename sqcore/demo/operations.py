@@ -15,7 +15,7 @@ USUAL_ERRORS, MANY_ERRORS = 0.006, 0.016
 ERRORS_AT = "old-town"
 """Where every 60th transaction has to be corrected, not every 170th."""
 OFTEN_DOWN, FROM_MONTH = "north-gate", 16
-"""Where machines fail twice as often from this month on, and stay down twice as long."""
+"""Where machines fail three times as often from this month on, and stay down twice as long."""
 NO_PROMISES = ("observatory", 7, 9)
 """Which branch sent nothing of its promises, from which month to which."""
 NO_CHECKLIST = ("lakeside", 20)
@@ -171,7 +171,7 @@ def draw_outages(*, seed: int, calendar: Calendar) -> list[Outage]:
             while True:
                 is_worse = code == OFTEN_DOWN and at >= worse_from and kind.is_self_service
                 at += int(
-                    generator.exponential(kind.days_between / (2 if is_worse else 1)) * 86_400
+                    generator.exponential(kind.days_between / (3 if is_worse else 1)) * 86_400
                 )
                 lasts = int(generator.lognormal(np.log(kind.hours_down), 0.6) * 3600)
                 lasts = 60 + lasts * (2 if is_worse else 1)

@@ -1,6 +1,7 @@
 """`make bench`: timed scenarios beside their limits, each in one process, in turn.
 
-python -m benchmarks [evaluation|kpi|submission|import|measure ...] [--size 1000000] [--rounds 5]
+python -m benchmarks [evaluation|kpi|submission|import|measure|encounters ...]
+    [--size 1000000] [--rounds 5]
 
 Figures are CPU time; a ratio is printed as the median of the rounds and its range, beside the
 budget. It needs a quiet machine: the load is printed first and last. Each scenario has a process
@@ -14,13 +15,13 @@ import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 
-SCENARIOS = ("evaluation", "kpi", "submission", "import", "measure")
+SCENARIOS = ("evaluation", "kpi", "submission", "import", "measure", "encounters")
 
 
 def main() -> int:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="|".join(SCENARIOS))
-    parser.add_argument("--size", type=int, help="only this many responses in evaluation")
+    parser.add_argument("--size", type=int, help="so many responses in evaluation, or encounters")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     if unknown := set(asked.scenarios) - set(SCENARIOS):
@@ -58,7 +59,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks import evaluation, importing, kpi_rest, measuring, submission
+    from benchmarks import encounters, evaluation, importing, kpi_rest, measuring, submission
     from benchmarks.side_by_side import machine
     from sqcore.org.models import Unit
 
@@ -74,6 +75,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
         "submission": lambda: submission.run(rounds),
         "import": importing.run,
         "measure": measuring.run,
+        "encounters": lambda: encounters.run(size),
     }[scenario]
     kept = run()
     print(f"  ({machine()})", flush=True)

@@ -348,8 +348,8 @@ def _assigned(scope: Scope) -> Assigned:
     rows = Assignment.objects.order_by("id")
     if not scope.everywhere:
         rows = rows.filter(unit_id__in=scope.units)
-    for number, unit_id, *rest in rows.values_list(
+    for number, unit_id, staff_id, first, end in rows.values_list(
         "staff__number", "unit_id", "staff_id", "valid_from", "valid_to"
     ):
-        found.setdefault((number, unit_id), []).append((rest[0], rest[1], rest[2]))
+        found.setdefault((number, unit_id), []).append((staff_id, first, end))
     return found

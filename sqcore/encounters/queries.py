@@ -11,6 +11,7 @@ from django.db.models import (
     Case,
     F,
     Max,
+    Model,
     QuerySet,
     TextField,
     Value,
@@ -18,7 +19,13 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce
 
-from sqcore.encounters.models import MOST_SECONDS, Encounter, EncounterSums, TouchedSpan
+from sqcore.encounters.models import (
+    MOST_SECONDS,
+    Encounter,
+    EncounterSums,
+    Service,
+    TouchedSpan,
+)
 from sqcore.encounters.sums import (
     MEASURES,
     UNKNOWN,
@@ -29,6 +36,7 @@ from sqcore.encounters.sums import (
     spans_between,
     unbundle,
 )
+from sqcore.org.models import Channel, Segment
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, unpack
 
 
@@ -72,9 +80,8 @@ def _truth(name: str) -> Case:
     return Case(yes, no, default=_number(UNKNOWN), output_field=_BIG)
 
 
-def _ids_below(name: str) -> int:
-    """Return a number above every id that this foreign key may have."""
-    model = Encounter._meta.get_field(name).related_model
+def _ids_below(model: type[Model]) -> int:
+    """Return a number above every id of this model."""
     return (model._default_manager.aggregate(last=Max("pk"))["last"] or 0) + 1
 
 
@@ -84,10 +91,12 @@ def row_sums(rows: QuerySet[Encounter], *, by_service: bool = False) -> JointSum
     Of each row the database sends two numbers, one that says where it belongs and one that holds
     its measures; all of a queryset at once, which should therefore be of one span at the most.
     """
-    names = ["channel_id", "segment_id", *(["service_id"] if by_service else [])]
-    sizes = [_ids_below(name) for name in names]
+    models: dict[str, type[Model]] = {"channel_id": Channel, "segment_id": Segment}
+    if by_service:
+        models["service_id"] = Service
+    sizes = [_ids_below(model) for model in models.values()]
     place: Any = Cast(F("unit_id"), _BIG)
-    for name, size in zip(names, sizes, strict=True):
+    for name, size in zip(models, sizes, strict=True):
         place = place * _number(size) + _whole(name, 0)
     measures: Any = _whole("waiting_s", UNKNOWN) + _number(1)
     measures = measures * _number(MOST_SECONDS) + _whole("handling_s", UNKNOWN) + _number(1)

@@ -148,8 +148,8 @@ def _store(encounters: Sequence["_Made"]) -> Taken:
     for ids in _pieces([each.pk for each in gone]):
         Encounter.objects.filter(pk__in=ids).delete()
     _inserter().insert_values([each.values for each in (*fresh, *changed)])
-    touched = {(each.unit_id, each.on) for each in (*fresh, *changed, *gone)}
-    _touch(touched)
+    touched = {(each.unit_id, each.on) for each in (*fresh, *changed)}
+    _touch(touched | {(each.unit_id, each.on) for each in gone})
     return Taken(len(fresh), len(changed), len(encounters) - len(fresh) - len(changed))
 
 
@@ -164,8 +164,8 @@ def _stored(keys: Sequence[str]) -> dict[str, _Stored]:
     found = {}
     for some in _pieces(keys):
         rows = Encounter.objects.filter(key__in=some)
-        for key, *rest in rows.values_list("key", "pk", "digest", "unit_id", "on"):
-            found[key] = _Stored(*rest)
+        for key, pk, digest, unit_id, on in rows.values_list("key", *_Stored._fields):
+            found[key] = _Stored(pk, digest, unit_id, on)
     return found
 
 

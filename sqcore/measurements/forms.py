@@ -43,7 +43,9 @@ class NewMachineForm(forms.Form):
     feed = forms.ModelChoiceField(
         label=_("Feed"), queryset=Feed.objects.order_by("code"), required=False
     )
-    installed_on = forms.DateField(label=_("Installed"), widget=forms.DateInput({"type": "date"}))
+    installed_on = forms.DateField(
+        label=_("Installed"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
 
 
 class ChangeMeasureForm(forms.Form):
@@ -89,7 +91,7 @@ class NewMeasureForm(ChangeMeasureForm):
     )
     since = forms.DateField(
         label=_("Since"),
-        widget=forms.DateInput({"type": "date"}),
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Values of earlier periods are refused."),
     )
 

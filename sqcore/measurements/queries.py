@@ -84,9 +84,9 @@ def shown(measure: Measure, value: float | None) -> str:
         return ""
     if measure.unit_of_measure in (UnitOfMeasure.SHARE, UnitOfMeasure.PERCENT):
         percent = value * 100 if measure.kind != Measure.Kind.MEAN else value
-        return f"{number_format(percent, 2)} %"
-    # A unit that says itself, such as minutes, stands beside the name of the measure.
-    return number_format(value, 2)
+        return f"{number_format(round(percent, 2), 2)} %"
+    # Rounded first, for number_format cuts off.
+    return number_format(round(value, 2), 2)
 
 
 # ---- Late and missing ----------------------------------------------------------------------------

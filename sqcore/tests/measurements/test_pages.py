@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from sqcore.base.periods import Grain, Period
 from sqcore.identity.permissions import Role
 from sqcore.indicators.importers import ready_measures
+from sqcore.measurements import queries
 from sqcore.measurements.models import Equipment, Feed, Measure, Observation
 from sqcore.measurements.queries import Standing, grid_of, is_late, last_due, standings
 from sqcore.measurements.services import define_feed, retire_measure, tell_of_silence
@@ -274,3 +275,10 @@ def test_the_owner_of_a_silent_feed_is_told_once() -> None:
 
     assert told == [0, 0, 1, 0]
     assert Notice.objects.get().title["en"] == "Core fell silent"
+
+
+def test_values_are_rounded_not_cut_off() -> None:
+    found = measure(unit_of_measure="share")
+
+    assert queries.shown(found, 4 / 240) == "1.67 %"
+    assert queries.shown(found, None) == ""

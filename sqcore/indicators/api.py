@@ -1,9 +1,10 @@
 """The catalogue of indicators and the published systems over REST."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
 from sqcore.base.api import Keyset, json_response, page_of
@@ -12,11 +13,26 @@ from sqcore.base.filters import conditions_of
 from sqcore.base.openapi import documented, page_schema
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission
-from sqcore.indicators.definition import DimensionDefinition, definition_of
+from sqcore.indicators.definition import (
+    DimensionDefinition,
+    IndicatorDefinition,
+    definition_of,
+)
 from sqcore.indicators.filters import IndicatorFilter
-from sqcore.indicators.models import Indicator, IndicatorSystem
-from sqcore.indicators.queries import published_version, system_by_code
-from sqcore.indicators.serializers import IndicatorRow, SystemDetail, SystemRow
+from sqcore.indicators.models import Indicator, IndicatorSystem, Target
+from sqcore.indicators.queries import (
+    past_versions,
+    published_version,
+    system_by_code,
+    targets_by_code,
+)
+from sqcore.indicators.serializers import (
+    IndicatorRow,
+    SystemDetail,
+    SystemRow,
+    SystemVersionRow,
+)
+from sqcore.org.queries import local_day
 
 SEES_RESULTS = {"GET": (Permission.VIEW_RESULTS,)}
 BY_CODE = Keyset(("code",))
@@ -32,7 +48,9 @@ class IndicatorListView(ApiView):
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         asked = conditions_of(IndicatorFilter, request._request.GET)
-        indicators = Indicator.objects.visible_to(self.principal).filter(**asked)
+        indicators = (
+            Indicator.objects.visible_to(self.principal).filter(**asked).prefetch_related("targets")
+        )
         return json_response(page_of(request._request, indicators, BY_CODE, indicator_row))
 
 
@@ -89,29 +107,51 @@ def published_row(system: IndicatorSystem) -> dict[str, Any]:
     version = published_version(system)
     if version is None:
         return {
-            "version": None, "published_at": None, "grains": [], "since": None, "dimensions": []
+            "version": None, "published_at": None, "grains": [], "since": None, "target": None,
+            "dimensions": [], "operands": [], "versions": [],
         }  # fmt: skip
-    tops = definition_of(version).dimensions
+    said = definition_of(version)
+    codes = [leaf.code for leaf in said.all_indicators()]
+    targets = targets_by_code(codes, on=local_day(timezone.now()))
     return {
         "version": version.number,
         "published_at": version.published_at,
         "grains": version.grains,
         "since": version.since,
-        "dimensions": [row for top in tops for row in dimension_rows(top, None)],
+        "target": said.target,
+        "dimensions": [
+            row for top in said.dimensions for row in dimension_rows(top, None, targets)
+        ],
+        "operands": [operand.code for operand in said.operands],
+        "versions": [dict(SystemVersionRow(found).data) for found in past_versions(system)],
     }
 
 
-def dimension_rows(dimension: DimensionDefinition, parent: str | None) -> Iterator[dict[str, Any]]:
+def dimension_rows(
+    dimension: DimensionDefinition, parent: str | None, targets: Mapping[str, Target]
+) -> Iterator[dict[str, Any]]:
     """Yield the dimension and those below it as flat rows, parents first."""
     yield {
         "code": dimension.code,
         "name": dimension.name,
         "parent": parent,
         "weight": dimension.weight,
-        "indicators": [
-            {"code": leaf.code, "weight": leaf.weight, "worst": leaf.worst, "best": leaf.best}
-            for leaf in dimension.indicators
-        ],
+        "target": dimension.target,
+        "indicators": [_leaf_row(leaf, targets.get(leaf.code)) for leaf in dimension.indicators],
     }
     for below in dimension.dimensions:
-        yield from dimension_rows(below, dimension.code)
+        yield from dimension_rows(below, dimension.code, targets)
+
+
+def _leaf_row(leaf: IndicatorDefinition, target: Target | None) -> dict[str, Any]:
+    return {
+        "code": leaf.code,
+        "weight": leaf.weight,
+        "worst": leaf.worst,
+        "best": leaf.best,
+        "stage": leaf.stage,
+        "formula": leaf.formula,
+        "counts": leaf.counts,
+        "target": None if target is None else target.value,
+        "floor": None if target is None else target.floor,
+    }

@@ -114,6 +114,11 @@ class Indicator(models.Model):
     def __str__(self) -> str:
         return in_language(self.name)
 
+    @property
+    def ordered_targets(self) -> list["Target"]:
+        """Its targets over time; no query where they were read along with it."""
+        return sorted(self.targets.all(), key=lambda target: target.valid_from)
+
     def is_valid_on(self, on: date) -> bool:
         started = self.valid_from is None or self.valid_from <= on
         return started and (self.valid_to is None or self.valid_to > on)

@@ -25,6 +25,7 @@ from sqcore.indicators.models import (
     UnitOfMeasure,
     WeightedIndicator,
 )
+from sqcore.indicators.queries import targets_by_code
 from sqcore.indicators.rules import TOLERANCE, TOP, formulas_with
 from sqcore.stats.formula import parse
 
@@ -195,7 +196,7 @@ def groups_of(version: SystemVersion, *, on: date) -> list[GroupRow]:
         .select_related("indicator")
         .order_by("position", "id")
     )
-    targets = targets_on([use.indicator_id for use in uses], on)
+    targets = targets_by_code([use.indicator.code for use in uses], on=on)
     leaves: dict[int, list[LeafRow]] = {}
     for use in uses:
         leaves.setdefault(use.dimension_id, []).append(_leaf_row(use, targets))
@@ -259,8 +260,8 @@ def grains_of(version: SystemVersion) -> str:
     return ", ".join(str(Grain(grain).label) for grain in version.grains)
 
 
-def _leaf_row(use: WeightedIndicator, targets: Mapping[int, Target]) -> LeafRow:
-    indicator, target = use.indicator, targets.get(use.indicator_id)
+def _leaf_row(use: WeightedIndicator, targets: Mapping[str, Target]) -> LeafRow:
+    indicator, target = use.indicator, targets.get(use.indicator.code)
     unit = indicator.unit_of_measure
     return LeafRow(
         code=indicator.code,
@@ -277,16 +278,6 @@ def _leaf_row(use: WeightedIndicator, targets: Mapping[int, Target]) -> LeafRow:
 def source_of(indicator: Indicator) -> str:
     """Return what people read as the source of an indicator, also of a formula."""
     return _("Formula") if indicator.formula else source_title(indicator.source)
-
-
-def targets_on(indicators: Sequence[int], on: date) -> dict[int, Target]:
-    """Return the targets of a day by indicator. One query."""
-    held = Target.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gt=on),
-        indicator__in=indicators,
-        valid_from__lte=on,
-    )
-    return {target.indicator_id: target for target in held}
 
 
 @dataclass(frozen=True)
@@ -341,7 +332,7 @@ def catalogue(principal: Principal, *, source: str = "", stage: str = "") -> lis
 def catalogue_rows(indicators: Sequence[Indicator], *, on: date) -> list[CatalogueRow]:
     """Return rows of the catalogue with the targets of a day. Two queries."""
     keys = [indicator.pk for indicator in indicators]
-    targets = targets_on(keys, on)
+    targets = targets_by_code([indicator.code for indicator in indicators], on=on)
     published = Q(dimension__version__state=SystemVersion.State.PUBLISHED)
     used = set(
         WeightedIndicator.objects.filter(published, indicator__in=keys).values_list(
@@ -354,7 +345,7 @@ def catalogue_rows(indicators: Sequence[Indicator], *, on: date) -> list[Catalog
             name=in_language(indicator.name),
             source=source_of(indicator),
             unit=unit_name(indicator.unit_of_measure),
-            target=_value_of(targets.get(indicator.pk), indicator),
+            target=_value_of(targets.get(indicator.code), indicator),
             is_used=indicator.pk in used,
         )
         for indicator in indicators

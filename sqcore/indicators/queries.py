@@ -1,11 +1,17 @@
 """Reading indicator systems: which version counts, and what it says."""
 
+from collections.abc import Sequence
+from datetime import date
+
+from django.db.models import Q
+
 from sqcore.base.errors import NotFound
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import (
     Indicator,
     IndicatorSystem,
     SystemVersion,
+    Target,
 )
 
 
@@ -39,6 +45,22 @@ def published_versions() -> list[SystemVersion]:
 def published_version(system: IndicatorSystem) -> SystemVersion | None:
     """Return the version that counts now; None before the first is published."""
     return SystemVersion.objects.published().filter(system=system).select_related("system").first()
+
+
+def past_versions(system: IndicatorSystem) -> list[SystemVersion]:
+    """Return the versions that are or were published, the newest first."""
+    found = SystemVersion.objects.filter(system=system).exclude(state=SystemVersion.State.DRAFT)
+    return list(found.order_by("-number"))
+
+
+def targets_by_code(codes: Sequence[str], *, on: date) -> dict[str, Target]:
+    """Return the targets of a day by the code of their indicator. One query."""
+    held = Target.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=on),
+        indicator__code__in=codes,
+        valid_from__lte=on,
+    ).select_related("indicator")
+    return {target.indicator.code: target for target in held}
 
 
 def owner_of(principal: Principal, code: str) -> str:

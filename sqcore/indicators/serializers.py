@@ -6,8 +6,19 @@ from typing import Any
 from rest_framework import serializers
 
 from sqcore.base.periods import Grain
-from sqcore.indicators.models import Indicator
+from sqcore.indicators.models import Indicator, SystemVersion
+from sqcore.indicators.sources import Counts
 from sqcore.org.serializers import TranslatedField
+
+
+STAGES = f"{', '.join(Indicator.Stage.values)}, or empty"
+
+
+class TargetRow(serializers.Serializer[Any]):
+    value = serializers.FloatField(help_text="What should be reached, in the unit of measure")
+    floor = serializers.FloatField(allow_null=True, help_text="What should never be missed")
+    valid_from = serializers.DateField()
+    valid_to = serializers.DateField(allow_null=True, help_text="The day after the last one")
 
 
 class IndicatorRow(serializers.Serializer[Any]):
@@ -17,16 +28,32 @@ class IndicatorRow(serializers.Serializer[Any]):
     unit_of_measure = serializers.CharField(allow_blank=True)
     direction = serializers.ChoiceField(Indicator.Direction.choices)
     statistic = serializers.ChoiceField(Indicator.Statistic.choices)
-    source = serializers.CharField(help_text="Where its values come from")  # type: ignore[assignment]  # a field of this name
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of this name
+        allow_blank=True, help_text="Where its values come from; empty for a formula"
+    )
+    formula = serializers.CharField(
+        allow_blank=True, help_text="How it is computed from other indicators, by their codes"
+    )
+    stage = serializers.CharField(allow_blank=True, help_text=STAGES)
     valid_from = serializers.DateField(allow_null=True)
     valid_to = serializers.DateField(allow_null=True, help_text="The day after the last one")
+    targets = serializers.ListField(
+        child=TargetRow(), source="ordered_targets", help_text="Over time, the first at the front"
+    )
 
 
 class SystemIndicator(serializers.Serializer[Any]):
     code = serializers.CharField()
-    weight = serializers.FloatField(help_text="Share of its dimension, 0 to 1")
+    weight = serializers.FloatField(
+        help_text="Share of its dimension, 0 to 1; 0 where it is only watched"
+    )
     worst = serializers.FloatField(help_text="The value of 0 points")
     best = serializers.FloatField(help_text="The value of 100 points")
+    stage = serializers.CharField(allow_blank=True, help_text=STAGES)
+    formula = serializers.CharField(allow_blank=True)
+    counts = serializers.ChoiceField(Counts.choices, help_text="What its n counts")
+    target = serializers.FloatField(allow_null=True, help_text="Today's")
+    floor = serializers.FloatField(allow_null=True, help_text="Today's")
 
 
 class SystemDimension(serializers.Serializer[Any]):
@@ -36,6 +63,7 @@ class SystemDimension(serializers.Serializer[Any]):
         allow_null=True, help_text="The dimension that it is part of"
     )
     weight = serializers.FloatField(help_text="Share of its parent, 0 to 1")
+    target = serializers.FloatField(allow_null=True, help_text="In points")
     indicators = SystemIndicator(many=True)
 
 
@@ -45,6 +73,14 @@ class SystemRow(serializers.Serializer[Any]):
     is_active = serializers.BooleanField(help_text="Whether it is evaluated every period")
 
 
+class SystemVersionRow(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(SystemVersion.State.choices)
+    published_at = serializers.DateTimeField(default_timezone=UTC)
+    grains = serializers.ListField(child=serializers.ChoiceField(Grain.choices))
+    since = serializers.DateField()
+
+
 class SystemDetail(SystemRow):
     """A system as its published version defines it; without one, no dimensions."""
 
@@ -52,4 +88,9 @@ class SystemDetail(SystemRow):
     published_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
     grains = serializers.ListField(child=serializers.ChoiceField(Grain.choices))
     since = serializers.DateField(allow_null=True, help_text="The first day that is evaluated")
+    target = serializers.FloatField(allow_null=True, help_text="In points")
     dimensions = SystemDimension(many=True)
+    operands = serializers.ListField(
+        child=serializers.CharField(), help_text="Indicators that only formulas need"
+    )
+    versions = SystemVersionRow(many=True)

@@ -206,7 +206,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
         "Grain": "sqcore.base.periods.Grain",
+        "FigureKind": "sqcore.evaluation.models.KpiValue.Kind",
         "RunState": "sqcore.evaluation.models.EvaluationRun.State",
+        "SystemVersionState": "sqcore.indicators.models.SystemVersion.State",
+        "EquipmentState": "sqcore.measurements.models.EquipmentState.State",
+        "MeasureKind": "sqcore.measurements.models.Measure.Kind",
         "CampaignState": "surveys.campaigns.models.Campaign.State",
     },
 }

@@ -268,9 +268,9 @@ class TestTargets:
         ],
     )
     def test_what_cannot_be_is_refused(
-        self, over: dict[str, object], value: float, floor: float | None, said: str
+        self, over: dict[str, str], value: float, floor: float | None, said: str
     ) -> None:
-        wait = _define("wait", **over)
+        wait = _define("wait", "", **over)
 
         with pytest.raises(InvalidInput, match=said):
             self._set(wait, value, SINCE, floor=floor)

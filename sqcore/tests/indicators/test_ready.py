@@ -50,7 +50,9 @@ class TestFiles:
     def test_its_weights_sum_to_one_and_its_texts_are_in_two_languages(self, code: str) -> None:
         system = ready_system(code)
         said = [system.name, system.description]
-        said += [each.name for each in (*system.dimensions, *system.indicators, *system.measures)]
+        said += [dimension.name for dimension in system.dimensions]
+        said += [indicator.name for indicator in system.indicators]
+        said += [measure.name for measure in system.measures]
         said += [indicator.definition for indicator in system.indicators]
 
         assert sum(d.weight for d in system.dimensions) == 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from sqcore.evaluation.lattice import Lattice
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
+from sqcore.indicators.models import UnitOfMeasure
 from sqcore.indicators.sources import Collected, Counts
 from sqcore.stats.arrays import BoolArray, IntArray
 from sqcore.stats.composite import independent
@@ -120,8 +121,9 @@ def _of_sources(
         units = [unit_of(leaf, source) for leaf in mine]
         chosen = rolled.select([list(source.measures).index(leaf.measure) for leaf in mine])
         for at, leaf in enumerate(mine):
-            estimates[leaf.code] = _estimate(
-                chosen.select([at]), leaf.statistic, units[at], confidence
+            one = chosen.select([at])
+            estimates[leaf.code] = _possible(
+                leaf, _estimate(one, leaf.statistic, units[at], confidence)
             )
         part = _with_rates(mean_covariance(chosen, scale=units), mine, estimates)
         parts.append(part)
@@ -246,6 +248,16 @@ def _carried(formula: Formula, estimate: Estimate, operand: Estimate) -> Estimat
     ]
     through = np.stack([estimate.value, *ends])
     return replace(estimate, low=through.min(axis=0), high=through.max(axis=0))
+
+
+def _possible(leaf: IndicatorDefinition, estimate: Estimate) -> Estimate:
+    """The estimate with its interval within what can be: nobody waits less than no time."""
+    if is_opinion(leaf) or leaf.unit_of_measure not in UnitOfMeasure.values:
+        return estimate
+    least, most = UnitOfMeasure(leaf.unit_of_measure).limits
+    return replace(
+        estimate, low=np.maximum(estimate.low, least), high=np.minimum(estimate.high, most)
+    )
 
 
 def _estimate(one: Moments, statistic: str, unit: float, confidence: float) -> Estimate:

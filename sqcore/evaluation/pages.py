@@ -20,6 +20,7 @@ from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
 from sqcore.evaluation.rules import counts_of_code
 from sqcore.evaluation.wording import (
+    SCORE,
     About,
     Mark,
     Step,
@@ -646,7 +647,9 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemD
     return Row(
         code=line.code,
         name=line.name,
-        mark=mark_of(line.figure, counts=counts_of_code(definition, line.code)),
+        mark=Mark("unknown", SCORE, why=_("all in it is only watched"))
+        if line.figure is None and _is_only_watched(line)
+        else mark_of(line.figure, counts=counts_of_code(definition, line.code)),
         step=step_of(line.change, points_of_change(leaf)),
         trend=trends.get(line.code, ()),
         weight=f"{number(100 * line.weight, 0)} %" if line.weight else _("watched"),
@@ -657,6 +660,11 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemD
         stage=_stage(leaf),
         is_watched=not line.weight,
     )
+
+
+def _is_only_watched(line: Line) -> bool:
+    """A dimension in which nothing weighs anything has no score."""
+    return bool(line.children) and not any(child.weight for child in line.children)
 
 
 def target_of(definition: SystemDefinition, code: str) -> float | None:
@@ -947,7 +955,8 @@ def _facts(
                 },
             ),
         ]
-    facts += _weights(definition, code)
+    # In a week beside months there is no score in which it could weigh anything.
+    facts += _weights(definition, code) if definition.whole else []
     if leaf is not None and (owner := owner_of(principal, code)):
         facts.append((_("Looked after by"), owner))
     return [*facts, (_("Indicator system"), system)]

@@ -62,7 +62,8 @@ class TestWhatWasMeasuredIsShown:
         waiting = _row(unit, "waiting")
         assert (waiting.status, waiting.value, waiting.score, waiting.n) == ("ok", 9.0, 70.0, 2)
         half = stats.t.ppf(0.975, 1) * 3
-        assert waiting.low == pytest.approx(9 - half)
+        assert waiting.high == pytest.approx(9 + half)
+        assert waiting.low == 0
         assert (_row(unit, "process").score, _row(unit, "composite").n) == (70.0, 2)
 
     def test_a_single_measurement_without_an_interval(self, desk: MemorySource, unit: Unit) -> None:

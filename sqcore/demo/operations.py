@@ -170,9 +170,9 @@ def draw_outages(*, seed: int, calendar: Calendar) -> list[Outage]:
             at = 0
             while True:
                 is_worse = code == OFTEN_DOWN and at >= worse_from and kind.is_self_service
-                at += int(
-                    generator.exponential(kind.days_between / (3 if is_worse else 1)) * 86_400
-                )
+                between = kind.days_between / (3 if is_worse else 1)
+                # Machines wear: faults come more evenly than by pure chance, in every quarter some.
+                at += int(generator.gamma(4, between / 4) * 86_400)
                 lasts = int(generator.lognormal(np.log(kind.hours_down), 0.6) * 3600)
                 lasts = 60 + lasts * (2 if is_worse else 1)
                 if at + lasts >= 86_400 * calendar.days:

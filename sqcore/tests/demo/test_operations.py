@@ -16,6 +16,8 @@ OBSERVATORY, STADIUM, SILK_STREET, OLD_TOWN, TEA_HOUSE, NORTH_GATE = (
     for code in ("observatory", "stadium", "silk-street", "old-town", "tea-house", "north-gate")
 )
 
+BANKING_SYSTEM_AT = list(MACHINES).index("core")
+
 
 @cache
 def reports() -> list[Reported]:
@@ -119,3 +121,15 @@ class TestOutages:
 
         others = [hours(at) for at in range(20) if at != NORTH_GATE]
         assert hours(NORTH_GATE) > 1.5 * max(others)
+
+    def test_every_branch_has_a_fault_of_its_banking_system_in_any_three_months(self) -> None:
+        for month in range(CALENDAR.months - 2):
+            first = 86_400 * CALENDAR.first_day_of_month(month)
+            end = 86_400 * CALENDAR.first_day_of_month(month + 3)
+            repaired = {
+                each.branch
+                for each in outages()
+                if first <= each.end < end and each.machine == BANKING_SYSTEM_AT
+            }
+
+            assert repaired == set(range(20))

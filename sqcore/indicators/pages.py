@@ -10,12 +10,12 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from sqcore.base.errors import NotFound, Problem
+from sqcore.base.errors import InvalidInput, NotFound, Problem
 from sqcore.base.periods import Grain
 from sqcore.base.text import in_language, number
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
-from sqcore.indicators.definition import source_title
+from sqcore.indicators.definition import measure_of, source_title, with_operands
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
@@ -27,6 +27,7 @@ from sqcore.indicators.models import (
 )
 from sqcore.indicators.queries import targets_by_code
 from sqcore.indicators.rules import TOLERANCE, TOP, formulas_with
+from sqcore.indicators.sources import SOURCES, IsSetUp
 from sqcore.stats.formula import parse
 
 
@@ -268,7 +269,7 @@ def _leaf_row(use: WeightedIndicator, targets: Mapping[str, Target]) -> LeafRow:
         name=in_language(indicator.name),
         source=source_of(indicator),
         direction=indicator.direction,
-        worst=in_unit(use.worst, unit),
+        worst=_plain(use.worst * 100 if unit == UnitOfMeasure.SHARE else use.worst),
         best=in_unit(use.best, unit),
         target="" if target is None else in_unit(target.value, unit),
         weight=use.weight,
@@ -287,6 +288,8 @@ class ShownProblem:
     where: str
     reason: str
     url: str
+    source: str = ""
+    source_url: str = ""
 
 
 def shown_problems(
@@ -298,6 +301,7 @@ def shown_problems(
     names |= {group.code: group.name for group in groups if not group.is_top}
     names |= {leaf.code: leaf.name for group in groups for leaf in group.leaves}
     measured = {leaf.code for group in groups for leaf in group.leaves}
+    unmeasured = _sources_that_refuse([p.field for p in problems if p.field in measured])
     shown = []
     for problem in problems:
         url = f"{at}#at-{problem.field}" if problem.field in names else at
@@ -305,8 +309,30 @@ def shown_problems(
             url = reverse("sqcore:indicators-settings", args=[version.system.code, version.number])
         elif problem.field in measured:
             url = reverse("sqcore:indicators-detail", args=[problem.field])
-        shown.append(ShownProblem(names.get(problem.field, ""), problem.reason, url))
+        title, page = unmeasured.get(problem.field, ("", ""))
+        shown.append(ShownProblem(names.get(problem.field, ""), problem.reason, url, title, page))
     return shown
+
+
+def _sources_that_refuse(codes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return, by indicator, the title and page of the source that does not know its measure."""
+    found: dict[str, tuple[str, str]] = {}
+    for indicator in Indicator.objects.filter(code__in=codes).order_by("code"):
+        for each in with_operands([indicator]).values():
+            if each.source not in SOURCES or _is_measured(each):
+                continue
+            source = SOURCES[each.source]
+            if isinstance(source, IsSetUp):
+                found[indicator.code] = (source.title, reverse(source.set_up_at))
+    return found
+
+
+def _is_measured(indicator: Indicator) -> bool:
+    try:
+        measure_of(indicator)
+    except InvalidInput:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

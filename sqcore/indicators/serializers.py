@@ -10,7 +10,6 @@ from sqcore.indicators.models import Indicator, SystemVersion
 from sqcore.indicators.sources import Counts
 from sqcore.org.serializers import TranslatedField
 
-
 STAGES = f"{', '.join(Indicator.Stage.values)}, or empty"
 
 

@@ -122,4 +122,14 @@ class OffersMeasures(Protocol):
         ...
 
 
+@runtime_checkable
+class IsSetUp(Protocol):
+    """A source whose measures people define on a page of its own."""
+
+    @property
+    def set_up_at(self) -> str:
+        """The name of that page's address."""
+        ...
+
+
 SOURCES: Registry[IndicatorSource] = Registry("indicator sources")

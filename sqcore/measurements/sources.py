@@ -117,6 +117,10 @@ class MeasurementSource:
         return str(_("Measurements"))
 
     @property
+    def set_up_at(self) -> str:
+        return "sqcore:measurements-measures"
+
+    @property
     def counts(self) -> Counts:
         return Counts.MEASUREMENTS
 
@@ -280,6 +284,10 @@ class EquipmentSource:
     @property
     def title(self) -> str:
         return str(_("Equipment"))
+
+    @property
+    def set_up_at(self) -> str:
+        return "sqcore:measurements-equipment"
 
     @property
     def counts(self) -> Counts:

@@ -35,6 +35,10 @@ class SurveySource:
         return str(_("Survey answers"))
 
     @property
+    def set_up_at(self) -> str:
+        return "surveys:instruments-list"
+
+    @property
     def counts(self) -> Counts:
         return Counts.ANSWERS
 

@@ -331,6 +331,15 @@ class TestPublishing:
         assert "sum to 0.9, not to 1" in page
         assert "Publish version" not in page
 
+    def test_leads_to_where_a_missing_measure_is_defined(self, ana: Client) -> None:
+        install_ready_system(code="bank", since=SINCE, by=SYSTEM, now=NOW)
+
+        page = _shown(ana, "/setup/systems/service-quality/versions/1/check/")
+
+        assert "There is no measure “staff-qualified”." in page
+        assert 'href="/setup/indicators/qualified-staff/"' in page
+        assert '<a href="/measurements/">Measurements</a>' in page
+
     def test_a_refused_publication_changes_nothing(self, ana: Client, draft: SystemVersion) -> None:
         ana.post(f"{DRAFT}weights/speed/", {"weight-wait": "90"})
 

@@ -14,9 +14,8 @@ from sqcore.base.errors import NotFound
 from sqcore.evaluation import pages, queries
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.queries import Figure
-from sqcore.evaluation.rules import counts_of_code
 from sqcore.identity.principals import Principal
-from sqcore.indicators.definition import SystemDefinition
+from sqcore.indicators.definition import SystemDefinition, counts_of_code
 
 NUMBERS = ("value", "low", "high", "score", "score_low", "score_high", "n", "coverage")
 COLUMNS = (

@@ -18,7 +18,6 @@ from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.leaves import is_opinion
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
-from sqcore.evaluation.rules import counts_of_code
 from sqcore.evaluation.wording import (
     SCORE,
     About,
@@ -43,6 +42,7 @@ from sqcore.indicators.definition import (
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
+    counts_of_code,
     source_title,
 )
 from sqcore.indicators.models import Indicator, IndicatorSystem

@@ -9,8 +9,8 @@ import numpy as np
 from sqcore.evaluation.lattice import Key
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.release import HIDDEN, History, Published, latest
-from sqcore.evaluation.rules import RESPONDENTS, Row, counts_of_code, opinions
-from sqcore.indicators.definition import COMPOSITE, SystemDefinition
+from sqcore.evaluation.rules import RESPONDENTS, Row, opinions
+from sqcore.indicators.definition import COMPOSITE, SystemDefinition, counts_of_code
 from sqcore.indicators.sources import Counts
 
 PUBLISHED = "published"

@@ -11,7 +11,6 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.rules import counts_of_code, scored_leaves
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
@@ -20,6 +19,8 @@ from sqcore.indicators.definition import (
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
+    counts_of_code,
+    scored_leaves,
     source_title,
 )
 from sqcore.indicators.models import IndicatorSystem, SystemVersion

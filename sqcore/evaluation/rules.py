@@ -18,6 +18,8 @@ from sqcore.indicators.definition import (
     DimensionDefinition,
     IndicatorDefinition,
     SystemDefinition,
+    counts_of,
+    scored_leaves,
 )
 from sqcore.indicators.sources import Collected, Counts
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
@@ -97,45 +99,6 @@ def evaluate(inputs: Inputs) -> list[Row]:
         confidence=inputs.policy.confidence,
     )
     return list(_Sheet(inputs, lattice, leaves, decided).rows())
-
-
-def counts_of(leaves: Iterable[IndicatorDefinition]) -> str:
-    """Return what the n of a score of these indicators counts, those that are watched left out.
-
-    Answers as soon as an opinion is in it. What is measured in several ways is measurements.
-    """
-    found = {leaf.counts for leaf in leaves if leaf.weight}
-    if Counts.ANSWERS.value in found:
-        return Counts.ANSWERS.value
-    return found.pop() if len(found) == 1 else Counts.MEASUREMENTS.value
-
-
-def counts_of_code(definition: SystemDefinition, code: str) -> str:
-    """Return what the n of an indicator, a dimension or the overall score counts."""
-    leaf = definition.indicator(code)
-    if leaf is not None:
-        return leaf.counts
-    if code == COMPOSITE:
-        return counts_of(scored_leaves(definition.dimensions))
-    return counts_of(
-        leaf
-        for dimension in definition.all_dimensions()
-        if dimension.code == code
-        for leaf in scored_leaves([replace(dimension, weight=1.0)])
-    )
-
-
-def scored_leaves(dimensions: Iterable[DimensionDefinition]) -> list[IndicatorDefinition]:
-    """Return the indicators that enter the score of these dimensions, each with its weight."""
-    return [
-        leaf
-        for dimension in dimensions
-        if dimension.weight
-        for leaf in (
-            *(leaf for leaf in dimension.indicators if leaf.weight),
-            *scored_leaves(dimension.dimensions),
-        )
-    ]
 
 
 def opinions(definition: SystemDefinition) -> list[IndicatorDefinition]:

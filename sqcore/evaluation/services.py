@@ -25,13 +25,12 @@ from sqcore.evaluation.rules import (
     Inputs,
     Policy,
     Row,
-    counts_of_code,
     digest_of,
     evaluate,
     opinions,
 )
 from sqcore.identity.principals import Principal, system_principal
-from sqcore.indicators.definition import COMPOSITE, SystemDefinition, definition_of
+from sqcore.indicators.definition import COMPOSITE, SystemDefinition, counts_of_code, definition_of
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.indicators.queries import published_version, system_by_code
 from sqcore.indicators.sources import SOURCES, Collected, Counts

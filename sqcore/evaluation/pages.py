@@ -475,17 +475,21 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
 def indicator_page(*, principal: Principal, code: str, asked: Asked) -> IndicatorPage | None:
     """Return the page of an indicator, a dimension or the composite. raises: NotFound"""
     # The series goes up to the newest period of the grain, whichever page it was opened from.
-    chosen = choose_series(
-        principal=principal, code=code, asked=replace(asked, period="", grain=_grain(asked))
-    )
+    asked = replace(asked, period="", grain=_grain(asked))
+    chosen = choose_series(principal=principal, code=code, asked=asked)
     if chosen is None or not chosen.tops:
         return None
+    figures = _series(principal, chosen, chosen.tops[0], code, asked.part)
+    if figures and chosen.period.start not in figures:
+        # Other indicators are further on than this one.
+        latest = replace(chosen.period, start=max(figures))
+        asked = replace(asked, period=latest.key)
+        chosen = choose_series(principal=principal, code=code, asked=asked) or chosen
     definition = SystemDefinition.from_json(chosen.run.definition)
     unit, leaf = chosen.tops[0], definition.indicator(code)
     view = queries.overview(
         principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=code
     )
-    figures = _series(principal, chosen, unit, code, asked.part)
     periods = chosen.back(LONGEST)
     newest = figures.get(chosen.period.start)
     counts = counts_of_code(definition, code)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.db.models import Max, Min, Q
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
@@ -127,9 +128,11 @@ class MeasurementSource:
     def measure(self, parameters: Mapping[str, Any]) -> str:
         code = str(parameters.get("measure", ""))
         if strange := sorted(set(parameters) - {"measure"}):
-            raise InvalidInput(f"Measurements cannot be asked for “{strange[0]}”.")
+            raise InvalidInput(
+                gettext("Measurements cannot be asked for “%(name)s”.") % {"name": strange[0]}
+            )
         if not Measure.objects.filter(code=code).exists():
-            raise InvalidInput(f"There is no measure “{code}”.")
+            raise InvalidInput(gettext("There is no measure “%(code)s”.") % {"code": code})
         return code
 
     def offers(self) -> Sequence[Offer]:
@@ -257,7 +260,7 @@ def _add_row(total: Sums, kind: str, row: Numbers) -> None:
 # ---- Equipment -----------------------------------------------------------------------------------
 EQUIPMENT_MEASURES = ("availability", "repair_time", "repaired_in_time")
 EQUIPMENT_OFFERS: tuple[tuple[str, str | Promise, str, str, Mapping[str, Any]], ...] = (
-    ("availability", _("Available, of the time in use (%(kind)s)"), "proportion", "share", {}),
+    ("availability", _("Available, of the time in use (%(kind)s)"), "mean", "share", {}),
     ("repair_time", _("Time to repair (%(kind)s)"), "mean", "h", {}),
     (
         "repaired_in_time",
@@ -297,19 +300,24 @@ class EquipmentSource:
         name, kind = str(parameters.get("measure", "")), str(parameters.get("kind", ""))
         hours = parameters.get("within_h")
         if strange := sorted(set(parameters) - {"measure", "kind", "within_h"}):
-            raise InvalidInput(f"Equipment cannot be asked for “{strange[0]}”.")
+            raise InvalidInput(
+                gettext("Equipment cannot be asked for “%(name)s”.") % {"name": strange[0]}
+            )
         if name not in EQUIPMENT_MEASURES:
             raise InvalidInput(
-                f"Equipment has no “{name}”; it has {', '.join(EQUIPMENT_MEASURES)}."
+                gettext("Equipment has no “%(name)s”; it has %(known)s.")
+                % {"name": name, "known": ", ".join(EQUIPMENT_MEASURES)}
             )
         if "/" in kind:
-            raise InvalidInput(f"“{kind}” is no kind of equipment.")
+            raise InvalidInput(gettext("“%(kind)s” is no kind of equipment.") % {"kind": kind})
         if (name == "repaired_in_time") != (hours is not None):
-            raise InvalidInput("Give within_h, in hours, with repaired_in_time and with it alone.")
+            raise InvalidInput(
+                gettext("Give within_h, in hours, with repaired_in_time and with it alone.")
+            )
         if hours is None:
             return f"{name}/{kind}"
         if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 10_000:
-            raise InvalidInput("within_h must be whole hours, from 1 to 10,000.")
+            raise InvalidInput(gettext("within_h must be whole hours, from 1 to 10,000."))
         return f"{name}/{kind}/{hours}"
 
     def offers(self) -> Sequence[Offer]:

@@ -35,19 +35,25 @@ class EncounterFilterForm(forms.Form):
     """By what the list of single encounters can be filtered."""
 
     unit = forms.ModelChoiceField(
-        label=_("Unit"), queryset=Unit.objects.none(), to_field_name="code", required=False
+        label=_("Unit"),
+        queryset=Unit.objects.none(),
+        to_field_name="code",
+        required=False,
+        empty_label=_("All"),
     )
     channel = forms.ModelChoiceField(
         label=_("Channel"),
         queryset=Channel.objects.order_by("position", "code"),
         to_field_name="code",
         required=False,
+        empty_label=_("All"),
     )
     segment = forms.ModelChoiceField(
         label=_("Segment"),
         queryset=Segment.objects.order_by("position", "code"),
         to_field_name="code",
         required=False,
+        empty_label=_("All"),
     )
     since = forms.DateField(
         label=_("From"), required=False, widget=forms.DateInput({"type": "date"})
@@ -55,7 +61,7 @@ class EncounterFilterForm(forms.Form):
     until = forms.DateField(
         label=_("Until"), required=False, widget=forms.DateInput({"type": "date"})
     )
-    key = forms.CharField(label=_("Key"), required=False, max_length=80)
+    key = forms.CharField(label=_("Encounter key"), required=False, max_length=80)
 
 
 class ServiceForm(forms.Form):

@@ -11,7 +11,7 @@ from sqcore.base.periods import Period, title_of
 from sqcore.encounters.process import GRAINS, Chosen
 from sqcore.encounters.queries import JointSums, span_sums
 from sqcore.encounters.sums import MEASURES, SCALES
-from sqcore.stats.estimates import Estimate, Status, means
+from sqcore.stats.estimates import Estimate, means
 from sqcore.stats.moments import merge
 
 MARGINS = ("unit", "channel", "segment")
@@ -150,11 +150,10 @@ def _figure(measure: str, estimate: Estimate, cell: int, place: int) -> Figure:
     value, low, high = (
         float(part[cell, place]) * times for part in (estimate.value, estimate.low, estimate.high)
     )
-    is_known = estimate.status[cell, place] == Status.OK
     return Figure(
         measure,
         value if n and np.isfinite(value) else None,
-        max(low, 0.0) if is_known and np.isfinite(low) else None,
-        high if is_known and np.isfinite(high) else None,
+        max(low, 0.0) if n and np.isfinite(low) else None,
+        high if n and np.isfinite(high) else None,
         n,
     )

@@ -67,7 +67,9 @@ def encounters(request: HttpRequest) -> HttpResponse:
         **{names.get(name, name): value for name, value in asked.items()}
     )
     found = found.select_related("unit", "channel", "segment", "service", "staff")
-    page = Paginator(found.order_by("-on", "-pk"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found.order_by("-on", "-arrived_at", "-pk"), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {"page": page, "form": form, "trail": _trail((_("Single encounters"), ""))}
     return render(request, "sqcore/encounters/list.html", context)
 

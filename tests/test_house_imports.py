@@ -37,7 +37,7 @@ THINGS = {
         *("release", "wording"),
     },
     "sqcore.files": {"cells", "encodings", "kinds", "mapping", "personal", "storage", "toml"},
-    "sqcore.indicators": {"definition", "drafts", "pages"},
+    "sqcore.indicators": {"conditions", "definition", "drafts", "pages"},
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.org": {"directory"},

@@ -12,9 +12,9 @@ from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.conditions import TOP
 from sqcore.indicators.definition import COMPOSITE
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
-from sqcore.indicators.rules import TOP
 
 STEP = Decimal("0.000000000001")
 """The smallest step in which weights are kept."""

@@ -15,6 +15,7 @@ from sqcore.base.periods import Grain
 from sqcore.base.text import in_language, number
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.conditions import TOLERANCE, TOP, formulas_with
 from sqcore.indicators.definition import measure_of, source_title, with_operands
 from sqcore.indicators.models import (
     Dimension,
@@ -26,7 +27,6 @@ from sqcore.indicators.models import (
     WeightedIndicator,
 )
 from sqcore.indicators.queries import targets_by_code
-from sqcore.indicators.rules import TOLERANCE, TOP, formulas_with
 from sqcore.indicators.sources import SOURCES, IsSetUp
 from sqcore.stats.formula import parse
 

@@ -18,6 +18,14 @@ from sqcore.base.text import TranslatedText
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.conditions import (
+    formulas_with,
+    is_published,
+    problems_of_version,
+    require_covers,
+    require_measurable,
+    require_target,
+)
 from sqcore.indicators.definition import COMPOSITE
 from sqcore.indicators.drafts import (
     add_indicator,
@@ -39,14 +47,6 @@ from sqcore.indicators.models import (
     WeightedIndicator,
 )
 from sqcore.indicators.queries import published_version
-from sqcore.indicators.rules import (
-    formulas_with,
-    is_published,
-    problems_of_version,
-    require_covers,
-    require_measurable,
-    require_target,
-)
 
 MEASURED = frozenset(
     {"source", "parameters", "formula", "statistic", "unit_of_measure", "direction"}

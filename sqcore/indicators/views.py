@@ -21,6 +21,7 @@ from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.indicators import drafts, pages, services
+from sqcore.indicators.conditions import TOP, is_published
 from sqcore.indicators.forms import (
     DayForm,
     DimensionForm,
@@ -35,7 +36,6 @@ from sqcore.indicators.forms import (
     weights_given,
 )
 from sqcore.indicators.models import Indicator, SystemVersion, Target
-from sqcore.indicators.rules import TOP, is_published
 from sqcore.indicators.sources import SOURCES
 from sqcore.org.queries import local_day
 
@@ -477,7 +477,7 @@ def change_indicator(request: HttpRequest, code: str) -> HttpResponse:
             messages.success(request, _("The changes are kept."))
             return redirect("sqcore:indicators-detail", code=code)
     lead = _("A published version uses it: what it measures stays as it is.") if fixed else ""
-    trail = _catalogue_trail(found.name, _("Change"), code)
+    trail = _catalogue_trail(found.name, _("Edit"), code)
     back = reverse("sqcore:indicators-detail", args=[code])
     return _form_page(
         request, form, in_language(found.name), trail, lead=lead, verb=_("Keep"), back=back

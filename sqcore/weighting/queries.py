@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from sqcore.base.errors import NotFound
 from sqcore.base.text import in_language
 from sqcore.identity.principals import Principal
+from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import Dimension, SystemVersion, WeightedIndicator
-from sqcore.indicators.rules import TOP
 from sqcore.weighting.methods import METHODS, Basis, Needs, Proposal, Said
 from sqcore.weighting.models import Judgement, WeightSet
 

@@ -8,6 +8,7 @@ import pytest
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sqcore.indicators import drafts, sources
+from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
@@ -15,7 +16,6 @@ from sqcore.indicators.models import (
     SystemVersion,
     WeightedIndicator,
 )
-from sqcore.indicators.rules import TOP
 from sqcore.indicators.services import (
     Branch,
     Leaf,

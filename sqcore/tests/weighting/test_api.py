@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sqcore.identity.permissions import Permission
-from sqcore.indicators.rules import TOP
+from sqcore.indicators.conditions import TOP
 from sqcore.tests.factories import NOW
 from sqcore.tests.rest import get, make_key
 from sqcore.tests.weighting.factories import make_draft, make_expert, publish

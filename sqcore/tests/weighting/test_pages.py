@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
+from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import Dimension, SystemVersion
-from sqcore.indicators.rules import TOP
 from sqcore.tests.factories import NOW, give_role, make_unit, make_user
 from sqcore.tests.pages import faults_of
 from sqcore.tests.weighting.factories import (

@@ -10,8 +10,8 @@ from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, system_principal
+from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import Dimension, SystemVersion
-from sqcore.indicators.rules import TOP
 from sqcore.indicators.services import copy_version
 from sqcore.tests.factories import NOW, make_principal
 from sqcore.tests.weighting.factories import make_draft, make_expert, publish, weights_of

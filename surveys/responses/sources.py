@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
@@ -46,12 +47,16 @@ class SurveySource:
         instrument, measure = parameters.get("instrument", ""), parameters.get("measure", "")
         books = list(_codebooks(str(instrument)))
         if not books:
-            raise InvalidInput(f"There is no published questionnaire “{instrument}”.")
+            raise InvalidInput(
+                gettext("There is no published questionnaire “%(code)s”.") % {"code": instrument}
+            )
         known = {found.key for _version, book in books for found in book.measures}
         if measure not in known:
             raise InvalidInput(
-                f"The questionnaire “{instrument}” measures no “{measure}”; it measures"
-                f" {', '.join(sorted(known))}."
+                gettext(
+                    "The questionnaire “%(code)s” measures no “%(measure)s”; it measures %(known)s."
+                )
+                % {"code": instrument, "measure": measure, "known": ", ".join(sorted(known))}
             )
         return f"{instrument}/{measure}"
 

@@ -124,7 +124,8 @@ def _take_batch(batch: Sequence[NewEncounter], zone: ZoneInfo, *, now: datetime)
     """Store a batch; again when another sender stored one of its keys in the same moment."""
     customers = _customers(batch, zone)
     ops = connections[DEFAULT_DB_ALIAS].ops  # itself: its proxy costs as much as the work
-    make = partial(_made, customers=customers, zone=zone, ops=ops, now=now)
+    recorded_at = ops.adapt_datetimefield_value(now)
+    make = partial(_made, customers=customers, zone=zone, ops=ops, recorded_at=recorded_at)
     made = {row.key: make(row) for row in batch}
     repeated = len(batch) - len(made)
     ordered = [made[key] for key in sorted(made)]
@@ -206,7 +207,7 @@ def _made(
     customers: Mapping[str, int],
     zone: ZoneInfo,
     ops: BaseDatabaseOperations,
-    now: datetime,
+    recorded_at: Any,
 ) -> _Made:
     steps = _steps(row)
     waiting_s, handling_s = times_of(steps)
@@ -232,7 +233,7 @@ def _made(
         "waiting_s": waiting_s,
         "handling_s": handling_s,
         "digest": digest,
-        "recorded_at": ops.adapt_datetimefield_value(now),
+        "recorded_at": recorded_at,
     }
     return _Made(row.key, row.unit_id, on, digest, [content[name] for name in _inserter().names])
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 
 SCENARIOS = ("evaluation", "kpi", "submission", "import", "measure", "encounters")
 
@@ -67,7 +68,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
     if Unit.objects.exists():
         print("There are data in this database: give an empty one.", file=sys.stderr)
         return 2
-    run = {
+    run: Callable[[], bool] = {
         "evaluation": lambda: evaluation.run(
             [size] if size else [10_000, 100_000, 1_000_000], rounds
         ),

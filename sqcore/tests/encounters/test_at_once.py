@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from sqcore.base.periods import Period
-from sqcore.encounters import services
+from sqcore.encounters import queries, services
 from sqcore.encounters.models import Encounter, TouchedSpan
+from sqcore.encounters.queries import row_sums
 from sqcore.encounters.services import Taken, sum_up, take_encounters
 from sqcore.encounters.sources import EncounterSource
 from sqcore.tests.encounters.factories import encounter
@@ -62,7 +63,7 @@ def test_what_comes_while_a_span_is_summed_up_is_summed_up_next(
     unit = make_unit("riverside")
     take_encounters(rows=[encounter("a", unit)], now=NOW)
     coming = Other(lambda: take_encounters(rows=[encounter("b", unit)], now=NOW))
-    monkeypatch.setattr(services, "row_sums", after(coming, services.row_sums))
+    monkeypatch.setattr(services, "row_sums", after(coming, row_sums))
 
     sum_up(clock=lambda: NOW)
     coming.join(timeout=60)
@@ -84,7 +85,7 @@ def test_two_sums_of_a_span_at_once_leave_the_newer(monkeypatch: pytest.MonkeyPa
         return sum_up(clock=lambda: NOW)
 
     other = Other(come_and_sum)
-    monkeypatch.setattr(services, "row_sums", after(other, services.row_sums))
+    monkeypatch.setattr(services, "row_sums", after(other, row_sums))
 
     sum_up(clock=lambda: NOW)
     other.join(timeout=60)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from sqcore.base.periods import Period
-from sqcore.encounters import queries, services
+from sqcore.encounters import services
 from sqcore.encounters.models import Encounter, TouchedSpan
 from sqcore.encounters.queries import row_sums
 from sqcore.encounters.services import Taken, sum_up, take_encounters

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -287,7 +287,9 @@ def _by_place(row: NewMeasurement) -> tuple[int, date, int, int, int]:
 def _take_piece(
     measure_id: int, rows: Sequence[NewMeasurement], source: str, now: datetime
 ) -> Taken:
-    current = _current(measure_id, rows[0].starts_on, rows[-1].starts_on)
+    current, newest = _current(measure_id, rows[0].starts_on, rows[-1].starts_on)
+    # A sender that began earlier may have waited for one that began later: time goes on in between.
+    now = max(now, newest) if newest else now
     new: list[tuple[NewMeasurement, int]] = []
     replaced: list[int] = []
     for row in rows:
@@ -309,18 +311,22 @@ def _take_piece(
 Known = tuple[int, int, int, int, int, int | None]
 
 
-def _current(measure_id: int, first: date, last: date) -> dict[Place, Known]:
-    """Return, by place, id, revision and values of what is current in these days."""
+def _current(
+    measure_id: int, first: date, last: date
+) -> tuple[dict[Place, Known], datetime | None]:
+    """Return, by place, id, revision and values of what is current in these days; and when the
+    newest of it was recorded."""
     found = Observation.objects.current().filter(
         measure_id=measure_id, starts_on__gte=first, starts_on__lte=last
     )
-    return {
+    known = {
         (measure_id, starts_on, unit, channel, segment): (pk, revision, *values)
         for pk, revision, starts_on, unit, channel, segment, *values in found.values_list(
             *("id", "revision", "starts_on", "unit_id", "channel_id", "segment_id"),
             *("n", "numerator", "denominator", "squares"),
         )
     }
+    return known, found.aggregate(newest=Max("recorded_at"))["newest"] if known else None
 
 
 def _values(row: NewMeasurement) -> tuple[int, int, int, int | None]:

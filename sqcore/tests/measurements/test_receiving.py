@@ -332,3 +332,14 @@ def test_only_readers_of_results_in_their_scope_see_observations() -> None:
     assert [row.unit.code for row in Observation.objects.visible_to(mei)] == ["north"]
     assert not Observation.objects.visible_to(chen).exists()
     assert Observation.objects.visible_to(SYSTEM).count() == 2
+
+
+def test_a_sender_that_waited_for_a_later_one_still_makes_the_next_revision() -> None:
+    make_unit("north")
+    measure()
+    send(share("north", "2026-01", 5, 200), now=NOW + timedelta(seconds=9))
+
+    taken = send(share("north", "2026-01", 6, 200), now=NOW)
+
+    assert taken == Taken(replaced=1)
+    assert Observation.objects.current().get().numerator == 6

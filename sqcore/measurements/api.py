@@ -182,7 +182,7 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not 1900 < moment.year < 2200:
         reason = "must be a moment with its zone, such as 2026-05-17T09:30:00Z"
         raise InvalidInput(
             "Some parameters cannot be used.", problems=[Problem(reason, field="known_at")]

@@ -148,8 +148,12 @@ class TestReading:
         assert [row["unit"] for row in found] == ["north"]
 
     @pytest.mark.parametrize(
-        "asked", ["", "?measure=wonders", "?measure=errors&known_at=noon", "?measure=errors&when=1"]
-    )
+        "asked",
+        [
+            "", "?measure=wonders", "?measure=errors&known_at=noon", "?measure=errors&when=1",
+            "?measure=errors&known_at=0001-01-01T00:00:00%2B14:00",
+        ],
+    )  # fmt: skip
     def test_a_question_that_cannot_be_understood_is_refused(self, asked: str) -> None:
         measure()
 

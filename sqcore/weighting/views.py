@@ -116,7 +116,8 @@ def judge(request: HttpRequest, version_id: int, group: str) -> HttpResponse:
     if not screens:
         return redirect(_address(found, of))
     asked = request.GET.get("screen", "1")
-    screen = screens[min(int(asked), len(screens)) - 1 if asked.isdigit() and int(asked) else 0]
+    number = int(asked) if asked.isdecimal() and len(asked) < 5 else 1
+    screen = screens[min(max(number, 1), len(screens)) - 1]
     if request.method == "POST":
         services.judge(
             version=found,

@@ -133,7 +133,8 @@ class TestJudging:
         second = ana.get(f"{address(five, 'judge')}?screen=2").content.decode()
         assert second.count("<fieldset") == 5
         assert "Keep and see the result" in second
-        assert ana.get(f"{address(five, 'judge')}?screen=99").status_code == 200
+        for screen in ("99", "0", "-1", "²", "9" * 5000):
+            assert ana.get(f"{address(five, 'judge')}", {"screen": screen}).status_code == 200
 
     def test_a_published_version_is_refused(self, draft: SystemVersion, ana: Client) -> None:
         publish(draft)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.encounters.models import Service
@@ -15,7 +16,8 @@ from surveys.invitations.services import NewPlan
 
 def _day(label: Any, **over: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, widget=widget, **over)
+    limits = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
+    return forms.DateField(label=label, widget=widget, validators=limits, **over)
 
 
 def _many(label: Any, **over: Any) -> Any:

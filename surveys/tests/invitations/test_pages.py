@@ -103,6 +103,9 @@ class TestThePlan:
             ({"least": "9", "most": "3"}, "not less than the smallest number"),
             ({"last_on": "2026-03-01"}, "must not be before the first day"),
             ({"recontact_days": "3"}, "at least a week longer"),
+            ({"last_on": "9999-12-31"}, "less than or equal to 2200-12-31"),
+            ({"starts_on": "9999-12-31"}, "less than or equal to 2200-12-31"),
+            ({"starts_on": "0001-01-01"}, "greater than or equal to 2000-01-01"),
         ],
     )
     def test_that_makes_no_sense_comes_back_with_the_reason(

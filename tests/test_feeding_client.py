@@ -57,10 +57,19 @@ def test_it_has_about_twenty_lines() -> None:
     assert sum(bool(line.strip()) for line in _client().splitlines()) <= 26
 
 
-def test_the_mapping_of_the_howto_is_one() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", HOWTO.read_text(), re.DOTALL)
+@pytest.mark.parametrize(
+    ("place", "kind", "field", "form"),
+    [
+        (0, "measurements", "starts_on", "%d.%m.%Y"),
+        (1, "encounters", "arrived_at", "%Y-%m-%d %H:%M"),
+        (2, "events", "at", ""),
+    ],
+)
+def test_the_mappings_of_the_howto_are_ones(place: int, kind: str, field: str, form: str) -> None:
+    texts = re.findall(r"```toml\n(.*?)```", HOWTO.read_text(), re.DOTALL)
 
-    mapping = read_mapping(parsed_toml("errors.toml", text), ROW_KINDS["measurements"])
+    mapping = read_mapping(parsed_toml(f"{kind}.toml", texts[place]), ROW_KINDS[kind])
 
-    assert mapping.fields["starts_on"].format == "%d.%m.%Y"
-    assert read_mapping(mapping.as_json(), ROW_KINDS["measurements"]) == mapping
+    assert len(texts) == 3
+    assert mapping.fields[field].format == form
+    assert read_mapping(mapping.as_json(), ROW_KINDS[kind]) == mapping

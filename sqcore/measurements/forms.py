@@ -109,4 +109,6 @@ class KnownAtForm(forms.Form):
 
     def moment(self) -> datetime | None:
         found: Any = self.cleaned_data.get("known_at") if self.is_valid() else None
-        return found if isinstance(found, datetime) else None
+        if not isinstance(found, datetime) or not 1900 < found.year < 2200:
+            return None
+        return found

@@ -42,6 +42,8 @@ def spans_of(states: Sequence[tuple[datetime, str]]) -> list[Span]:
     for at, state in states:
         if not changes or changes[-1][1] != state:
             changes.append((at, state))
+    if not changes:
+        return []
     ends: list[datetime | None] = [at for at, _state in changes[1:]]
     return [Span(state, at, end) for (at, state), end in zip(changes, [*ends, None], strict=True)]
 

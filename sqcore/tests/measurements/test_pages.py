@@ -145,6 +145,14 @@ class TestReading:
         assert "revision 2" not in before
         assert "as they were known" in before
         assert "0.10" in before
+        for asked in ("0001-01-01T00:00", "9999-12-31T23:59"):
+            now = shown(ana, f"/measurements/of/errors/?known_at={asked}")
+            assert "as they were known" not in now
+
+    def test_a_machine_that_told_nothing_yet_has_a_page(self) -> None:
+        machine("atm-1", make_unit("north"))
+
+        assert "ATM-1" in shown(client(Role.ANALYST), "/measurements/equipment/atm-1/")
 
     def test_machines_with_their_state_and_outages(self) -> None:
         north = make_unit("north")

@@ -1,12 +1,22 @@
 """Form fields that the data of the house needs."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from sqcore.base.text import TranslatedText
+
+
+class DayField(forms.DateField):
+    """A day that can be meant: others are slips of the finger, and have no period before them."""
+
+    def __init__(self, **options: Any) -> None:
+        limits = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
+        super().__init__(**options, validators=limits)
 
 
 class TranslatedTextWidget(forms.MultiWidget):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from sqcore.base.forms import TranslatedTextField
+from sqcore.base.forms import DayField, TranslatedTextField
 from sqcore.base.periods import Grain
 from sqcore.encounters.models import Stage
 from sqcore.encounters.process import Asked
@@ -55,12 +55,8 @@ class EncounterFilterForm(forms.Form):
         required=False,
         empty_label=_("All"),
     )
-    since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput({"type": "date"})
-    )
-    until = forms.DateField(
-        label=_("Until"), required=False, widget=forms.DateInput({"type": "date"})
-    )
+    since = DayField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}))
+    until = DayField(label=_("Until"), required=False, widget=forms.DateInput({"type": "date"}))
     key = forms.CharField(label=_("Encounter key"), required=False, max_length=80)
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import Max, Min
 from django.utils.crypto import salted_hmac
@@ -43,6 +43,8 @@ BATCH = 5_000
 KEYS_AT_ONCE = 900
 SPANS_AT_ONCE = 5_000
 TRIES = 3
+SUMS_LOCK = 0x50E5
+"""The number of the lock under which encounters are summed up."""
 
 T = TypeVar("T")
 Thing = TypeVar("Thing", Service, Stage)
@@ -346,10 +348,11 @@ def _known_customers(pseudonyms: Sequence[str]) -> dict[str, int]:
 def sum_up(*, clock: Callable[[], datetime], limit: int = SPANS_AT_ONCE) -> int:
     """Compute the sums of touched spans anew; return how many marks were worked off.
 
-    Call it again until it returns 0. Two at once wait for each other where they meet in a span, for
-    both lock its oldest mark first; a mark that an intake sets meanwhile stays for the next time.
+    Call it again until it returns 0. Of two at once one waits; a mark that an intake sets meanwhile
+    stays for the next time.
     """
     with transaction.atomic():
+        _one_sums_up()
         marks = list(
             TouchedSpan.objects.select_for_update()
             .order_by("starts_on", "unit_id", "pk")
@@ -382,6 +385,7 @@ def rebuild_sums(*, clock: Callable[[], datetime]) -> int:
     units = list(Unit.objects.order_by("pk").values_list("pk", flat=True))
     for span in spans:
         with transaction.atomic():
+            _one_sums_up()
             marks = TouchedSpan.objects.select_for_update().filter(starts_on=span.starts_on)
             pks = list(marks.order_by("unit_id", "pk").values_list("pk", flat=True))
             kept = set(
@@ -394,6 +398,14 @@ def rebuild_sums(*, clock: Callable[[], datetime]) -> int:
             for some in _pieces(pks):
                 TouchedSpan.objects.filter(pk__in=some).delete()
     return len(spans)
+
+
+def _one_sums_up() -> None:
+    """Wait until nobody else sums up, and keep others waiting until the commit: whoever read the
+    rows first must not store its sums last. On SQLite whoever writes is alone."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SUMS_LOCK])
 
 
 def _sum_span(

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import DomainError
+from sqcore.base.forms import DayField
 from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText, in_language
 from sqcore.identity.models import User
@@ -92,7 +93,7 @@ class PeriodsForm(forms.Form):
             " from those by month."
         ),
     )
-    since = forms.DateField(
+    since = DayField(
         label=_("First day"),
         widget=Day(),
         help_text=_("Periods that begin before it are not evaluated."),
@@ -106,7 +107,7 @@ class NewSystemForm(NamedForm):
     """A new system, empty or from a ready one."""
 
     ready = forms.ChoiceField(label=_("Begin with"), widget=forms.RadioSelect, initial="")
-    since = forms.DateField(
+    since = DayField(
         label=_("First day"),
         widget=Day(),
         help_text=_("Periods that begin before it are not evaluated."),
@@ -282,8 +283,8 @@ class IndicatorForm(NamedForm):
         required=False,
         empty_label=_("Nobody"),
     )
-    valid_from = forms.DateField(label=_("From"), required=False, widget=Day())
-    valid_to = forms.DateField(
+    valid_from = DayField(label=_("From"), required=False, widget=Day())
+    valid_to = DayField(
         label=_("Until"),
         required=False,
         widget=Day(),
@@ -407,8 +408,8 @@ class TargetForm(forms.Form):
     floor = _number(
         label=_("Floor"), required=False, help_text=_("What it should never fall short of.")
     )
-    on = forms.DateField(label=_("First day"), widget=Day())
-    until = forms.DateField(
+    on = DayField(label=_("First day"), widget=Day())
+    until = DayField(
         label=_("Until"),
         required=False,
         widget=Day(),
@@ -417,7 +418,7 @@ class TargetForm(forms.Form):
 
 
 class DayForm(forms.Form):
-    on = forms.DateField(label=_("First day without it"), widget=Day())
+    on = DayField(label=_("First day without it"), widget=Day())
 
 
 def tell(form: forms.Form, refusal: DomainError) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from sqcore.base.forms import TranslatedTextField
+from sqcore.base.forms import DayField, TranslatedTextField
 from sqcore.indicators.models import UnitOfMeasure
 from sqcore.measurements.models import MOST_DECIMALS, Feed, Measure
 from sqcore.org.models import Unit
@@ -43,7 +43,7 @@ class NewMachineForm(forms.Form):
     feed = forms.ModelChoiceField(
         label=_("Feed"), queryset=Feed.objects.order_by("code"), required=False
     )
-    installed_on = forms.DateField(
+    installed_on = DayField(
         label=_("Installed"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
     )
 
@@ -89,7 +89,7 @@ class NewMeasureForm(ChangeMeasureForm):
         initial=0,
         help_text=_("How many its numbers may have; it cannot be changed later."),
     )
-    since = forms.DateField(
+    since = DayField(
         label=_("Since"),
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Values of earlier periods are refused."),

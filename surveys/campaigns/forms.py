@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from sqcore.base.forms import DayField
 from sqcore.base.text import in_language
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -85,10 +86,10 @@ class CampaignForm(PlacesForm):
         widget=forms.RadioSelect,
         help_text=_("It is printed on the form and stays as it is from the first answer on."),
     )
-    opens_on = forms.DateField(
+    opens_on = DayField(
         label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    last_on = forms.DateField(
+    last_on = DayField(
         label=_("Last day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
+from sqcore.base.forms import DayField
 from sqcore.encounters.models import Service
 from sqcore.org.models import Channel, Segment, Unit
 from surveys.campaigns.models import Campaign
@@ -16,8 +16,7 @@ from surveys.invitations.services import NewPlan
 
 def _day(label: Any, **over: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    limits = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 12, 31))]
-    return forms.DateField(label=label, widget=widget, validators=limits, **over)
+    return DayField(label=label, widget=widget, **over)
 
 
 def _many(label: Any, **over: Any) -> Any:

@@ -258,7 +258,7 @@ def _ports(
 
 def _stop(stop: Stop, middle: int, y: int) -> DrawnStop:
     width, height = (END_WIDTH, END_HEIGHT) if stop.is_end else (STAGE_WIDTH, STAGE_HEIGHT)
-    badge = _badge(stop.badge, middle - _badge_width(stop.badge) // 2, y - BADGE_HEIGHT // 2)
+    badge = _badge(stop.badge, middle - _badge_width(stop.badge) // 2, y - BADGE_HEIGHT + 4)
     return DrawnStop(stop, shortened(stop.name), middle - width // 2, y, width, height, badge)
 
 

@@ -42,6 +42,13 @@ ANALYST = {
     "campaign-new": "/surveys/new/",
     "questionnaire": "/surveys/questionnaires/servqual/1/",
     "imports": "/surveys/imports/",
+    "waiting": "/quality/indicators/counter-waiting-time/?unit=riverside&grain=week",
+    "process": "/process/",
+    "encounters": "/encounters/",
+    "measurements": "/measurements/",
+    "system": "/setup/systems/service-quality/",
+    "catalogue": "/setup/indicators/",
+    "invitations": f"{CAMPAIGN}invitations/",
     "inbox": "/inbox/",
     "profile": "/profile/",
 }

@@ -17,6 +17,7 @@ from sqcore.identity.principals import system_principal
 from sqcore.jobs.runner import run_inline
 
 PIECE = 1 << 20
+FIRST = ("read", "left_out")
 SHOWN = 20
 
 
@@ -77,10 +78,12 @@ class Command(BaseCommand):
         if job is not None:
             run_inline(job, now=timezone.now())
             imported.refresh_from_db()
-            counts = imported.report["counts"]
-            said = ", ".join(
-                f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items()
+            counts: Mapping[str, int] = imported.report["counts"]
+            # A database may give the names back in an order of its own.
+            names = sorted(
+                sorted(counts), key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)
             )
+            said = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)
             self.stdout.write(self.style.SUCCESS(f"  {said}"))
 
     def _say(self, imported: FileImport) -> None:

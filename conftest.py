@@ -6,10 +6,15 @@ import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.utils import translation
+from hypothesis import settings
 
 from sqcore.access.authentication import forget_refusals
 from sqcore.org.queries import forget_organisation
 from surveys.instruments.codebook import forget_codebooks
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("sqcore", deadline=None)
+settings.load_profile("sqcore")
 
 
 @pytest.hookimpl(trylast=True)

@@ -197,7 +197,8 @@ class StageLine:
         reached = sum(verdict.key == "reached" for verdict in aimed)
         said = _("%(reached)s of %(aimed)s reached") % {"reached": reached, "aimed": len(aimed)}
         unclear = sum(verdict.key == "unclear" for verdict in aimed)
-        return f"{said}, {_('%(count)s unclear') % {'count': unclear}}" if unclear else said
+        doubt = _("%(count)s unclear") % {"count": unclear}
+        return f"{said}, {doubt}" if unclear else said
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 def integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.integer[Any]]:
     """Return the values as an integer array of their own width, or refuse."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise StatisticsError(f"{name} must have rows of one length") from error
     if array.dtype.kind == "b" or (array.size == 0 and array.dtype.kind == "f"):
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":

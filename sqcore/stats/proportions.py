@@ -1,4 +1,4 @@
-"""Shares, their differences, and the net promoter score."""
+"""Shares, their differences, the net promoter score and the customer effort score."""
 
 from dataclasses import dataclass
 
@@ -169,6 +169,117 @@ def nps(
     low = np.clip(np.minimum(100 * (p - d) - half, value), -100.0, 100.0)
     high = np.clip(np.maximum(100 * (p - d) + half, value), -100.0, 100.0)
     return _where_some(some, value, se, low, high, np.rint(people).astype(np.int64), size)
+
+
+def nps_difference(after: Estimate, before: Estimate) -> tuple[FloatArray, Interval]:
+    """Return by how many points a net promoter score rose, and the interval of that.
+
+    after, before: of `nps`, at the same confidence, shapes that broadcast
+    returns: after minus before, -200..200, and its interval; NaN where one of them has no score
+    raises: StatisticsError if their shapes do not fit
+    assumes: different respondents
+    source: Zou, Donner 2008, doi:10.1002/sim.3095, from the intervals of both scores
+
+    >>> rise, interval = nps_difference(nps([60], [25], [15]), nps([50], [25], [25]))
+    >>> rise.round(1).tolist(), interval.low.round(1).tolist(), interval.high.round(1).tolist()
+    ([20.0], [-1.9], [41.2])
+    """
+    try:
+        np.broadcast_shapes(after.value.shape, before.value.shape)
+    except ValueError as error:
+        raise StatisticsError("the scores must have shapes that fit") from error
+    rise = after.value - before.value
+    down = np.hypot(after.value - after.low, before.high - before.value)
+    up = np.hypot(after.high - after.value, before.value - before.low)
+    return rise, Interval(np.maximum(rise - down, -200.0), np.minimum(rise + up, 200.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Effort:
+    """The customer effort score: the mean of answers on a scale, and who found it easy."""
+
+    mean: Estimate
+    easy: Estimate
+
+
+def effort(
+    counts: npt.ArrayLike,
+    *,
+    lowest: int = 1,
+    top: int = 3,
+    n: npt.ArrayLike | None = None,
+    n_eff: npt.ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> Effort:
+    """Return the mean answer to "it was easy", and the share of the highest answers.
+
+    counts: shape (..., K), how often each of K >= 2 answers was given, from `lowest` on, which
+        is 1 of 7 where nothing else is said; counts or sums of weights >= 0. The easy end is last
+    top: how many of the highest answers count as easy, 1 to K - 1
+    n, n_eff: as in `nps`
+    returns: Effort; the mean with its t interval, cut to the scale: nobody: not_applicable, fewer
+        than 2 (effective) respondents: insufficient_n, all alike: zero_variance, both with the
+        value alone; the share as `proportion`
+    raises: StatisticsError for negative counts or numbers out of range
+    assumes: independent respondents; steps of the scale that are alike
+    source: Dixon, Freeman, Toman 2010, Harvard Business Review 88(7/8):116-122 (the question)
+
+    >>> found = effort([[2, 3, 5, 10, 20, 35, 25]])
+    >>> found.mean.value.tolist(), found.easy.value.tolist()
+    ([5.48], [0.8])
+    """
+    x = finite(counts, "counts")
+    if x.ndim < 1 or x.shape[-1] < 2 or (x < 0).any():
+        raise StatisticsError("counts must be 0 or more, of at least two answers")
+    if not 1 <= top < x.shape[-1]:
+        raise StatisticsError("top must leave an answer out")
+    total = x.sum(axis=-1)
+    some = total > 0
+    people = total if n is None else np.broadcast_to(finite(n, "n"), total.shape)
+    size = total if n_eff is None else np.broadcast_to(finite(n_eff, "n_eff"), total.shape)
+    if ((size <= 0) & some).any():
+        raise StatisticsError("n_eff must be positive")
+    share = x / np.where(some, total, 1.0)[..., None]
+    respondents = np.where(some, np.rint(people), 0).astype(np.int64)
+    return Effort(
+        _mean_answer(share, lowest, respondents, np.where(some, size, 0.0), confidence),
+        proportion(
+            share[..., -top:].sum(axis=-1).clip(0.0, 1.0),
+            respondents,
+            np.where(some, size, 1.0),
+            confidence=confidence,
+        ),
+    )
+
+
+def _mean_answer(
+    share: FloatArray,
+    lowest: int,
+    n: npt.NDArray[np.int64],
+    n_eff: FloatArray,
+    confidence: float,
+) -> Estimate:
+    answer = lowest + np.arange(share.shape[-1], dtype=np.float64)
+    value = share @ answer
+    # From the deviations, so that equal answers have no variance at all.
+    variance = (share * (answer - value[..., None]) ** 2).sum(axis=-1)
+    varied = (share > 0).sum(axis=-1) > 1
+    status = np.where(n_eff < 2, Status.INSUFFICIENT_N, Status.ZERO_VARIANCE)
+    status = np.where((n_eff >= 2) & varied, Status.OK, status)
+    status = np.where(n == 0, Status.NOT_APPLICABLE, status)
+    known = status == Status.OK
+    df = np.where(known, n_eff - 1, 1.0)
+    se = np.where(known, np.sqrt(variance / df), np.nan)
+    half = special.stdtrit(df, 0.5 + confidence_level(confidence) / 2) * se
+    return Estimate(
+        np.where(n > 0, value, np.nan),
+        se,
+        np.maximum(value - half, answer[0]),
+        np.minimum(value + half, answer[-1]),
+        n=n,
+        n_eff=n_eff,
+        status=status.astype(np.uint8),
+    )
 
 
 def _spread(p: FloatArray, d: FloatArray, n: FloatArray) -> FloatArray:

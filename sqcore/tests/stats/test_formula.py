@@ -237,6 +237,8 @@ class TestEvaluating:
     ) -> None:
         names = parse(text).names
         start = {"a": a, "b": b, "c": c}
+        # A corner within a corner, as min(abs(a), b) at 0, looks smooth from both sides.
+        assume(0.0 not in start.values())
         exact = at(text, **start)
         assume(exact.status[0] == FormulaStatus.OK)
         for place, name in enumerate(names):

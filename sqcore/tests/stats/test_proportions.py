@@ -1,11 +1,22 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Status
-from sqcore.stats.proportions import newcombe, nps, proportion, wilson
+from sqcore.stats.proportions import (
+    effort,
+    newcombe,
+    nps,
+    nps_difference,
+    proportion,
+    wilson,
+)
 
 
 class TestWilson:
@@ -105,3 +116,96 @@ class TestNps:
 
         truth = 100 * (p - d)
         assert 0.92 < ((score.low <= truth) & (truth <= score.high)).mean() < 0.985
+
+
+class TestNpsDifference:
+    def test_is_made_of_both_intervals(self) -> None:
+        after, before = nps([60], [25], [15]), nps([50], [25], [25])
+        rise, interval = nps_difference(after, before)
+
+        np.testing.assert_allclose(rise, [20])
+        down = np.hypot(after.value - after.low, before.high - before.value)
+        np.testing.assert_allclose(interval.low, 20 - down)
+
+    @given(st.lists(st.integers(0, 40), min_size=6, max_size=6))
+    def test_turns_round_and_stays_within_200_points(self, counts: list[int]) -> None:
+        one = nps(counts[0], counts[1], counts[2] + 1)
+        other = nps(counts[3], counts[4] + 1, counts[5])
+        rise, there = nps_difference(one, other)
+        fall, back = nps_difference(other, one)
+
+        np.testing.assert_allclose(rise, -fall)
+        np.testing.assert_allclose(there.low, -back.high)
+        assert -200 <= there.low <= rise <= there.high <= 200
+
+    def test_without_one_of_the_scores_there_is_no_difference(self) -> None:
+        rise, interval = nps_difference(nps([1], [1], [1]), nps([0], [0], [0]))
+
+        assert np.isnan([rise[0], interval.low[0], interval.high[0]]).all()
+
+    def test_scores_of_other_shapes_are_refused(self) -> None:
+        with pytest.raises(StatisticsError):
+            nps_difference(nps([1, 2], [1, 2], [1, 2]), nps([1] * 3, [1] * 3, [1] * 3))
+
+    def test_covers_the_truth_as_often_as_it_says_with_30_answers_each(self) -> None:
+        rng = np.random.default_rng(2)
+        one = rng.multinomial(30, [0.6, 0.25, 0.15], 10_000)
+        other = rng.multinomial(30, [0.4, 0.3, 0.3], 10_000)
+        _rise, interval = nps_difference(nps(*one.T), nps(*other.T))
+
+        assert 0.93 < ((interval.low <= 35) & (interval.high >= 35)).mean() < 0.98
+
+
+class TestEffort:
+    def test_is_the_mean_with_t_interval_and_the_share_of_the_top_three(self) -> None:
+        counts = [2, 3, 5, 10, 20, 35, 25]
+        found = effort([counts])
+
+        answers = np.repeat(np.arange(1, 8), counts)
+        low, high = stats.t.interval(0.95, 99, answers.mean(), stats.sem(answers))
+        np.testing.assert_allclose(found.mean.value, [5.48])
+        np.testing.assert_allclose([found.mean.low[0], found.mean.high[0]], [low, high])
+        np.testing.assert_allclose(found.easy.value, [0.8])
+        np.testing.assert_allclose(found.easy.low, wilson([80], [100]).low)
+        assert found.mean.n.tolist() == [100]
+
+    def test_says_where_there_is_no_interval(self) -> None:
+        found = effort([[0, 0, 0], [0, 1, 0], [0, 0, 9], [1, 1, 1]], top=1)
+
+        assert found.mean.status.tolist() == [
+            Status.NOT_APPLICABLE, Status.INSUFFICIENT_N, Status.ZERO_VARIANCE, Status.OK,
+        ]  # fmt: skip
+        assert found.mean.value[1:].tolist() == [2, 3, 2]
+        assert np.isnan(found.mean.low[:3]).all()
+        assert np.isnan(found.easy.value[0])
+        assert found.easy.value[1:].tolist() == pytest.approx([0, 1, 1 / 3])
+
+    def test_weights_count_by_their_effective_size(self) -> None:
+        heavy = effort([[10.0, 20.0, 10.0]], top=1, n=[40], n_eff=[20.0])
+
+        assert heavy.mean.n_eff.tolist() == [20.0]
+        np.testing.assert_allclose(heavy.mean.se, np.sqrt(0.5 / 19))
+        np.testing.assert_allclose(heavy.easy.low, wilson([5], [20]).low)
+
+    @given(st.lists(st.integers(0, 30), min_size=7, max_size=7))
+    def test_stays_within_the_scale(self, counts: list[int]) -> None:
+        found = effort([counts])
+
+        if found.mean.status[0] == Status.OK:
+            assert 1 <= found.mean.low[0] <= found.mean.value[0] <= found.mean.high[0] <= 7
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"counts": [-1, 2]},
+            {"counts": [3]},
+            {"counts": [1, np.nan]},
+            {"counts": [1, 2, 3], "top": 3},
+            {"counts": [1, 2, 3], "top": 0},
+            {"counts": [1, 2, 3], "n_eff": 0, "top": 1},
+            {"counts": [1, 2, 3], "confidence": 95, "top": 1},
+        ],
+    )
+    def test_refuses(self, arguments: dict[str, Any]) -> None:
+        with pytest.raises(StatisticsError):
+            effort(**({"top": 1} | arguments))

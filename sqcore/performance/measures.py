@@ -1,0 +1,22 @@
+"""The measures of all sources of results of people, by their keys."""
+
+from sqcore.performance.sources import PERSON_SOURCES, PersonSource
+from sqcore.performance.sources import PersonMeasure as PersonMeasure
+
+
+def measure_named(key: str) -> PersonMeasure:
+    """Return the measure of this key; of one that no source has any more, a bare one."""
+    for source in PERSON_SOURCES:
+        for measure in source.measures():
+            if measure.key == key:
+                return measure
+    return PersonMeasure(key, {"en": key}, 0.0, 0.0, (), key.endswith("/overall"))
+
+
+def source_of(key: str) -> tuple[PersonSource, int] | None:
+    """Return the source of a measure and the measure's place there."""
+    for source in PERSON_SOURCES:
+        for place, measure in enumerate(source.measures()):
+            if measure.key == key:
+                return source, place
+    return None

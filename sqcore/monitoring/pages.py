@@ -1,0 +1,643 @@
+"""What the pages of charts and signals show, put together from charts and queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import urlencode
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Abs
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Grain, Period, title_of
+from sqcore.base.text import in_language
+from sqcore.dashboards.figures import Figure
+from sqcore.evaluation.models import KpiValue
+from sqcore.evaluation.wording import Scale, counted, number, scale_of
+from sqcore.identity.permissions import Permission
+from sqcore.identity.principals import Principal
+from sqcore.indicators.definition import SystemDefinition, counts_of_code
+from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.queries import system_by_code
+from sqcore.indicators.sources import Counts
+from sqcore.monitoring.chance import false_shares
+from sqcore.monitoring.charts import CHARTED, Chart, Segment, chart_at, newest_definitions
+from sqcore.monitoring.drawing import Noted, control_figure, lettered, meaning_of
+from sqcore.monitoring.forms import ALL, MUTED, AskedChart, AskedSignals
+from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal, SignalEvent, Watch
+from sqcore.monitoring.outlook import Outlook, outlook_of
+from sqcore.monitoring.outlook_page import OutlookPanel, outlook_panel
+from sqcore.monitoring.queries import latest_watches
+from sqcore.monitoring.wording import (
+    PROFILE_NAMES,
+    Sign,
+    assurance_sign,
+    flags_text,
+    reason_text,
+    runs_text,
+    shift_text,
+    status_text,
+    value_text,
+    variation_sign,
+)
+from sqcore.org.models import Unit
+from sqcore.stats.rules import PROFILES
+
+SHOWN_EVENTS = 12
+
+
+@dataclass(frozen=True)
+class NotedLine:
+    """An annotation as a line below the chart."""
+
+    noted: Noted
+    span: str
+    by: str
+    may_withdraw: bool
+
+    @property
+    def annotation(self) -> Annotation:
+        return self.noted.annotation
+
+
+@dataclass(frozen=True)
+class SignalLine:
+    """A signal in words; `name`, `unit` and `url` lead to its chart."""
+
+    signal: Signal
+    name: str
+    unit: str
+    unit_code: str
+    system: str
+    url: str
+    shift: str
+    since: str
+    found: str
+    recovered: str
+    state: str
+    tone: str
+    symbol: str
+    is_muted: bool
+    history: Sequence["EventLine"] = ()
+    chance: str = ""
+
+
+@dataclass(frozen=True)
+class EventLine:
+    title: str
+    period: str
+    event: SignalEvent
+
+
+@dataclass(frozen=True)
+class BaselineLine:
+    """A baseline in words: from what, frozen when and by whom."""
+
+    baseline: Baseline
+    span: str
+    applies: str
+    centre: str
+    origin: str
+    approval: str
+    is_current: bool
+    may_decide: bool
+
+
+@dataclass(frozen=True)
+class ChartPage:
+    chart: Chart
+    name: str
+    scale: Scale
+    title: str
+    value: str
+    between: str
+    counted: str
+    said: str
+    variation: Sign
+    assurance: Sign | None
+    target: str
+    figure: Figure
+    key_signs: Sequence[tuple[str, str]]
+    status: str
+    facts: list[tuple[str, str]]
+    notes: list[NotedLine]
+    signals: list[SignalLine]
+    baselines: list[BaselineLine]
+    grains: list[tuple[str, str, bool]]
+    profiles: list[tuple[str, str]]
+    outlook: OutlookPanel
+    results_url: str
+    may_manage: bool
+    may_approve: bool
+
+    @property
+    def has_proposal(self) -> bool:
+        return any(line.baseline.state == Baseline.State.PROPOSED for line in self.baselines)
+
+
+def chart_page(
+    *, principal: Principal, system: str, unit: str, code: str, asked: AskedChart, today: date
+) -> ChartPage:
+    """Return the page of a control chart. raises: NotFound for what is not there or not theirs"""
+    found = system_by_code(principal, system)
+    place = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(code=unit).first()
+    if place is None:
+        raise NotFound(_("There is no such chart, or it is not for you to see."))
+    grains = _grains(principal, found, place, code)
+    grain = Grain(asked.grain) if asked.grain in grains else next(iter(grains), Grain.MONTH)
+    chart = chart_at(
+        principal=principal,
+        system=found,
+        unit=place,
+        code=code,
+        grain=grain,
+        profile=asked.profile,
+        today=today,
+    )
+    return _page(principal, chart, grains, today)
+
+
+def _grains(principal: Principal, system: IndicatorSystem, unit: Unit, code: str) -> list[Grain]:
+    """The lengths of period that there is a chart of. One query."""
+    held = set(
+        KpiValue.objects.visible_to(principal)
+        .current()
+        .filter(system=system, grain__in=CHARTED, unit=unit, code=code, margin="")
+        .order_by()
+        .values_list("grain", flat=True)
+        .distinct()
+    )
+    return [grain for grain in CHARTED if grain.value in held]
+
+
+def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: date) -> ChartPage:
+    definition, key, leaf = chart.definition, chart.key, chart.leaf
+    scale = scale_of(leaf)
+    name, counts = definition.name_of(key.code), counts_of_code(definition, key.code)
+    noted = lettered(chart.annotations)
+    may_manage = principal.may(Permission.MANAGE_SIGNALS, unit_id=key.unit_id)
+    may_approve = principal.may(Permission.APPROVE_BASELINES, unit_id=key.unit_id)
+    latest = chart.latest
+    outlook = outlook_of(chart)
+    return ChartPage(
+        chart=chart,
+        name=name,
+        scale=scale,
+        title=title_of(latest.seen.period) if latest else "",
+        value=number(scale.of(latest.seen.value) or 0.0, scale.decimals) if latest else "",
+        between=_between(chart, scale),
+        counted=counted(latest.seen.n, counts) if latest else "",
+        said=flags_text(latest, chart.profile) if latest else "",
+        variation=variation_sign(chart),
+        assurance=assurance_sign(chart),
+        target=value_text(chart.target, scale),
+        figure=control_figure(chart, scale, noted, str(Counts(counts).label), outlook),
+        key_signs=[*key_signs(chart, noted, scale), *_ahead_sign(outlook)],
+        status=status_text(chart),
+        facts=_facts(chart, scale),
+        notes=[_note_line(principal, found) for found in noted],
+        signals=[signal_line(each, definition, today) for each in chart.signals],
+        baselines=_baseline_lines(principal, chart, scale, may_approve),
+        grains=[(each.value, str(each.label), each == key.grain) for each in grains],
+        profiles=[(each, str(PROFILE_NAMES.get(each, each))) for each in PROFILES],
+        outlook=outlook_panel(chart, outlook, scale),
+        results_url=_results_url(chart),
+        may_manage=may_manage,
+        may_approve=may_approve,
+    )
+
+
+def _between(chart: Chart, scale: Scale) -> str:
+    latest = chart.latest
+    if latest is None or latest.seen.low is None or latest.seen.high is None:
+        return ""
+    ends = (latest.seen.low, latest.seen.high)
+    return " – ".join(number(scale.of(end) or 0.0, scale.decimals) for end in ends)
+
+
+def _results_url(chart: Chart) -> str:
+    asked = {"system": chart.system.code, "unit": chart.unit.code, "grain": chart.key.grain.value}
+    return f"{reverse('sqcore:evaluation-indicator', args=[chart.key.code])}?{urlencode(asked)}"
+
+
+def chart_url(*, system: str, unit: str, code: str, grain: str) -> str:
+    """Return where the chart of a series is."""
+    path = reverse("sqcore:monitoring-chart", args=[system, unit, code])
+    return f"{path}?{urlencode({'grain': grain})}"
+
+
+def key_signs(chart: Chart, noted: Sequence[Noted], scale: Scale) -> list[tuple[str, str]]:
+    """(what is drawn, in words) of what is on this chart; the lines with their latest values."""
+    meanings = {(meaning_of(p, chart.better), p.side) for p in chart.points}
+    frozen = any(segment.is_frozen for segment in chart.segments)
+    solid = any(segment.is_frozen and segment.limits.n0 >= 20 for segment in chart.segments)
+    dashed = any(
+        segment.limits.status.usable and not (segment.is_frozen and segment.limits.n0 >= 20)
+        for segment in chart.segments
+    )
+    found = [("line", _("value of a period"))]
+    now = _lines_now(chart, scale)
+    found += [("limits", _("centre and limits") + ("" if dashed else now))] if solid else []
+    rough = _("trial limits, dashed") if chart.limits.n0 < 20 else _("limits not frozen, dashed")
+    found += [("trial", rough + now)] if dashed else []
+    if chart.target is not None:
+        target = {"target": value_text(chart.target, scale)}
+        found.append(("target", _("target %(target)s") % target))
+    words = {
+        ("concern", 1): _("worse: high"),
+        ("concern", -1): _("worse: low"),
+        ("better", 1): _("better: high"),
+        ("better", -1): _("better: low"),
+        ("neither", 0): _("changed pattern"),
+    }
+    found += [
+        (f"{meaning}{side:+d}" if side else meaning, said)
+        for (meaning, side), said in words.items()
+        if (meaning, side) in meanings
+    ]
+    if any(point.seen.is_excluded for point in chart.points):
+        found.append(("excluded", _("left out")))
+    if chart.limits.status.usable or frozen:
+        found.append(("span", _("periods that the limits come from")))
+    if noted:
+        found.append(("note", _("something happened")))
+    return found
+
+
+def _ahead_sign(outlook: Outlook) -> list[tuple[str, str]]:
+    if not outlook.ahead:
+        return []
+    share = {"share": round(outlook.forecast.confidence * 100)}
+    return [("ahead", _("forecast with its %(share)s %% interval") % share)]
+
+
+def _lines_now(chart: Chart, scale: Scale) -> str:
+    """Where centre and limits of the latest period are; empty without any."""
+    latest = chart.latest
+    if latest is None or None in (latest.lower, latest.centre, latest.upper):
+        return ""
+    lower, centre, upper = (
+        number(scale.of(line) or 0.0, scale.decimals)
+        for line in (latest.lower, latest.centre, latest.upper)
+    )
+    said = {"centre": centre, "lower": lower, "upper": upper, "unit": scale.unit}
+    return " " + (_("(%(lower)s – %(centre)s – %(upper)s %(unit)s)") % said).replace(" )", ")")
+
+
+def _facts(chart: Chart, scale: Scale) -> list[tuple[str, str]]:
+    """Names and values: which chart and why, which rules, which baseline."""
+    limits, baseline = chart.limits, chart.baseline
+    latest = chart.latest
+    facts = [
+        (_("Kind of chart"), str(Kind(limits.kind.value).label)),
+        (_("Why this kind"), reason_text(chart)),
+        (_("Rules"), _rules(chart)),
+    ]
+    if limits.status.usable and latest is not None:
+        facts += [
+            (_("Centre"), value_text(limits.centre, scale)),
+            (_("Limits of the latest period"), _limits(chart, scale)),
+        ]
+    facts.append((_("Baseline"), _baseline_text(chart)))
+    if baseline is not None:
+        facts.append((_("Frozen"), approval_text(baseline)))
+    if chart.runs is not None:
+        facts.append((_("Runs"), runs_text(chart.runs)))
+    if limits.n0 >= 10:
+        facts.append((_("Memory in the baseline"), _memory(limits.phi)))
+    if limits.screened:
+        facts.append(
+            (
+                _("Left out as leaps"),
+                ngettext(
+                    "%(n)s step so large that it does not speak of the usual variation",
+                    "%(n)s steps so large that they do not speak of the usual variation",
+                    limits.screened,
+                )
+                % {"n": limits.screened},
+            )
+        )
+    return facts
+
+
+def _rules(chart: Chart) -> str:
+    name = str(PROFILE_NAMES.get(chart.profile.key, chart.profile.key))
+    return _("%(name)s, version %(version)s") % {"name": name, "version": chart.profile.version}
+
+
+def _limits(chart: Chart, scale: Scale) -> str:
+    latest = chart.latest
+    if latest is None or latest.lower is None or latest.upper is None:
+        return "–"
+    ends = (value_text(latest.lower, scale), value_text(latest.upper, scale))
+    return _("%(low)s to %(high)s") % {"low": ends[0], "high": ends[1]}
+
+
+def _memory(phi: float) -> str:
+    """The autocorrelation in words."""
+    said = {"phi": number(phi, 2)}
+    if phi < 0.1:
+        return _("none: a period says nothing about the next (autocorrelation %(phi)s)") % said
+    if phi < 0.3:
+        return _("little: a high period is often followed by another (%(phi)s)") % said
+    return (
+        _(
+            "strong (autocorrelation %(phi)s): a period resembles the one before, so that the "
+            "rules find more by chance than usual"
+        )
+        % said
+    )
+
+
+def _baseline_text(chart: Chart) -> str:
+    segment = chart.segments[-1]
+    n0 = segment.limits.n0
+    if not n0:
+        return _("none yet")
+    said = ngettext("%(n)s period: %(span)s", "%(n)s periods: %(span)s", n0)
+    return said % {"n": n0, "span": _segment_span(segment, chart)}
+
+
+def _segment_span(segment: Segment, chart: Chart) -> str:
+    period = chart.points[0].seen.period
+    return span_text(*segment.span, period)
+
+
+def span_text(start: date, end: date, like: Period) -> str:
+    """Return a span of whole periods by its first and its last: January 2025 to June 2025."""
+    first = Period.of(start, like.grain, fiscal_start=like.fiscal_start)
+    last = Period.of(end, like.grain, fiscal_start=like.fiscal_start).previous
+    if last.start <= first.start:
+        return title_of(first)
+    return _("%(first)s to %(last)s") % {"first": title_of(first), "last": title_of(last)}
+
+
+def approval_text(baseline: Baseline) -> str:
+    """Return when and by whom a baseline was frozen, or proposed."""
+    at = baseline.decided_at or baseline.created_at
+    # Translators: a day, in the letters of Django's date filter
+    on = date_format(localtime(at), _("j M Y"))
+    if baseline.state == Baseline.State.PROPOSED:
+        return _("proposed by %(name)s on %(on)s") % {"name": _name(baseline.proposed_by), "on": on}
+    if baseline.state == Baseline.State.DECLINED:
+        return _("declined by %(name)s on %(on)s") % {"name": _name(baseline.decided_by), "on": on}
+    if baseline.decided_by is None:
+        return _("on %(on)s by the software, as soon as there were enough periods") % {"on": on}
+    return _("on %(on)s by %(name)s") % {"on": on, "name": baseline.decided_by.name}
+
+
+def _name(user: object) -> str:
+    return str(getattr(user, "name", "") or "–")
+
+
+def _baseline_lines(
+    principal: Principal, chart: Chart, scale: Scale, may_approve: bool
+) -> list[BaselineLine]:
+    """Every baseline of the series, the newest first."""
+    like = chart.points[0].seen.period
+    current = chart.baseline
+    return [
+        BaselineLine(
+            baseline=found,
+            span=span_text(found.starts_on, found.ends_on, like),
+            applies=title_of(
+                Period.of(found.applies_from, like.grain, fiscal_start=like.fiscal_start)
+            ),
+            centre=value_text(found.centre, scale),
+            origin=str(Baseline.Origin(found.origin).label),
+            approval=approval_text(found),
+            is_current=current is not None and found.pk == current.pk,
+            may_decide=(
+                found.state == Baseline.State.PROPOSED
+                and may_approve
+                and (principal.user is None or found.proposed_by_id != principal.user.pk)
+            ),
+        )
+        for found in reversed(chart.baselines)
+    ]
+
+
+def _note_line(principal: Principal, noted: Noted) -> NotedLine:
+    found = noted.annotation
+    last = date.fromordinal(found.ends_on.toordinal() - 1)
+    # Translators: a day, in the letters of Django's date filter
+    days = [date_format(day, _("j M Y")) for day in dict.fromkeys((found.starts_on, last))]
+    excludes = found.kind == Annotation.Kind.EXCLUSION
+    needed = Permission.APPROVE_BASELINES if excludes else Permission.MANAGE_SIGNALS
+    may = (
+        principal.may(needed, unit_id=found.unit_id)
+        if found.unit_id is not None
+        else principal.scope(needed).everywhere
+    )
+    return NotedLine(
+        noted=noted,
+        span=" – ".join(days),
+        by=_name(found.created_by) if found.created_by_id else "",
+        may_withdraw=may and not found.reference,
+    )
+
+
+_STATES = {
+    Signal.State.NEW: ("bad", "bad"),
+    Signal.State.ONGOING: ("watch", "watch"),
+    Signal.State.RECOVERED: ("good", "check"),
+}
+
+
+def signal_line(signal: Signal, definition: SystemDefinition | None, today: date) -> SignalLine:
+    """Return a signal in words; its system and unit are read already."""
+    leaf = definition.indicator(signal.code) if definition else None
+    like = Period(signal.alarm_on, Grain(signal.grain))
+    tone, symbol = _STATES[Signal.State(signal.state)]
+    history = (
+        [_event_line(event, like) for event in signal.history.all()[:SHOWN_EVENTS]]
+        if "history" in getattr(signal, "_prefetched_objects_cache", {})
+        else []
+    )
+    return SignalLine(
+        signal=signal,
+        name=definition.name_of(signal.code) if definition else signal.code,
+        unit=str(signal.unit),
+        unit_code=signal.unit.code,
+        system=str(signal.system),
+        url=chart_url(
+            system=signal.system.code,
+            unit=signal.unit.code,
+            code=signal.code,
+            grain=signal.grain,
+        ),
+        shift=shift_text(signal, scale_of(leaf)),
+        since=title_of(Period(signal.since_on, like.grain)),
+        found=title_of(like),
+        recovered=_recovered(signal, like),
+        state=str(Signal.State(signal.state).label),
+        tone=tone,
+        symbol=symbol,
+        is_muted=signal.is_muted_on(today),
+        history=history,
+    )
+
+
+def _recovered(signal: Signal, like: Period) -> str:
+    if signal.recovered_on is None or signal.state != Signal.State.RECOVERED:
+        return ""
+    return title_of(Period(signal.recovered_on, like.grain))
+
+
+def _event_line(event: SignalEvent, like: Period) -> EventLine:
+    period = title_of(Period.of(event.period_on, like.grain))
+    return EventLine(str(SignalEvent.Kind(event.kind).label), period, event)
+
+
+# The list of signals ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WatchLine:
+    """What one pass found, and what chance alone lets expect, in words."""
+
+    watch: Watch
+    title: str
+    sentence: str
+    reading: str
+
+
+@dataclass(frozen=True)
+class SignalsPage:
+    """The list before it is cut into pages; `lines_of` says the rows of one page in words."""
+
+    signals: QuerySet[Signal]
+    watches: list[WatchLine]
+    states: list[tuple[str, str]]
+    units: list[tuple[str, str]]
+    codes: list[tuple[str, str]]
+    asked: AskedSignals
+    is_anything_known: bool
+    definitions: Mapping[tuple[int, str], SystemDefinition]
+    false_shares: Mapping[int, float]
+
+    def lines_of(self, signals: Sequence[Signal], today: date) -> list[SignalLine]:
+        return [
+            replace(
+                signal_line(signal, self.definitions.get((signal.system_id, signal.grain)), today),
+                chance=_chance_text(self.false_shares.get(signal.pk)),
+            )
+            for signal in signals
+        ]
+
+
+def signals_page(*, principal: Principal, asked: AskedSignals, today: date) -> SignalsPage:
+    """Return the list of signals: the open ones first, the strongest of them first."""
+    principal.require(Permission.VIEW_RESULTS)
+    whole = Signal.objects.visible_to(principal)
+    places = list(
+        whole.order_by("unit__code")
+        .values_list("unit__code", "unit__name", "code", "system_id", "grain")
+        .distinct()
+    )
+    watches = latest_watches(principal)
+    definitions = newest_definitions(principal, {row[3] for row in places})
+    units = {row[0]: in_language(row[1]) for row in places}
+    names = {row[2]: _name_in(definitions, row[3], row[4], row[2]) for row in places}
+    return SignalsPage(
+        signals=_listed(whole, asked, today),
+        watches=[watch_line(found) for found in watches],
+        states=_state_choices(),
+        units=[("", _("All units")), *units.items()],
+        codes=[("", _("All indicators")), *sorted(names.items(), key=lambda each: each[1])],
+        asked=asked,
+        is_anything_known=bool(places),
+        definitions=definitions,
+        false_shares=false_shares(principal),
+    )
+
+
+def _chance_text(q: float | None) -> str:
+    """Say what share of the signals as strong as this one chance lets expect."""
+    if q is None:
+        return ""
+    if q < 0.01:
+        return _("hardly by chance (q < %(q)s)") % {"q": number(0.01, 2)}
+    said = _("hardly by chance (q = %(q)s)") if q < 0.1 else _("perhaps by chance (q = %(q)s)")
+    return said % {"q": number(q, 2)}
+
+
+def _state_choices() -> list[tuple[str, str]]:
+    return [
+        ("", _("Open")),
+        *((state.value, str(state.label)) for state in Signal.State),
+        (MUTED, _("Muted")),
+        (ALL, _("All")),
+    ]
+
+
+def _listed(whole: QuerySet[Signal], asked: AskedSignals, today: date) -> QuerySet[Signal]:
+    found = whole
+    if asked.state in Signal.State.values:
+        found = found.filter(state=asked.state)
+    elif asked.state == MUTED:
+        found = found.filter(muted_until__gt=today)
+    elif asked.state != ALL:
+        found = found.exclude(state=Signal.State.RECOVERED)
+    if asked.unit:
+        found = found.filter(unit__code=asked.unit)
+    if asked.code:
+        found = found.filter(code=asked.code)
+    return found.select_related("system", "unit").order_by(
+        F("recovered_on").desc(nulls_first=True), Abs(F("shift_sigma")).desc(), "id"
+    )
+
+
+def _name_in(
+    definitions: dict[tuple[int, str], SystemDefinition], system_id: int, grain: str, code: str
+) -> str:
+    definition = definitions.get((system_id, grain))
+    return definition.name_of(code) if definition else code
+
+
+def watch_line(watch: Watch) -> WatchLine:
+    """Say how many signals were found and how many chance alone lets expect."""
+    grain = {
+        Grain.WEEK.value: _("%(system)s by week"),
+        Grain.MONTH.value: _("%(system)s by month"),
+    }.get(watch.grain, "%(system)s")
+    found = ngettext(
+        "%(found)s signal found in %(judged)s series so far; chance alone would have given about "
+        "%(expected)s.",
+        "%(found)s signals found in %(judged)s series so far; chance alone would have given about "
+        "%(expected)s.",
+        watch.found_so_far,
+    ) % {
+        "found": watch.found_so_far,
+        "judged": number(watch.judged, 0),
+        "expected": _about(watch.expected_so_far),
+    }
+    later = _("Expect about %(a_year)s that mean nothing in a year from now.") % {
+        "a_year": _about(watch.expected_a_year)
+    }
+    return WatchLine(
+        watch=watch,
+        title=grain % {"system": str(watch.system)},
+        sentence=f"{found} {later}" if watch.judged else "",
+        reading=_reading(watch),
+    )
+
+
+def _about(value: float) -> str:
+    return number(value, 0 if value >= 10 else 1)
+
+
+def _reading(watch: Watch) -> str:
+    """How to take the number."""
+    if not watch.judged:
+        return _("No series has enough periods yet to be watched.")
+    if not watch.found_so_far:
+        return ""
+    if watch.found_so_far > 2 * watch.expected_so_far and watch.found_so_far >= 3:
+        return _("That is more than chance gives: some of them are real.")
+    return _("That is about what chance gives: look twice before you act on a single one.")

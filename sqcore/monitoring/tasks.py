@@ -1,0 +1,14 @@
+"""Periodic work of monitoring: beat rings, the database says what is due."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from sqcore.monitoring import services
+
+
+@shared_task(name=services.WATCH_TASK)
+def watch_due(**_: Any) -> int:
+    """Pass over the series of which there are new figures."""
+    return services.watch_due(now=timezone.now())

@@ -1,4 +1,8 @@
-"""The ways to weigh siblings: entered, equal, compared in pairs. More can be registered."""
+"""The ways to weigh siblings, and the first of them: entered, equal, compared in pairs.
+
+Expert rounds stand in `rounds.py`, what weighs by figures or by other ways in `measured.py`. More
+can be registered.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +45,13 @@ class Needs(StrEnum):
     NOTHING = "nothing"
     SHARES = "shares"
     COMPARISONS = "comparisons"
+    SCORES = "scores"
+    FIGURES = "figures"
+    OTHERS = "others"
+
+    @property
+    def asks_experts(self) -> bool:
+        return self in (Needs.COMPARISONS, Needs.SCORES)
 
 
 @dataclass(frozen=True)
@@ -53,15 +64,32 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """Published scores of units in a closed period: `scores` has one row a unit and one column a
+    code of the basis, None where nothing is shown. `missing` are codes that no unit has."""
+
+    period: str
+    version: int
+    run: int
+    revision: int
+    scores: tuple[tuple[float | None, ...], ...]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Basis:
     """What a method weighs by: the siblings' codes in order, its settings, what experts said.
 
-    A method that weighs by data gets a field of its own here, filled by who calls it.
+    `rounds` are the summaries of closed rounds, oldest first; `figures` what was published of the
+    parts; `others` what other methods propose, by key. Who calls it fills what the method needs.
     """
 
     codes: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     said: tuple[Said, ...] = ()
+    rounds: tuple[Mapping[str, Any], ...] = ()
+    figures: Figures | None = None
+    others: "Mapping[str, Proposal]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +108,9 @@ class WeightingMethod(Protocol):
     """A way to come to the weights of siblings. The contract:
 
     - `key` is stable: it is stored. `title` and `explanation` are for people.
-    - `needs` says what people give: nothing, one share a sibling, or comparisons of experts.
+      `caution` is what one must know before trusting it, or empty.
+    - `needs` says what it weighs by: nothing, one share a sibling, comparisons or scores of
+      experts, published figures, or what other methods propose.
     - `settings(given, codes)` returns what is stored of the settings, defaults filled in, as JSON;
       it raises InvalidInput with a problem a field.
     - `heard(former, said, codes)` returns an expert's stored answers with what is said now; None
@@ -96,6 +126,8 @@ class WeightingMethod(Protocol):
     def title(self) -> str | Promise: ...
     @property
     def explanation(self) -> str | Promise: ...
+    @property
+    def caution(self) -> str | Promise: ...
     @property
     def needs(self) -> Needs: ...
     def settings(self, given: Mapping[str, Any], codes: Sequence[str]) -> dict[str, Any]: ...
@@ -140,7 +172,18 @@ def exact_shares(raw: Sequence[float | Decimal]) -> list[Decimal]:
     return [STEP * step for step in steps]
 
 
-class DirectWeights:
+class AsksNobody:
+    """What methods share that no expert is asked for."""
+
+    caution: str | Promise = ""
+
+    def heard(
+        self, former: Mapping[str, Any], said: Mapping[str, Any], codes: Sequence[str]
+    ) -> dict[str, Any]:
+        raise InvalidInput(_("This way to weigh asks no experts."))
+
+
+class DirectWeights(AsksNobody):
     """Shares that people enter."""
 
     key = "direct"
@@ -175,11 +218,6 @@ class DirectWeights:
             raise InvalidInput(_("These shares cannot be weights."), problems=problems)
         return {"shares": shares}
 
-    def heard(
-        self, former: Mapping[str, Any], said: Mapping[str, Any], codes: Sequence[str]
-    ) -> dict[str, Any]:
-        raise InvalidInput(_("This way to weigh asks no experts."))
-
     def weigh(self, basis: Basis) -> Proposal:
         shares = basis.settings.get("shares", {})
         if not shares:
@@ -190,7 +228,7 @@ class DirectWeights:
         return Proposal(dict(zip(basis.codes, exact, strict=True)))
 
 
-class EqualWeights:
+class EqualWeights(AsksNobody):
     """The same share for each."""
 
     key = "equal"
@@ -200,11 +238,6 @@ class EqualWeights:
 
     def settings(self, given: Mapping[str, Any], codes: Sequence[str]) -> dict[str, Any]:
         return {}
-
-    def heard(
-        self, former: Mapping[str, Any], said: Mapping[str, Any], codes: Sequence[str]
-    ) -> dict[str, Any]:
-        raise InvalidInput(_("This way to weigh asks no experts."))
 
     def weigh(self, basis: Basis) -> Proposal:
         return Proposal(dict(zip(basis.codes, equal_weights(len(basis.codes)), strict=True)))
@@ -227,14 +260,15 @@ class PairWeights:
     explanation = gettext_lazy(
         "Experts say of every two parts which matters more, and how much. Contradictions show."
     )
+    caution = ""
     needs = Needs.COMPARISONS
 
     def settings(self, given: Mapping[str, Any], codes: Sequence[str]) -> dict[str, Any]:
         problems: list[Problem] = []
         found = {
-            "prioritisation": _choice(given, "prioritisation", Prioritisation, problems),
-            "aggregation": _choice(given, "aggregation", Aggregation, problems),
-            "indices": _choice(given, "indices", RandomIndices, problems),
+            "prioritisation": choice_in(given, "prioritisation", Prioritisation, problems),
+            "aggregation": choice_in(given, "aggregation", Aggregation, problems),
+            "indices": choice_in(given, "indices", RandomIndices, problems),
             "strict": bool(given.get("strict", False)),
         }
         above = given.get("leave_out_above", USUAL.usual)
@@ -349,9 +383,10 @@ _REASONS = {
 }
 
 
-def _choice(
+def choice_in(
     given: Mapping[str, Any], name: str, choices: type[StrEnum], problems: list[Problem]
 ) -> str:
+    """Return which of the choices is given, the first unless told; else note a problem."""
     first = next(iter(choices)).value
     value = given.get(name, first)
     if value not in set(choices):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from sqcore.stats.ahp import GroupPriorities, Priorities, RandomIndices, Triple
 from sqcore.weighting.methods import STRONGEST, Basis, PairWeights, Said, pair_key
-from sqcore.weighting.queries import Expert, Group, Origin, Weighting
+from sqcore.weighting.queries import Expert, Group, Weighting
 
 A_SCREEN = 10
 """So many comparisons are asked at a time."""
@@ -257,20 +257,6 @@ def consistency_words(
     return ConsistencyWords(text, fine, floatformat(cr, 3), about)
 
 
-def facts_words(origin: Origin) -> ConsistencyWords | None:
-    """Say how consistent the judgements were that weights came from; None without comparisons."""
-    facts = origin.facts or {}
-    if "cr" not in facts:
-        return None
-    return consistency_words(
-        cr=facts["cr"],
-        ri=facts["ri"],
-        ri_of=facts["ri_of"] or "",
-        limit=facts["limit"],
-        missing=facts["possible"] - facts["given"],
-    )
-
-
 def _contradiction(
     group: Group, codes: Sequence[str], worst: Triple | None
 ) -> Contradiction | None:
@@ -352,9 +338,14 @@ def _chosen(first: str, second: str, answers: Mapping[str, Any]) -> int | None:
     return None
 
 
+def screen_asked(screens: Sequence[Screen], asked: str) -> Screen:
+    """Return the screen of this number, the nearest where there is none."""
+    number = int(asked) if asked.isdecimal() and len(asked) < 5 else 1
+    return screens[min(max(number, 1), len(screens)) - 1]
+
+
 def answers_in(posted: Mapping[str, str], screen: Screen) -> dict[str, float | None]:
     """Return what was chosen on a screen: a ratio a pair, None where nothing was."""
-
     return {pair.key: _RATIOS.get(posted.get(pair.name, "")) for pair in screen.pairs}
 
 
@@ -363,11 +354,10 @@ def percent(weight: Decimal | float) -> float:
     return round(100 * float(weight), 1)
 
 
-def own_of(weighting: Weighting, user_id: int) -> tuple[Own | None, Mapping[str, Any]]:
-    """Return what this person's comparisons say, and their answers."""
-    expert = next((each for each in weighting.experts if each.id == user_id), None)
+def own_of(weighting: Weighting, expert: Expert | None) -> Own | None:
+    """Return what this expert's comparisons say; None where there is nothing to say."""
     codes = weighting.basis.codes
     if expert is None or len(codes) < 2 or weighting.proposal.facts.get("possible") is None:
-        return None, {}
+        return None
     alone = Basis(codes, weighting.settings, (Said(expert.id, expert.answers),))
-    return _own(weighting, PairWeights().look(alone).experts[0]), expert.answers
+    return _own(weighting, PairWeights().look(alone).experts[0])

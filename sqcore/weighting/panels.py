@@ -7,8 +7,8 @@ from sqcore.dashboards.panels import Page
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import SystemVersion
-from sqcore.weighting.pages import facts_words
 from sqcore.weighting.queries import origins_of
+from sqcore.weighting.wording import words_of
 
 
 class OriginsPanel:
@@ -28,7 +28,7 @@ class OriginsPanel:
             return None
         return {
             "version": subject,
-            "origins": [(origin, facts_words(origin)) for origin in origins],
+            "origins": [(origin, words_of(origin)) for origin in origins],
         }
 
 

@@ -5,17 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from sqcore.base.errors import NotFound
+from sqcore.base.periods import Period
 from sqcore.base.text import in_language
-from sqcore.identity.principals import Principal
+from sqcore.identity.principals import Principal, system_principal
 from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import Dimension, SystemVersion, WeightedIndicator
-from sqcore.weighting.methods import METHODS, Basis, Needs, Proposal, Said
-from sqcore.weighting.models import Judgement, WeightSet
+from sqcore.indicators.queries import published_version
+from sqcore.weighting.links import LONGEST, digest_of
+from sqcore.weighting.methods import METHODS, Basis, Figures, Needs, Proposal, Said
+from sqcore.weighting.models import ExpertInvitation, ExpertRound, Judgement, WeightSet
+from sqcore.weighting.port import Part, published_scores
 
 DEFAULT_METHOD = "ahp"
 ALSO_TOP = "top"
@@ -56,13 +63,19 @@ class Group:
 
 @dataclass(frozen=True)
 class Expert:
-    """Somebody who was asked: their answers, and how much these count."""
+    """Somebody who was asked and said something: their answers, and how much these count.
+
+    `id` is that of the judgement; it has a user or an invitation.
+    """
 
     id: int
     name: str
     answers: Mapping[str, Any]
+    former: Mapping[str, Any]
     exponent: Decimal
     said_at: datetime
+    user_id: int | None
+    invitation_id: int | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,22 @@ class Weighting:
     settings: Mapping[str, Any]
     watched: tuple[str, ...]
     experts: tuple[Expert, ...]
+    basis: Basis
     proposal: Proposal
+
+    def expert_of(
+        self, *, user_id: int | None = None, invitation_id: int | None = None
+    ) -> Expert | None:
+        """Return who has said something under this account or by this invitation."""
+        return next(
+            (
+                each
+                for each in self.experts
+                if (user_id is not None and each.user_id == user_id)
+                or (invitation_id is not None and each.invitation_id == invitation_id)
+            ),
+            None,
+        )
 
     @property
     def is_draft(self) -> bool:
@@ -85,10 +113,6 @@ class Weighting:
     @property
     def weighed(self) -> tuple[str, ...]:
         return tuple(code for code in self.group.codes if code not in self.watched)
-
-    @property
-    def basis(self) -> Basis:
-        return basis_of(self.method, self.group, self.watched, self.settings, self.experts)
 
     @property
     def weights(self) -> dict[str, Decimal] | None:
@@ -182,13 +206,87 @@ def weighting_of(version: SystemVersion, group: Group, *, method: str = "") -> W
     """Return what is proposed for a group: by its own method, or by another one to look at."""
     stored = WeightSet.objects.filter(version=version, group=group.code).first()
     own = stored.method if stored else DEFAULT_METHOD
-    chosen = method if method in METHODS else own
-    settings = stored.settings.get(chosen, {}) if stored else {}
+    return _weighting(version, group, stored, method if method in METHODS else own)
+
+
+def _weighting(
+    version: SystemVersion, group: Group, stored: WeightSet | None, method: str
+) -> Weighting:
+    needs = METHODS[method].needs
+    settings = stored.settings.get(method, {}) if stored else {}
     watched = watched_in(group, stored.watched if stored else None)
-    experts = _experts_of(stored, chosen)
-    basis = basis_of(chosen, group, watched, settings, experts)
-    proposal = METHODS[chosen].weigh(basis)
-    return Weighting(version, group, stored, chosen, settings, watched, experts, proposal)
+    codes = codes_for(method, group, watched)
+    experts = _experts_of(stored, method)
+    others: dict[str, Proposal] = {}
+    if needs == Needs.OTHERS:
+        settings = METHODS[method].settings(settings, codes)
+        for key in (settings["first"], settings["second"]):
+            others[key] = _weighting(version, group, stored, key).proposal
+    basis = Basis(
+        codes=codes,
+        settings=settings,
+        said=tuple(Said(each.id, each.answers, float(each.exponent)) for each in experts),
+        rounds=tuple(each.summary for each in rounds_of(stored, method)),
+        figures=_figures(version, group, codes, settings) if needs == Needs.FIGURES else None,
+        others=others,
+    )
+    proposal = METHODS[method].weigh(basis)
+    return Weighting(version, group, stored, method, settings, watched, experts, basis, proposal)
+
+
+def rounds_of(stored: WeightSet | None, method: str) -> list[ExpertRound]:
+    """Return the closed rounds of a method that scores, oldest first."""
+    if stored is None or METHODS[method].needs != Needs.SCORES:
+        return []
+    return list(
+        ExpertRound.objects.filter(weight_set=stored).select_related("closed_by").order_by("number")
+    )
+
+
+def in_force(version: SystemVersion) -> SystemVersion | None:
+    """Return the version by which the system is evaluated now; of a draft its predecessor."""
+    if version.state == SystemVersion.State.PUBLISHED:
+        return version
+    return published_version(version.system)
+
+
+def periods_with_figures(version: SystemVersion) -> list[Period]:
+    """Return the closed periods evaluated by the version in force, the newest first."""
+    published, now = published_scores(), in_force(version)
+    return published.periods(version=now) if published and now else []
+
+
+def _figures(
+    version: SystemVersion, group: Group, codes: Sequence[str], settings: Mapping[str, Any]
+) -> Figures | None:
+    """The published scores of the group's parts, whoever looks: weights must not depend on it."""
+    published, now = published_scores(), in_force(version)
+    if published is None or now is None:
+        return None
+    asked = settings.get("period", "")
+    periods = published.periods(version=now)
+    period = next((each for each in periods if asked in ("", each.key)), None)
+    if period is None:
+        return None
+    parts = [Part(each.code, each.is_dimension) for each in group.siblings if each.code in codes]
+    found = published.scores(
+        version=now, period=period, parts=parts, principal=system_principal("weighting")
+    )
+    if found is None:
+        return None
+    rows = tuple(unit.scores for unit in found.units)
+    return Figures(
+        period=period.key,
+        version=now.number,
+        run=found.run_id,
+        revision=found.revision,
+        scores=rows,
+        missing=tuple(
+            group.name_of(part.code)
+            for at, part in enumerate(parts)
+            if all(row[at] is None for row in rows)
+        ),
+    )
 
 
 def watched_in(group: Group, chosen: Sequence[str] | None) -> tuple[str, ...]:
@@ -198,38 +296,88 @@ def watched_in(group: Group, chosen: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(codes) if len(codes) < len(group.siblings) else ()
 
 
-def basis_of(
-    method: str,
-    group: Group,
-    watched: Sequence[str],
-    settings: Mapping[str, Any],
-    experts: Sequence[Expert],
-) -> Basis:
-    """Return what the method weighs by; shares are entered for all, the watched ones included."""
+class Closed(StrEnum):
+    """Why a link takes no answers."""
+
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    DECIDED = "decided"
+
+
+CLOSED: dict[Closed, str | Promise] = {
+    Closed.WITHDRAWN: gettext_lazy("This invitation was withdrawn."),
+    Closed.EXPIRED: gettext_lazy("The days of this invitation are over."),
+    Closed.DECIDED: gettext_lazy("The weights are decided: this version is published."),
+}
+
+
+def invitation_by_secret(secret: str) -> ExpertInvitation:
+    """Return the invitation with its version and system. raises: NotFound"""
+    found = None
+    if len(secret) <= LONGEST:
+        found = (
+            ExpertInvitation.objects.select_related("weight_set__version__system")
+            .filter(digest=digest_of(secret))
+            .first()
+        )
+    if found is None:
+        raise NotFound(_("This address leads to no invitation."))
+    return found
+
+
+def closed(invitation: ExpertInvitation, version: SystemVersion, *, now: datetime) -> Closed | None:
+    """Return why the link takes no answers, None when it does."""
+    if invitation.revoked_at is not None:
+        return Closed.WITHDRAWN
+    if version.state != SystemVersion.State.DRAFT:
+        return Closed.DECIDED
+    return Closed.EXPIRED if now >= invitation.expires_at else None
+
+
+def codes_for(method: str, group: Group, watched: Sequence[str]) -> tuple[str, ...]:
+    """Return what the method weighs; shares are entered for all, the watched ones included."""
     leaves_out = METHODS[method].needs != Needs.SHARES
-    codes = tuple(code for code in group.codes if not (leaves_out and code in watched))
-    said = tuple(Said(each.id, each.answers, float(each.exponent)) for each in experts)
-    return Basis(codes, settings, said)
+    return tuple(code for code in group.codes if not (leaves_out and code in watched))
 
 
 def _experts_of(stored: WeightSet | None, method: str) -> tuple[Expert, ...]:
-    if stored is None or METHODS[method].needs != Needs.COMPARISONS:
+    if stored is None or not METHODS[method].needs.asks_experts:
         return ()
     judged = (
         Judgement.objects.filter(weight_set=stored, method=method)
-        .select_related("expert")
+        .select_related("expert", "invitation")
         .order_by("said_at", "id")
     )
     return tuple(
         Expert(
-            id=each.expert_id,
-            name=each.expert.name or each.expert.username,
+            id=each.pk,
+            name=_name_of(each),
             answers=each.answers,
+            former=each.former,
             exponent=each.exponent,
             said_at=each.said_at,
+            user_id=each.expert_id,
+            invitation_id=each.invitation_id,
         )
         for each in judged
         if each.answers
+    )
+
+
+def _name_of(judgement: Judgement) -> str:
+    if judgement.expert is not None:
+        return judgement.expert.name or judgement.expert.username
+    return judgement.invitation.name if judgement.invitation else ""
+
+
+def invitations_of(stored: WeightSet | None, method: str) -> list[ExpertInvitation]:
+    """Return the experts who were asked by a link and are not withdrawn, by name."""
+    if stored is None or not METHODS[method].needs.asks_experts:
+        return []
+    return list(
+        ExpertInvitation.objects.filter(weight_set=stored, method=method, revoked_at=None)
+        .prefetch_related("judgements")
+        .order_by("name", "id")
     )
 
 

@@ -14,6 +14,7 @@ from sqcore.base.errors import NotFound
 from sqcore.evaluation import pages, queries
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.queries import Figure
+from sqcore.files.writing import BYTE_ORDER_MARK, harmless
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition, counts_of_code
 
@@ -23,8 +24,6 @@ COLUMNS = (
     "margin", "margin_value", "status", "reason", *NUMBERS, "evaluation",
     "counts", "target", "floor",
 )  # fmt: skip
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it spreadsheets take UTF-8 for something else."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +91,3 @@ def _csv(rows: Sequence[Sequence[object]]) -> bytes:
     writer.writerow(COLUMNS)
     writer.writerows([harmless(cell) for cell in row] for row in rows)
     return (BYTE_ORDER_MARK + text.getvalue()).encode()
-
-
-def harmless(cell: object) -> object:
-    """Return text so that no spreadsheet takes it for a formula; anything else as it is.
-
-    >>> harmless("=1+1")
-    "'=1+1"
-    >>> harmless(-3.5)
-    -3.5
-    """
-    if isinstance(cell, str) and cell.lstrip()[:1] in {"=", "+", "-", "@"}:
-        return f"'{cell}"
-    return cell

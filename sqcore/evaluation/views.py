@@ -52,12 +52,12 @@ def unit(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 def indicator(request: HttpRequest, code: str) -> HttpResponse:
     """One series with its interval, what it means and where it comes from."""
-    page = pages.indicator_page(
-        principal=principal_of(request), code=code, asked=asked(request.GET)
-    )
+    principal = principal_of(request)
+    page = pages.indicator_page(principal=principal, code=code, asked=asked(request.GET))
     if page is None:
         return render(request, NOTHING)
-    return render(request, "sqcore/evaluation/indicator.html", {"page": page})
+    panels = panels_on(Page.INDICATOR, principal=principal, now=timezone.now(), subject=page)
+    return render(request, "sqcore/evaluation/indicator.html", {"page": page, "panels": panels})
 
 
 @login_required

@@ -23,6 +23,7 @@ from sqcore.measurements.api import (
     MeasureListView,
     MeasurementView,
 )
+from sqcore.monitoring.api import ChartView, ForecastView, SignalListView, WatchListView
 from sqcore.org.api import (
     ChannelListView,
     OrganisationView,
@@ -31,7 +32,9 @@ from sqcore.org.api import (
     UnitListView,
     UnitView,
 )
-from sqcore.weighting.api import SystemWeightsView
+from sqcore.performance.api import PeopleResultsRunsView, PeopleResultsView
+from sqcore.reports.api import DiagnosisView
+from sqcore.weighting.api import SystemSensitivityView, SystemWeightsView
 
 app_name = "sqcore-api"
 
@@ -43,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("organisation", OrganisationView.as_view(), name="org-organisation"),
     path("units", UnitListView.as_view(), name="org-units"),
     path("units/<slug:code>", UnitView.as_view(), name="org-unit"),
+    path("units/<slug:code>/diagnosis", DiagnosisView.as_view(), name="reports-diagnosis"),
     path("channels", ChannelListView.as_view(), name="org-channels"),
     path("segments", SegmentListView.as_view(), name="org-segments"),
     path("staff", StaffListView.as_view(), name="org-staff"),
@@ -51,6 +55,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("systems", SystemListView.as_view(), name="indicators-systems"),
     path("systems/<slug:code>", SystemView.as_view(), name="indicators-system"),
     path("systems/<slug:code>/weights", SystemWeightsView.as_view(), name="weighting-weights"),
+    path(
+        "systems/<slug:code>/weights/sensitivity",
+        SystemSensitivityView.as_view(),
+        name="weighting-sensitivity",
+    ),
     path("measures", MeasureListView.as_view(), name="measurements-measures"),
     path("measurements", MeasurementView.as_view(), name="measurements-list"),
     path("equipment", EquipmentListView.as_view(), name="measurements-equipment"),
@@ -62,4 +71,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("kpi-values", KpiListView.as_view(), name="evaluation-kpi-values"),
     path("runs", RunListView.as_view(), name="evaluation-runs"),
     path("runs/<int:run_id>", RunView.as_view(), name="evaluation-run"),
+    path("charts", ChartView.as_view(), name="monitoring-chart"),
+    path("charts/forecast", ForecastView.as_view(), name="monitoring-forecast"),
+    path("signals", SignalListView.as_view(), name="monitoring-signals"),
+    path("people-results", PeopleResultsView.as_view(), name="performance-results"),
+    path("people-results/runs", PeopleResultsRunsView.as_view(), name="performance-runs"),
+    path("watches", WatchListView.as_view(), name="monitoring-watches"),
 ]

@@ -1,6 +1,7 @@
 """The models of the ground floor, room by room."""
 
 from sqcore.access.models import ApiToken
+from sqcore.achievements.models import Achievement
 from sqcore.audit.models import AuditCheck, AuditEntry, AuditSeal
 from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
 from sqcore.encounters.models import (
@@ -30,39 +31,61 @@ from sqcore.measurements.models import (
     Measure,
     Observation,
 )
+from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, Watch
 from sqcore.notices.models import Notice
 from sqcore.org.models import (
     Assignment,
     Channel,
     Holiday,
+    Leave,
     Organisation,
     Placement,
     Post,
     RoleGrant,
     Segment,
     Staff,
+    Terms,
     Unit,
 )
-from sqcore.weighting.models import Judgement, WeightSet
+from sqcore.performance.models import (
+    AnswerBatch,
+    Dispute,
+    FrozenReliability,
+    Look,
+    Outage,
+    ResultsPolicy,
+    ResultsRun,
+    StaffResult,
+)
+from sqcore.webhooks.models import Webhook, WebhookMessage
+from sqcore.weighting.models import ExpertInvitation, ExpertRound, Judgement, WeightSet
 
 __all__ = [
+    "Achievement",
+    "Annotation",
+    "AnswerBatch",
     "ApiToken",
     "Assignment",
     "AuditCheck",
     "AuditEntry",
     "AuditSeal",
+    "Baseline",
     "Channel",
     "Customer",
     "Delivery",
     "Dimension",
+    "Dispute",
     "Encounter",
     "EncounterSums",
     "Equipment",
     "EquipmentState",
     "EvaluationRun",
+    "ExpertInvitation",
+    "ExpertRound",
     "Feed",
     "FileImport",
     "FrozenCells",
+    "FrozenReliability",
     "Heartbeat",
     "Holiday",
     "Indicator",
@@ -70,25 +93,37 @@ __all__ = [
     "Job",
     "Judgement",
     "KpiValue",
+    "Leave",
+    "Look",
     "Measure",
     "Notice",
     "Observation",
     "Organisation",
+    "Outage",
     "OutboxEvent",
     "Placement",
     "Post",
     "QuietPeriod",
     "RememberedRequest",
+    "ResultsPolicy",
+    "ResultsRun",
     "RoleGrant",
     "Segment",
     "Service",
+    "Signal",
+    "SignalEvent",
     "Staff",
+    "StaffResult",
     "Stage",
     "SystemVersion",
     "Target",
+    "Terms",
     "TouchedSpan",
     "Unit",
     "User",
+    "Watch",
+    "Webhook",
+    "WebhookMessage",
     "WeightSet",
     "WeightedIndicator",
 ]

@@ -19,6 +19,7 @@ from sqcore.evaluation.panels import (
     StandingPanel,
 )
 from sqcore.evaluation.services import EvaluationJob
+from sqcore.evaluation.unit_scores import CurrentScores
 from sqcore.files.kinds import ROW_KINDS
 from sqcore.files.services import RowsJob
 from sqcore.identity.directory import provide_directory
@@ -27,10 +28,30 @@ from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.measurements.rows import MeasurementRows
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource
-from sqcore.notices.queries import unread_count
+from sqcore.monitoring.panels import ChartPanel, NewSignalsPanel, UnitSignalsPanel
+from sqcore.notices.queries import unread
 from sqcore.org.directory import RoleDirectory
+from sqcore.org.rows import AssignmentRows, LeaveRows, StaffRows
+from sqcore.performance.pages import is_staff_member, waiting_disputes
+from sqcore.performance.panels import DisputesPanel, MyResultsPanel
+from sqcore.performance.services import PeopleResultsJob
+from sqcore.reports.comparison import (
+    BehindFloor,
+    OpenSignals,
+    WorstIndicator,
+    attitude,
+    machines,
+    times,
+)
+from sqcore.reports.evidence import EVIDENCE
+from sqcore.reports.operations import BottleneckBeside, WorkDoneAgain
+from sqcore.reports.panels import DiagnosisPanel
+from sqcore.reports.spread import SpreadOfChannels, SpreadOfStaff, SpreadOfUnits
+from sqcore.weighting.measured import CombinedWeights, CriticWeights, EntropyWeights
 from sqcore.weighting.methods import METHODS, DirectWeights, EqualWeights, PairWeights
 from sqcore.weighting.panels import OriginsPanel
+from sqcore.weighting.port import provide_scores
+from sqcore.weighting.rounds import ScoreRounds
 
 provide_directory(RoleDirectory())
 
@@ -56,6 +77,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="signals",
+        title=_("Signals"),
+        url_name="sqcore:monitoring-signals",
+        icon="signal",
+        order=20,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="measurements",
         title=_("Measurements"),
         url_name="sqcore:measurements-measures",
@@ -72,7 +104,41 @@ NAVIGATION.register(
         url_name="sqcore:notices-inbox",
         icon="inbox",
         order=20,
-        count=unread_count,
+        waiting=unread,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="my-results",
+        title=_("My results"),
+        url_name="sqcore:performance-me",
+        icon="person",
+        order=10,
+        group=Group.PEOPLE,
+        when=is_staff_member,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="people",
+        title=_("People"),
+        url_name="sqcore:performance-people",
+        icon="people",
+        order=20,
+        group=Group.PEOPLE,
+        permission=Permission.VIEW_PEOPLE_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="disputes",
+        title=_("Disputes"),
+        url_name="sqcore:performance-disputes",
+        icon="inbox",
+        order=90,
+        group=Group.PEOPLE,
+        permission=Permission.DECIDE_DISPUTES,
+        waiting=waiting_disputes,
     )
 )
 NAVIGATION.register(
@@ -114,6 +180,17 @@ NAVIGATION.register(
         url_name="sqcore:access-tokens",
         icon="key",
         order=15,
+        group=Group.RUNNING,
+        permission=Permission.MANAGE_USERS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="webhooks",
+        title=_("Webhooks"),
+        url_name="sqcore:webhooks-list",
+        icon="external",
+        order=16,
         group=Group.RUNNING,
         permission=Permission.MANAGE_USERS,
     )
@@ -165,15 +242,24 @@ NAVIGATION.register(
 METHODS.register(DirectWeights())
 METHODS.register(EqualWeights())
 METHODS.register(PairWeights())
+METHODS.register(ScoreRounds())
+METHODS.register(EntropyWeights())
+METHODS.register(CriticWeights())
+METHODS.register(CombinedWeights())
+provide_scores(CurrentScores())
 CHAPTERS.register(OrganisationChapter())
 CHAPTERS.register(EncountersChapter())
 CHAPTERS.register(MeasurementsChapter())
 CHAPTERS.register(EvaluationChapter())
 JOB_KINDS.register(EvaluationJob())
 JOB_KINDS.register(RowsJob())
+JOB_KINDS.register(PeopleResultsJob())
 ROW_KINDS.register(MeasurementRows())
 ROW_KINDS.register(EncounterRows())
 ROW_KINDS.register(EventRows())
+ROW_KINDS.register(StaffRows())
+ROW_KINDS.register(AssignmentRows())
+ROW_KINDS.register(LeaveRows())
 SOURCES.register(EncounterSource())
 PANELS.register(OriginsPanel())
 PANELS.register(FirstStepsPanel())
@@ -181,5 +267,27 @@ PANELS.register(StandingPanel())
 PANELS.register(NoticesPanel())
 PANELS.register(JobsPanel())
 PANELS.register(HealthPanel())
+PANELS.register(NewSignalsPanel())
+PANELS.register(UnitSignalsPanel())
+PANELS.register(ChartPanel())
+PANELS.register(MyResultsPanel())
+PANELS.register(DisputesPanel())
 SOURCES.register(MeasurementSource())
 SOURCES.register(EquipmentSource())
+PANELS.register(DiagnosisPanel())
+EVIDENCE.register(
+    WorstIndicator("results.attitude", "awareness", _("What customers say"), attitude, True)
+)
+EVIDENCE.register(WorstIndicator("results.times", "process", _("Waiting and serving"), times))
+EVIDENCE.register(BehindFloor("results.times-floor", "process", _("Waiting, by its floor"), times))
+EVIDENCE.register(WorkDoneAgain())
+EVIDENCE.register(BottleneckBeside())
+EVIDENCE.register(OpenSignals("signals.times", "process", _("Signals of waiting"), times))
+EVIDENCE.register(SpreadOfStaff())
+EVIDENCE.register(SpreadOfUnits())
+EVIDENCE.register(SpreadOfChannels())
+EVIDENCE.register(WorstIndicator("results.machines", "support", _("Machines"), machines))
+EVIDENCE.register(
+    BehindFloor("results.machines-floor", "support", _("Machines, by their floor"), machines)
+)
+EVIDENCE.register(OpenSignals("signals.machines", "support", _("Signals of machines"), machines))

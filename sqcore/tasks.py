@@ -7,7 +7,10 @@ from sqcore.evaluation import tasks as evaluation_tasks
 from sqcore.files import tasks as files_tasks
 from sqcore.jobs import tasks as jobs_tasks
 from sqcore.measurements import tasks as measurements_tasks
+from sqcore.monitoring import tasks as monitoring_tasks
 from sqcore.notices import tasks as notices_tasks
+from sqcore.performance import tasks as performance_tasks
+from sqcore.webhooks import tasks as webhooks_tasks
 
 __all__ = [
     "audit_tasks",
@@ -17,5 +20,8 @@ __all__ = [
     "files_tasks",
     "jobs_tasks",
     "measurements_tasks",
+    "monitoring_tasks",
     "notices_tasks",
+    "performance_tasks",
+    "webhooks_tasks",
 ]

@@ -12,9 +12,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.identity.urls")),
     path("", include("sqcore.indicators.urls")),
     path("", include("sqcore.measurements.urls")),
+    path("", include("sqcore.monitoring.urls")),
+    path("", include("sqcore.performance.urls")),
     path("", include("sqcore.notices.urls")),
+    path("", include("sqcore.reports.urls")),
     path("", include("sqcore.jobs.urls")),
     path("", include("sqcore.access.urls")),
     path("", include("sqcore.audit.urls")),
     path("", include("sqcore.weighting.urls")),
+    path("", include("sqcore.webhooks.urls")),
 ]

@@ -13,7 +13,7 @@ from sqcore.access.models import ApiToken
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
 from sqcore.base.memory import ShortMemory
-from sqcore.identity.permissions import TOKEN_PERMISSIONS, Permission
+from sqcore.identity.permissions import PERSONAL, TOKEN_PERMISSIONS, Permission
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope
 from sqcore.org.models import Unit
 from sqcore.org.queries import local_day, tree_on
@@ -93,7 +93,7 @@ def _problems(
     if beyond := set(permissions) - TOKEN_PERMISSIONS:
         names = ", ".join(sorted(permission.value for permission in beyond))
         problems.append(Problem(f"no token can have: {names}", field="permissions"))
-    if Permission.VIEW_PEOPLE in permissions and not units:
+    if PERSONAL & set(permissions) and not units:
         problems.append(
             Problem("a token that sees staff must be bound to units; choose them", field="units")
         )

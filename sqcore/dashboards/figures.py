@@ -7,7 +7,7 @@ styles, which the content security policy refuses. Small drawings (sparkline, in
 computed here for SVG that the server writes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,7 +118,7 @@ def bars_figure(
     trace = {
         "type": "scatter",
         "mode": "markers",
-        "y": [_plain(point.label) for point in shown],
+        "y": [plain(point.label) for point in shown],
         "x": [point.value for point in shown],
         "marker": {"color": SERIES_COLOURS[0], "size": 10},
         "error_x": _error_bars(shown, SERIES_COLOURS[0]),
@@ -129,7 +129,7 @@ def bars_figure(
         "yaxis": {
             "type": "category",
             "autorange": "reversed",
-            "categoryarray": [_plain(point.label) for point in points],
+            "categoryarray": [plain(point.label) for point in points],
             "showgrid": False,
         },
         "xaxis": {"tickformat": f".{decimals}~f", "showgrid": True, "nticks": 7},
@@ -143,7 +143,7 @@ def bars_figure(
     return Figure([trace], layout, *_series_table([Series("", points)], decimals))
 
 
-def _plain(text: Text) -> str:
+def plain(text: Text) -> str:
     """Return a name so that Plotly takes nothing in it for a tag or a placeholder."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
 
@@ -151,14 +151,14 @@ def _plain(text: Text) -> str:
 def _line_traces(series: Series, named: bool, decimals: int, unit: str) -> list[dict[str, Any]]:
     colour = SERIES_COLOURS[(series.colour - 1) % len(SERIES_COLOURS)]
     points = series.points
-    name = _plain(series.name)
+    name = plain(series.name)
     label = f"{name}: " if named and name else ""
     line = {
         "type": "scatter",
         "mode": "lines+markers" if len(points) <= 40 else "lines",
         "name": name,
         "legendgroup": name,
-        "x": [_plain(point.at) for point in points],
+        "x": [plain(point.at) for point in points],
         "y": [point.value for point in points],
         "line": {"color": colour, "width": 2.25},
         "marker": {"color": colour, "size": 6},
@@ -177,14 +177,14 @@ def _band_traces(series: Series, colour: str) -> list[dict[str, Any]]:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "x": [_plain(p.at) for p in [*stretch, *reversed(stretch)]],
+                "x": [plain(p.at) for p in [*stretch, *reversed(stretch)]],
                 "y": [p.high for p in stretch] + [p.low for p in reversed(stretch)],
                 "fill": "toself",
                 "fillcolor": f"{colour}/0.16",
                 "line": {"width": 0},
                 "hoverinfo": "skip",
                 "showlegend": False,
-                "legendgroup": _plain(series.name),
+                "legendgroup": plain(series.name),
             }
         )
     return traces
@@ -370,8 +370,3 @@ def interval_bar_of(
         return round(min(max((number - start) / (end - start), 0.0), 1.0) * 100, 2)
 
     return IntervalBar(place(low), place(high), place(value), place(target))
-
-
-def as_points(rows: Sequence[Mapping[str, Any]]) -> list[Point]:
-    """Make points of mappings with the names of `Point`'s fields."""
-    return [Point(**row) for row in rows]

@@ -1,9 +1,10 @@
 """The one navigation of the product: entries that each app registers in its `plugins.py`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import TextChoices
+from django.db.models import Count, QuerySet, TextChoices, Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -19,6 +20,8 @@ class Group(TextChoices):
 
     TODAY = "today", ""
     RESULTS = "results", _("Results")
+    IMPROVEMENT = "improvement", _("Improvement")
+    PEOPLE = "people", _("People")
     ANSWERS = "answers", _("Answers")
     OPERATIONS = "operations", _("Operations")
     SETUP = "setup", _("Set-up")
@@ -33,7 +36,7 @@ class NavigationEntry:
     icon: a file of `templates/icons/`
     permission: who sees it (None: everyone who is logged in)
     when: a second condition for what no permission says
-    count: how many things wait there; 0 shows nothing
+    waiting: what waits there: rows of which each counts one; none shows nothing
     """
 
     key: str
@@ -44,7 +47,7 @@ class NavigationEntry:
     group: Group = Group.TODAY
     permission: Permission | None = None
     when: Callable[[Principal], bool] | None = None
-    count: Callable[[Principal], int] | None = None
+    waiting: Callable[[Principal], Sequence[QuerySet[Any]]] | None = None
 
     def is_for(self, principal: Principal) -> bool:
         if principal.is_anonymous:
@@ -86,10 +89,11 @@ def navigation_for(request: HttpRequest) -> list[LinkGroup]:
     entries = [entry for entry in NAVIGATION if entry.is_for(principal)]
     urls = {entry.key: reverse(entry.url_name) for entry in entries}
     current = _current(urls, request.path)
+    counts = _counts(entries, principal)
     return [
         LinkGroup(group.label, links)
         for group in Group
-        if (links := list(_links(entries, group, urls, current, principal)))
+        if (links := list(_links(entries, group, urls, current, counts)))
     ]
 
 
@@ -98,7 +102,7 @@ def _links(
     group: Group,
     urls: dict[str, str],
     current: str,
-    principal: Principal,
+    counts: Mapping[str, int],
 ) -> Iterator[Link]:
     mine = [entry for entry in entries if entry.group == group]
     for entry in sorted(mine, key=lambda entry: (entry.order, entry.key)):
@@ -107,9 +111,27 @@ def _links(
             title=entry.title,
             url=urls[entry.key],
             icon=entry.icon,
-            count=entry.count(principal) if entry.count else 0,
+            count=counts.get(entry.key, 0),
             is_current=entry.key == current,
         )
+
+
+def _counts(entries: list[NavigationEntry], principal: Principal) -> dict[str, int]:
+    """Return how much waits behind each entry. One query for all of them."""
+    parts = [
+        rows.order_by()
+        .annotate(entry_key=Value(entry.key))
+        .values("entry_key")
+        .annotate(entry_count=Count("pk"))
+        .values_list("entry_key", "entry_count")
+        for entry in entries
+        if entry.waiting
+        for rows in entry.waiting(principal)
+    ]
+    counts: dict[str, int] = {}
+    for key, count in parts[0].union(*parts[1:], all=True) if parts else ():
+        counts[key] = counts.get(key, 0) + count
+    return counts
 
 
 def _current(urls: dict[str, str], path: str) -> str:

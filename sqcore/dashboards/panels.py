@@ -17,6 +17,9 @@ class Page(TextChoices):
     HOME = "home"  # None
     QUALITY = "quality"  # None
     UNIT = "unit"  # the sqcore.org.models.Unit
+    INDICATOR = "indicator"  # the sqcore.evaluation.pages.IndicatorPage that is shown
+    PERSON = "person"  # the sqcore.org.models.Staff whose page is shown
+    CHART = "chart"  # the sqcore.monitoring.queries.SeriesKey whose control chart is shown
     SYSTEM = "system"  # the sqcore.indicators.models.SystemVersion that is shown
     CAMPAIGN = "campaign"  # the surveys.campaigns.models.Campaign
 

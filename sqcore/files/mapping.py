@@ -26,6 +26,7 @@ from sqcore.base.errors import InvalidInput, Problem
 from sqcore.files.cells import day_of, normal, plain_number
 from sqcore.files.importers import Layout, Row, Table
 from sqcore.files.kinds import RowField, RowKind
+from sqcore.files.writing import meant
 
 TRUE = frozenset({"1", "true", "yes", "y", "x", "是", "对"})
 FALSE = frozenset({"0", "false", "no", "n", "-", "否", "不"})
@@ -118,7 +119,7 @@ def _field_map(value: object) -> FieldMap | None:
     if isinstance(constant, int | float) and not isinstance(constant, bool):
         constant = str(constant)
     if isinstance(found := value.get("values", {}), Mapping):
-        values = {str(key): str(meant) for key, meant in found.items()}
+        values = {str(key): str(code) for key, code in found.items()}
     form = value.get("format", "")
     if not all(isinstance(part, str) for part in (column, constant, form)):
         return None
@@ -265,13 +266,14 @@ def _remembering(read: Read, most: int = 10_000) -> Read:
 
 
 def _reader(row_field: RowField, found: FieldMap, codes: Mapping[str, Sequence[str]]) -> Read:
-    values = {normal(value): meant for value, meant in found.values.items()}
+    values = {normal(value): code for value, code in found.values.items()}
     for code, names in codes.items():
         for name in (code, *names):
             values.setdefault(normal(name), code)
 
     def read(text: str) -> Any:
-        plain = text.strip()
+        # What left as '=1, so that no spreadsheet takes it for a formula, comes back as =1.
+        plain = meant(text.strip())
         if not plain:
             return None
         plain = values.get(normal(plain), plain)

@@ -14,6 +14,6 @@ def inbox_of(principal: Principal, *, unread_only: bool = False) -> QuerySet[Not
     return notices.order_by("-created_at", "-id")
 
 
-def unread_count(principal: Principal) -> int:
-    """Return how many notices this person has not read."""
-    return Notice.objects.visible_to(principal).unread().count()
+def unread(principal: Principal) -> list[QuerySet[Notice]]:
+    """Return what waits in the inbox of this person."""
+    return [inbox_of(principal, unread_only=True)]

@@ -253,6 +253,63 @@ class Assignment(models.Model):
         return f"{self.staff} at {self.unit} from {self.valid_from}"
 
 
+def of_people(
+    principal: Principal, permission: Permission, *, on: date, prefix: str = "staff"
+) -> Q:
+    """Rows of the asker, and of who works on this day at units where the permission holds."""
+    scope = principal.scope(permission)
+    if scope.everywhere:
+        return Q()
+    assigned = Assignment.objects.filter(during(on), unit__in=scope.units)
+    seen = Q(**{f"{prefix}__in": assigned.values("staff_id")}) if scope else Q(pk__in=[])
+    own = principal.staff_id
+    return seen | Q(**{f"{prefix}_id": own}) if own is not None else seen
+
+
+class Terms(models.Model):
+    """What is known of how somebody is employed, where law allows to keep it; only to see whether
+    results and awards treat groups of people alike."""
+
+    class Sex(models.TextChoices):
+        FEMALE = "f", _("Female")
+        MALE = "m", _("Male")
+        OTHER = "x", _("Other")
+
+    staff = models.OneToOneField(Staff, on_delete=models.CASCADE, related_name="terms")
+    sex = models.CharField(_("sex"), max_length=1, choices=Sex, blank=True)
+    born_in = models.PositiveSmallIntegerField(_("year of birth"), null=True, blank=True)
+    weekly_minutes = models.PositiveIntegerField(_("minutes a week"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("terms of employment")
+        verbose_name_plural = _("terms of employment")
+
+    def __str__(self) -> str:
+        return str(self.staff)
+
+
+class Leave(models.Model):
+    """Days [valid_from, valid_to) on which somebody was away: parental leave, illness. They pause
+    what is counted over months."""
+
+    staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="leaves")
+    valid_from = models.DateField(_("from"))
+    valid_to = models.DateField(_("until"))
+
+    class Meta:
+        verbose_name = _("leave")
+        verbose_name_plural = _("leaves")
+        constraints = [
+            models.UniqueConstraint(fields=["staff", "valid_from"], name="leave_once"),
+            models.CheckConstraint(
+                condition=Q(valid_to__gt=F("valid_from")), name="leave_ends_after_it_starts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.staff} away from {self.valid_from}"
+
+
 class RoleGrant(models.Model):
     """A role of a user at a unit and below (no unit: everywhere) during [valid_from, valid_to)."""
 

@@ -3,8 +3,8 @@
 import logging
 import re
 
-RESPONDENTS = ("/a/", "/i/")
-"""Below these respondents answer by a link that is theirs alone."""
+RESPONDENTS = ("/a/", "/i/", "/e/")
+"""Below these respondents and experts answer by a link that is theirs alone."""
 _LINK = re.compile(rf"(?<![\w/])({'|'.join(RESPONDENTS)})[^/\s]+")
 
 

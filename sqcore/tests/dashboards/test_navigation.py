@@ -1,13 +1,17 @@
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
+from pytest_django import DjangoAssertNumQueries
 
 from sqcore.base.registry import Registry
 from sqcore.dashboards import navigation
 from sqcore.dashboards.navigation import Group, NavigationEntry, navigation_for
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import ANONYMOUS, EVERYWHERE, Principal
-from sqcore.tests.factories import make_principal
+from sqcore.org.models import Channel, Post
+from sqcore.tests.factories import make_channel, make_post, make_principal
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +23,10 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> None:
             "runs", "Runs", "sqcore:dashboards-design", "jobs", 10, Group.RUNNING,
             permission=Permission.RUN_EVALUATION,
         ),
-        NavigationEntry("inbox", "Inbox", "sqcore:notices-inbox", "inbox", 5, count=lambda _p: 3),
+        NavigationEntry(
+            "inbox", "Inbox", "sqcore:notices-inbox", "inbox", 5,
+            waiting=lambda _p: [Channel.objects.all(), Post.objects.order_by("code")],
+        ),
     ):  # fmt: skip
         registry.register(entry)
     monkeypatch.setattr(navigation, "NAVIGATION", registry)
@@ -61,7 +68,12 @@ def test_marks_the_entry_that_the_page_is_below(path: str, current: str | None) 
     assert marked == ([current] if current else [])
 
 
-def test_says_how_much_waits() -> None:
-    (today, _running) = navigation_for(request_of(make_principal({})))
+def test_says_how_much_waits(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    make_channel("counter")
+    make_channel("phone")
+    make_post()
+
+    with django_assert_num_queries(1):
+        (today, _running) = navigation_for(request_of(make_principal({})))
 
     assert [(link.key, link.count) for link in today.links] == [("inbox", 3)]

@@ -1,4 +1,4 @@
-"""Arithmetic for tests of the demo: weekly means, a CUSUM, variance components, differences."""
+"""Arithmetic for tests of the demo: weekly means, variance components, differences."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,9 @@ from sqcore.demo.calendar import Bools, Floats, Ints
 from sqcore.demo.history import History
 from sqcore.demo.impressions import PERSONAL_ITEMS, on_scale
 from sqcore.demo.visits import COUNTER
+from sqcore.stats.charts import ChartKind, freeze
+from sqcore.stats.cusum import openers
+from sqcore.stats.effects import Verdict, mean_shift, verdict
 
 BASELINE = 26
 
@@ -31,20 +34,19 @@ def _weekly(told: History, values: Floats) -> Floats:
     return total
 
 
-def alarms(series: Floats, *, limit: float = 8, slack: float = 0.5) -> list[int]:
-    """Return the weeks (from 1) at which an upper CUSUM passes its limit; it restarts at 0.
+def alarms(series: Floats) -> list[int]:
+    """Return the weeks (from 1) at which the usual opener alarms; the first 26 are its baseline."""
+    limits = freeze(series[:BASELINE], kind=ChartKind.XMR)
+    z = (series[BASELINE:] - limits.centre) / limits.spread
+    alarm = openers(z[np.newaxis]).alarm[0]
+    return [int(place) + BASELINE + 1 for place in np.flatnonzero(alarm)]
 
-    The baseline is the first 26 weeks; sigma the larger of moving range / 1.128 and deviation.
-    """
-    base = series[:BASELINE]
-    sigma = max(np.abs(np.diff(base)).mean() / 1.128, base.std(ddof=1))
-    found, height = [], 0.0
-    for week, value in enumerate(series[BASELINE:], start=BASELINE + 1):
-        height = max(0.0, height + (value - base.mean()) / sigma - slack)
-        if height > limit:
-            found.append(week)
-            height = 0.0
-    return found
+
+def verdict_on_weeks(series: Floats, before: tuple[int, int], after: tuple[int, int]) -> Verdict:
+    """Return what the Check says of these weeks (both ends included), of at least one sigma."""
+    limits = freeze(series[:BASELINE], kind=ChartKind.XMR)
+    effect = mean_shift(series[before[0] - 1 : before[1]], series[after[0] - 1 : after[1]])
+    return verdict(effect, better=-1, minimum=limits.spread)[0]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,14 @@ from sqcore.demo.history import History, history
 from sqcore.demo.impressions import ANSWERS, RECONTACT, invited_on, who_is_asked
 from sqcore.demo.truths import TRUTHS
 from sqcore.demo.visits import APP, COUNTER, PHONE
+from sqcore.stats.cusum import false_alarms_a_year
+from sqcore.stats.effects import Verdict
 from sqcore.tests.demo.arithmetic import (
     alarms,
     answered,
     components,
     course_effect,
+    verdict_on_weeks,
     weekly_sizes,
     weekly_waits,
 )
@@ -168,7 +171,8 @@ class TestWaits:
 
     def test_quiet_branches_alarm_no_more_often_than_charts_do(self) -> None:
         quiet = np.delete(weekly_waits(told()), SHIFTED, axis=0)
-        expected = 0.033 * len(quiet) * (told().calendar.weeks - 26) / 52
+        a_year = false_alarms_a_year(n0=26, phi=0.0, h=8.0)
+        expected = a_year * len(quiet) * (told().calendar.weeks - 26) / 52
 
         assert sum(len(alarms(series)) for series in quiet) <= stats.poisson.ppf(0.999, expected)
 
@@ -309,12 +313,12 @@ def _failures(seed: int) -> list[str]:
     phone, counter = items[last & (channel == PHONE)], items[last & (channel == COUNTER)]
     found = {
         "shift": any(40 <= week <= 48 for week in alarms(waits[RIVERSIDE])),
-        "improvement": waits[FERRY, 48:60].mean() - waits[FERRY, 62:82].mean() > 1.4,
+        "improvement": verdict_on_weeks(waits[FERRY], (49, 60), (63, 82)) == Verdict.IMPROVED,
         "bad weeks": any(61 <= week <= 67 for week in alarms(waits[LIGHTHOUSE])),
         "naive test": stats.ttest_ind(waits[LIGHTHOUSE, 60:65], waits[LIGHTHOUSE, 65:73]).pvalue
         < 0.05,
-        "no improvement": abs(waits[LIGHTHOUSE, 66:78].mean() - waits[LIGHTHOUSE, 78:98].mean())
-        < 1.4,
+        "no improvement": verdict_on_weeks(waits[LIGHTHOUSE], (67, 78), (79, 98))
+        != Verdict.IMPROVED,
         "telephone": stats.ttest_ind(phone, counter).statistic < -5,
         "course": works.low > 0 and works.estimate >= 0.25,
         "other course": not (seems.low > 0 and seems.estimate >= 0.25),

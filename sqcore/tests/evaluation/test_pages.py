@@ -10,8 +10,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from sqcore.audit.models import AuditEntry
-from sqcore.evaluation.exports import harmless
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.files.writing import harmless
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
 from sqcore.indicators.definition import (
@@ -293,7 +293,7 @@ class TestUnit:
     def test_costs(self, bank: Bank, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(17):
             client.get("/quality/units/gate/")
 
 
@@ -350,7 +350,7 @@ class TestIndicator:
     def test_costs(self, bank: Bank, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(18):
             client.get("/quality/indicators/kept-promises/")
 
 
@@ -397,7 +397,7 @@ class TestFile:
 
 
 class TestHome:
-    """It is made of six panels, each with reads of its own."""
+    """It is made of the panels of all rooms, each with reads of its own."""
 
     def test_a_manager_sees_first_how_the_region_stands(self, bank: Bank) -> None:
         text = words(page(person("mei", Role.MANAGER, bank.east), "/"))
@@ -432,7 +432,7 @@ class TestHome:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
         client.get("/")  # From now on the rules of the organisation are remembered.
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(20):
             client.get("/")
 
 

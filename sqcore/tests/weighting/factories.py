@@ -1,10 +1,11 @@
 """A draft of three dimensions to weigh, and people who weigh it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from sqcore.base.periods import Grain
+from sqcore.base.periods import Grain, Period
+from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal
@@ -15,7 +16,9 @@ from sqcore.indicators.models import (
     SystemVersion,
     WeightedIndicator,
 )
-from sqcore.tests.factories import NOW, make_principal, make_user
+from sqcore.org.models import Unit
+from sqcore.tests.factories import NOW, make_principal, make_unit, make_user
+from sqcore.tests.rest import make_value
 
 NAMES = ("reliability", "responsiveness", "empathy")
 
@@ -82,3 +85,58 @@ def weights_of(version: SystemVersion) -> dict[str, str]:
     """The weights of the top dimensions as they stand, to six places."""
     found = Dimension.objects.filter(version=version, parent=None).order_by("position")
     return {each.code: f"{each.weight:.6f}" for each in found}
+
+
+SCORES = {
+    "mei": (9, 6, 3),
+    "chen": (8, 6, 2),
+    "li": (10, 7, 4),
+}
+"""Scores of reliability, responsiveness and empathy that all put into the same order."""
+
+
+def scored(scores: Sequence[int], codes: Sequence[str] = NAMES) -> dict[str, dict[str, object]]:
+    """What an expert says in a round, without reasons."""
+    return {code: {"score": score, "reason": ""} for code, score in zip(codes, scores, strict=True)}
+
+
+def evaluate(
+    version: SystemVersion,
+    period: str,
+    scores: Mapping[Unit, Sequence[float | None]],
+    *,
+    codes: Sequence[str] = NAMES,
+    kind: str = "dimension",
+    top: Unit | None = None,
+    hidden: Sequence[Unit] = (),
+) -> EvaluationRun:
+    """A current run of this version with the scores of these units below `top`; None is
+    suppressed. The overall score of `hidden` units is suppressed."""
+    of = Period.parse(period)
+    tree: dict[str, int | None] = {str(unit.pk): top.pk if top else None for unit in scores}
+    if top is not None:
+        tree[str(top.pk)] = None
+    run = EvaluationRun.objects.create(
+        system=version.system,
+        version=version,
+        grain=of.grain,
+        starts_on=of.start,
+        ends_on=of.end,
+        is_current=True,
+        state=EvaluationRun.State.PUBLISHED,
+        reason="closed",
+        tree=tree,
+        created_at=NOW,
+        published_at=NOW,
+    )
+    for unit, row in scores.items():
+        status = "suppressed" if unit in hidden else "ok"
+        make_value(run, unit, status=status)
+        for code, score in zip(codes, row, strict=True):
+            shown = {"status": "suppressed"} if score is None else {"score": score}
+            make_value(run, unit, kind=kind, code=code, **shown)
+    return run
+
+
+def make_units(count: int, top: Unit) -> list[Unit]:
+    return [make_unit(f"branch-{number}", parent=top) for number in range(1, count + 1)]

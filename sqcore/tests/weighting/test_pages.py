@@ -203,7 +203,7 @@ class TestResult:
         self, draft: SystemVersion, ana: Client
     ) -> None:
         says(draft, "ana", CIRCLE)
-        user = User.objects.get(username="ana")
+        judgement = Judgement.objects.get()
         settings = {
             "method": "ahp",
             "aggregation": "priorities",
@@ -214,7 +214,7 @@ class TestResult:
         }
 
         response = ana.post(
-            address(draft, "choose"), {**settings, f"exponent-{user.pk}": "2"}, follow=True
+            address(draft, "choose"), {**settings, f"exponent-{judgement.pk}": "2"}, follow=True
         )
 
         text = words(response)
@@ -226,7 +226,7 @@ class TestResult:
         self, draft: SystemVersion, ana: Client
     ) -> None:
         says(draft, "ana", CONSISTENT)
-        user = User.objects.get(username="ana")
+        judgement = Judgement.objects.get()
         settings = {
             "method": "ahp",
             "aggregation": "judgements",
@@ -234,7 +234,7 @@ class TestResult:
             "indices": "saaty",
         }
 
-        response = ana.post(address(draft, "choose"), {**settings, f"exponent-{user.pk}": "0"})
+        response = ana.post(address(draft, "choose"), {**settings, f"exponent-{judgement.pk}": "0"})
 
         assert response.status_code == 400
         assert "Somebody must count for more than 0." in words(response)

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from surveys.analyses.api import AnalysisListView
 from surveys.invitations.api import HandOutView, InvitationListView
 from surveys.responses.api import (
     CampaignListView,
@@ -13,6 +14,7 @@ from surveys.responses.api import (
 app_name = "surveys-api"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("analyses", AnalysisListView.as_view(), name="analyses-list"),
     path("campaigns", CampaignListView.as_view(), name="responses-campaigns"),
     path("campaigns/<slug:code>", CampaignView.as_view(), name="responses-campaign"),
     path("campaigns/<slug:code>/responses", ResponseView.as_view(), name="responses-add"),

@@ -1,5 +1,6 @@
 """The models of the surveys app, room by room."""
 
+from surveys.analyses.models import Analysis
 from surveys.campaigns.models import Campaign, Link
 from surveys.imports.models import Import
 from surveys.instruments.models import Instrument, InstrumentVersion, Item
@@ -13,6 +14,7 @@ from surveys.invitations.models import (
 from surveys.responses.models import Response, Rollup, RollupMonth
 
 __all__ = [
+    "Analysis",
     "Campaign",
     "Drawing",
     "Import",

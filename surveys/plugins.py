@@ -3,23 +3,71 @@
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry
-from sqcore.dashboards.panels import PANELS
+from sqcore.dashboards.panels import PANELS, Page
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
+from sqcore.performance.sources import PERSON_SOURCES
+from sqcore.questionnaires.port import provide_questionnaires
+from surveys.analyses.port import KINDS
+from surveys.analyses.services import AnalysisJob
 from surveys.campaigns.panels import LiveCampaignsPanel
-from surveys.demo.chapters import AnswersChapter, SystemChapter
+from surveys.demo.chapters import AnswersChapter, ReactionsChapter, SystemChapter
+from surveys.demo.employees import EmployeesChapter
+from surveys.drivers.kinds import DriversKind, KanoKind
+from surveys.drivers.panels import StrongestDriversPanel
+from surveys.gaps.kinds import GapsOfCustomers, GapsOfManagers, GapsOfStaff
 from surveys.imports.services import ImportJob
 from surveys.invitations.panels import InvitationsPanel
+from surveys.questionnaires.engine import SurveyQuestionnaires
+from surveys.responses.about_people import AnswersAboutPeople
 from surveys.responses.sources import SurveySource
+from surveys.validation.kinds import Validation
+from surveys.validation.panels import SoundnessPanel
 
+provide_questionnaires(SurveyQuestionnaires())
 SOURCES.register(SurveySource())
+PERSON_SOURCES.register(AnswersAboutPeople())
 CHAPTERS.register(AnswersChapter())
 CHAPTERS.register(SystemChapter())
+CHAPTERS.register(ReactionsChapter())
+CHAPTERS.register(EmployeesChapter())
 JOB_KINDS.register(ImportJob())
+JOB_KINDS.register(AnalysisJob())
+KINDS.register(Validation())
+PANELS.register(SoundnessPanel())
 PANELS.register(LiveCampaignsPanel())
 PANELS.register(InvitationsPanel())
+PANELS.register(StrongestDriversPanel())
+PANELS.register(StrongestDriversPanel(key="drivers.strongest-of-unit", page=Page.UNIT))
+KINDS.register(DriversKind())
+KINDS.register(KanoKind())
+KINDS.register(GapsOfCustomers())
+KINDS.register(GapsOfManagers())
+KINDS.register(GapsOfStaff())
+NAVIGATION.register(
+    NavigationEntry(
+        key="matters",
+        title=_("What matters"),
+        url_name="surveys:drivers-matters",
+        icon="matters",
+        order=15,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="gaps",
+        title=_("Five gaps"),
+        url_name="surveys:gaps",
+        icon="gaps",
+        order=16,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
 NAVIGATION.register(
     NavigationEntry(
         key="surveys",

@@ -10,4 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("surveys.campaigns.urls")),
     path("", include("surveys.imports.urls")),
     path("", include("surveys.instruments.urls")),
+    path("", include("surveys.validation.urls")),
+    path("", include("surveys.drivers.urls")),
+    path("", include("surveys.gaps.urls")),
 ]

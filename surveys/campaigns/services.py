@@ -88,7 +88,8 @@ def start_campaign(
 ) -> Campaign:
     """Add a campaign with its links, and open it if wanted: all of it or nothing.
 
-    `judge` publishes an indicator system over the questionnaire, unless something judges it.
+    `judge` publishes an indicator system over the questionnaire, unless something judges it or it
+    asks for no judgement of a service.
     """
     campaign = create_campaign(
         name=name,
@@ -103,12 +104,13 @@ def start_campaign(
         make_links(campaign=campaign, units=units, channels=channels, by=by, now=now)
     if open_now:
         open_campaign(campaign=campaign, by=by, now=now)
-    if judge and not is_judged(version.instrument.code):
+    measures = starter_measures(version) if judge else []
+    if measures and not is_judged(version.instrument.code):
         by.require(Permission.MANAGE_INDICATORS)
         starter_system(
             code=version.instrument.code,
             name=version.instrument.name,
-            measures=starter_measures(version),
+            measures=measures,
             grains=GRAINS,
             since=opens_on,
             by=by,

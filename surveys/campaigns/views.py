@@ -72,7 +72,8 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
     """Start a campaign."""
     principal = _manager(request)
     now = timezone.now()
-    form = CampaignForm(request.POST or None, by=principal, today=local_day(now))
+    chosen = {"version": request.GET.get("version")}
+    form = CampaignForm(request.POST or None, by=principal, today=local_day(now), initial=chosen)
     if request.method == "POST" and form.is_valid():
         try:
             made = services.start_campaign(**form.campaign(), by=principal, now=now)

@@ -36,6 +36,7 @@ from surveys.demo.answers import (
     comment,
     draw_answers,
 )
+from surveys.instruments.codebook import codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.instruments.services import install_ready_instruments
 from surveys.invitations.models import SamplingPlan
@@ -201,3 +202,35 @@ def _weighted_as(counting: list[Branch], tree: list[Branch]) -> list[Branch]:
         )
         for branch in tree
     ]
+
+
+@dataclass(frozen=True)
+class ReactionsChapter:
+    """Three of four participants say how their training was."""
+
+    key: str = "reactions"
+    order: int = 98
+
+    def tell(self, story: Story, report: Report) -> None:
+        generator = stream(story.seed, "reactions")
+        asked = Campaign.objects.filter(version__instrument__code="training-reaction")
+        for campaign in asked.order_by("opens_on", "id"):
+            keys = campaign.invitations.order_by("encounter_key").values_list(
+                "encounter_key", flat=True
+            )
+            codes = [item.code for item in codebook_of(campaign.version).scored]
+            answers = [
+                InvitedAnswer(key, dict(zip(codes, _agreement(generator, len(codes)), strict=True)))
+                for key in keys
+                if generator.random() < 0.75
+            ]
+            submit_invited(
+                campaign=campaign, answers=answers, now=story.at(campaign.opens_on, hour=EVENING)
+            )
+        while absorb(clock=lambda: story.now):
+            pass
+        report("Participants say how their training was", 1, 1)
+
+
+def _agreement(generator: np.random.Generator, size: int) -> list[int]:
+    return [int(answer) for answer in np.clip(np.rint(generator.normal(5.6, 1.0, size)), 1, 7)]

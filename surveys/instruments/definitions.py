@@ -1,7 +1,8 @@
 """A questionnaire as a plain structure: what a TOML file, a form or a REST body says, checked.
 
     code, name, languages, and optionally description, introduction, thanks
-    scales: {name: {low, high, anchors: {low, middle, high}}}
+    scales: {name: {low, high, anchors: {low, middle, high}}}, or with words for each answer,
+            anchors: {"1": ..., "2": ..., ...}
     dimensions: [{code, name}]
     items: [{code, text, kind, role, dimension, about, pair, scale | low, high, anchors, options,
              is_reversed, allows_na}]
@@ -12,7 +13,7 @@ Every text is {language: text} and must be there in each of `languages`.
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ ITEM_KEYS = {
 }  # fmt: skip
 ANCHORS = ("low", "middle", "high")
 WITH_SCALE = (Item.Kind.SCALE, Item.Kind.NPS)
+NAMES = {
+    Item.Role.EXPECTATION.value: Item.Role.PERCEPTION,
+    Item.Role.PRESENT.value: Item.Role.ABSENT,
+}
+"""Items that name the one they belong to, by their role, and the role that this one has."""
+KANO_ANSWERS = (1, 5)
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,7 @@ class _Reader:
             return *default, {}
         if kind == Item.Kind.NPS and (low, high) != (0, 10):
             self.note("a recommendation is asked from 0 to 10", where)
-        return low, high, self._anchors(scale.get("anchors", {}), where)
+        return low, high, self._anchors(scale.get("anchors", {}), low, high, where)
 
     def _named_scale(self, name: object, where: str) -> Mapping[str, Any]:
         scales = self.raw.get("scales", {})
@@ -251,9 +258,12 @@ class _Reader:
         self.note(f"there is no scale “{str(name)[:30]}”", where)
         return {}
 
-    def _anchors(self, raw: object, where: str) -> dict[str, TranslatedText]:
+    def _anchors(self, raw: object, low: int, high: int, where: str) -> dict[str, TranslatedText]:
+        answers = [str(answer) for answer in range(low, high + 1)]
+        if isinstance(raw, Mapping) and set(raw) == set(answers):
+            return {key: self._text(raw[key], where, required=True) for key in answers}
         if not isinstance(raw, Mapping) or set(raw) - set(ANCHORS):
-            self.note(f"the words of a scale are {', '.join(ANCHORS)}", where)
+            self.note(f"the words of a scale are {', '.join(ANCHORS)}, or of each answer", where)
             return {}
         if raw and not {"low", "high"} <= set(raw):
             self.note("a scale has words at both ends", where)
@@ -294,27 +304,55 @@ class _Reader:
             self.note(reason, where)
 
 
+_UNPAIRED = {
+    Item.Role.EXPECTATION.value: (
+        "an expectation, and nothing else, names the perception it belongs to"
+    ),
+    Item.Role.PRESENT.value: "names the question about the same thing missing",
+}
+_TWINS = {
+    Item.Role.PERCEPTION: "perception",
+    Item.Role.ABSENT: "question about it missing",
+}
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _wrong_pairs(items: Sequence[ItemDefinition]) -> Iterator[tuple[str, str]]:
-    """Name each expectation without its perception on the same scale, and each pair made twice."""
+    """Name each item without its twin on the same scale, and each pair made twice."""
     by_code = {item.code: item for item in items}
     taken: set[str] = set()
     for item in items:
-        is_expectation = item.role == Item.Role.EXPECTATION
-        if is_expectation != bool(item.pair):
-            yield item.code, "an expectation, and nothing else, names the perception it belongs to"
-        if not item.pair:
+        wanted = NAMES.get(item.role)
+        if (wanted is not None) != bool(item.pair):
+            yield item.code, _UNPAIRED.get(item.role, _UNPAIRED[Item.Role.EXPECTATION.value])
+        if not item.pair or wanted is None:
             continue
         other = by_code.get(item.pair)
-        if other is None or other.role != Item.Role.PERCEPTION:
-            yield item.code, f"there is no perception “{item.pair}”"
+        if other is None or other.role != wanted:
+            asked = _TWINS[wanted]
+            yield item.code, f"there is no {asked} “{item.pair}”"
         elif (other.kind, other.low, other.high) != (item.kind, item.low, item.high):
             yield item.code, f"has another scale than “{item.pair}”"
         elif other.dimension != item.dimension:
             yield item.code, f"is in another dimension than “{item.pair}”"
         if item.pair in taken:
-            yield item.code, f"“{item.pair}” has an expectation already"
+            yield item.code, f"“{item.pair}” has its twin already"
         taken.add(item.pair)
+    yield from _wrong_kano(items, taken)
+
+
+def _wrong_kano(
+    items: Sequence[ItemDefinition], taken: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for item in items:
+        if item.role not in (Item.Role.PRESENT, Item.Role.ABSENT):
+            continue
+        if item.kind != Item.Kind.SCALE or (item.low, item.high) != KANO_ANSWERS:
+            yield item.code, "is answered from 1 (I like it) to 5 (I dislike it)"
+        if item.is_reversed:
+            yield item.code, "cannot be reversed"
+        if item.role == Item.Role.ABSENT and item.code not in taken:
+            yield item.code, "no question “if it were there” belongs to it"

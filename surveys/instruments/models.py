@@ -59,7 +59,9 @@ class InstrumentVersion(models.Model):
 class Item(models.Model):
     """One question. Scored items (scale, nps) have whole-number answers from `low` to `high`.
 
-    `pair` is, on an expectation item, the code of the perception item that it belongs to.
+    `pair` is, on an expectation item, the code of the perception item that it belongs to; on one
+    that asks how it would be if something were there, the code of the one that asks how it would be
+    without it (the two questions of Kano's method, both answered 1 to 5).
     A reversed item is turned once, on the way in; the raw answer is kept.
     """
 
@@ -74,6 +76,8 @@ class Item(models.Model):
         EXPECTATION = "expectation", _("Expectation")
         OUTCOME = "outcome", _("Outcome")
         CONTEXT = "context", _("Context")
+        PRESENT = "present", _("If it were there")
+        ABSENT = "absent", _("If it were missing")
 
     class About(models.TextChoices):
         PERSON = "person", _("The person who served")

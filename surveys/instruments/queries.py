@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 
 from sqcore.base.errors import InvalidInput, NotFound, NotPermitted, Problem
 from sqcore.base.text import TranslatedText
@@ -79,8 +79,10 @@ def is_judged(instrument: str) -> bool:
 
 
 def is_one_unjudged() -> bool:
-    """True when no indicator reads the answers to one of the questionnaires that can be used."""
-    codes = usable_versions().values_list("instrument__code", flat=True)
+    """True when no indicator reads the answers to a questionnaire that judges the service."""
+    judging = [Item.Role.PERCEPTION, Item.Role.OUTCOME]
+    asks = Exists(Item.objects.filter(version=OuterRef("pk"), role__in=judging))
+    codes = usable_versions().filter(asks).values_list("instrument__code", flat=True)
     return any(not is_judged(code) for code in codes)
 
 

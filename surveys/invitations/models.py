@@ -111,8 +111,10 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """A link for one encounter. The link itself is not stored: it is computed from the secret of
-    the installation, and `ref` are the characters by which it is found.
+    """A link for one encounter, or for one person who is asked about something else: then there is
+    no plan, and `encounter_key` is a key of the subject and the person. The link itself is not
+    stored: it is computed from the secret of the installation, and `ref` are the characters by
+    which it is found.
 
     Nothing here changes when the link is used: that is one row of `SpentLink`, which leads here
     only for who has the secret. `valid_until` is the first day on which it is no longer valid.
@@ -122,7 +124,11 @@ class Invitation(models.Model):
         Campaign, on_delete=models.PROTECT, related_name="invitations", db_index=False
     )
     plan = models.ForeignKey(
-        SamplingPlan, on_delete=models.PROTECT, related_name="invitations", db_index=False
+        SamplingPlan,
+        on_delete=models.PROTECT,
+        related_name="invitations",
+        null=True,
+        db_index=False,
     )
     encounter_key = models.CharField(max_length=80)
     ref = models.CharField(max_length=REF_LENGTH, unique=True, default=new_ref)

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sqcore.base.errors import DomainError, InvalidInput, NotFound, Problem
 from sqcore.encounters.models import Encounter
-from sqcore.evaluation.exports import BYTE_ORDER_MARK, harmless
+from sqcore.files.writing import BYTE_ORDER_MARK, harmless
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.org.queries import local_day, organisation

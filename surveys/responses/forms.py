@@ -81,9 +81,17 @@ class Question:
     value: str
     problem: str
 
+    is_worded: bool = False
+    """Each answer of the scale has its words."""
+
     @property
     def is_expectation(self) -> bool:
         return self.role == Item.Role.EXPECTATION
+
+    @property
+    def is_kano(self) -> bool:
+        """One of the two questions about something that might be there or be missing."""
+        return self.role in (Item.Role.PRESENT, Item.Role.ABSENT)
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,7 @@ class Answering:
             is_na=answer == NA_ANSWER,
             value=answer if isinstance(answer, str) else "",
             problem=reasons[0] if reasons else "",
+            is_worded=str(item.low) in item.anchors,
         )
 
     def _choices(self, item: Item, answer: object) -> list[Choice]:
@@ -179,9 +188,13 @@ class Answering:
                 for option in item.options
             ]
         return [
-            Choice(str(value), str(value), is_chosen=value == answer)
+            Choice(str(value), self._answer_text(item, value), is_chosen=value == answer)
             for value in range(item.low, item.high + 1)
         ]
+
+    def _answer_text(self, item: Item, value: int) -> str:
+        words = item.anchors.get(str(value))
+        return in_language(words, self.language) if words else str(value)
 
 
 def _ends(anchors: Mapping[str, Any]) -> list[Mapping[str, str]]:

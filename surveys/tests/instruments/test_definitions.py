@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sqcore.base.errors import InvalidInput
-from surveys.instruments.definitions import read_definition, ready_definitions
+from sqcore.stats.gaps import CAUSES
+from surveys.instruments.definitions import Definition, read_definition, ready_definitions
 from surveys.instruments.models import Item
 from surveys.tests.factories import raw_definition
 
@@ -83,15 +84,79 @@ class TestReadDefinition:
         assert len(problems_of(raw)) == 2
 
 
+def ready_named(code: str) -> Definition:
+    return next(definition for definition in ready_definitions() if definition.code == code)
+
+
+def kano_definition(**without: Any) -> dict[str, Any]:
+    """The two questions of Kano's method about one thing; fields of the second can be changed."""
+    scale = {"low": 1, "high": 5}
+    raw = raw_definition(dimensions=[])
+    raw["items"] = [
+        {"code": "tea", "role": "present", "pair": "no-tea", "text": {"en": "Tea"}} | scale,
+        {"code": "no-tea", "role": "absent", "text": {"en": "No tea"}} | scale | without,
+    ]
+    return raw
+
+
+class TestKanoPairs:
+    def test_name_the_question_about_the_same_thing_missing(self) -> None:
+        definition = read_definition(kano_definition())
+
+        assert [(item.role, item.pair) for item in definition.items] == [
+            ("present", "no-tea"),
+            ("absent", ""),
+        ]
+
+    @pytest.mark.parametrize(
+        ("without", "problem"),
+        [
+            ({"role": "perception"}, "tea: there is no question about it missing “no-tea”"),
+            ({"high": 7}, "no-tea: is answered from 1 (I like it) to 5 (I dislike it)"),
+            ({"high": 7}, "tea: has another scale than “no-tea”"),
+            ({"is_reversed": True}, "no-tea: cannot be reversed"),
+            ({"code": "milk"}, "milk: no question “if it were there” belongs to it"),
+            ({"pair": "tea"}, f"no-tea: {UNPAIRED}"),
+        ],
+    )
+    def test_are_refused_when_they_do_not_fit(self, without: dict[str, Any], problem: str) -> None:
+        assert problem in problems_of(kano_definition(**without))
+
+    def test_one_who_names_none_is_refused(self) -> None:
+        raw = kano_definition()
+        raw["items"][0]["pair"] = ""
+
+        assert "tea: names the question about the same thing missing" in problems_of(raw)
+
+    def test_every_answer_of_a_scale_may_have_its_words(self) -> None:
+        words = {str(answer): {"en": f"Word {answer}"} for answer in range(1, 6)}
+
+        definition = read_definition(kano_definition(anchors=words))
+
+        assert definition.items[1].anchors["4"] == {"en": "Word 4"}
+        del words["4"]
+        assert problems_of(kano_definition(anchors=words)) == [
+            "no-tea: the words of a scale are low, middle, high, or of each answer"
+        ]
+
+
 class TestReadyDefinitions:
-    def test_are_three_in_two_languages(self) -> None:
+    def test_are_seven_in_two_languages(self) -> None:
         ready = ready_definitions()
 
-        assert [definition.code for definition in ready] == ["servperf", "servqual", "short-form"]
+        assert [definition.code for definition in ready] == [
+            "gaps-managers",
+            "gaps-staff",
+            "kano-example",
+            "servperf",
+            "servqual",
+            "short-form",
+            "training-reaction",
+        ]
         assert all(definition.languages == ["en", "zh-hans"] for definition in ready)
 
     def test_servqual_asks_22_pairs_in_the_standard_order(self) -> None:
-        servqual = ready_definitions()[1]
+        servqual = ready_named("servqual")
 
         perceptions = [i for i in servqual.items if i.role == "perception"]
         expectations = [i for i in servqual.items if i.role == "expectation"]
@@ -106,18 +171,18 @@ class TestReadyDefinitions:
         ]
 
     def test_servqual_is_about_a_person_in_six_attributes_only(self) -> None:
-        servqual = ready_definitions()[1]
+        servqual = ready_named("servqual")
 
         about_person = [i.code for i in servqual.items if i.about == "person" and not i.pair]
         assert about_person == ["p12", "p14", "p16", "p17", "p20", "p22"]
 
     def test_servperf_asks_the_perceptions_of_servqual_in_the_same_words(self) -> None:
-        servperf, servqual, _short = ready_definitions()
+        servperf, servqual = ready_named("servperf"), ready_named("servqual")
 
         assert servperf.items == [i for i in servqual.items if i.role != "expectation"]
 
-    def test_every_one_asks_for_the_outcome_and_one_comment(self) -> None:
-        for definition in ready_definitions():
+    def test_those_about_service_ask_for_the_outcome_and_one_comment(self) -> None:
+        for definition in map(ready_named, ("servperf", "servqual", "short-form")):
             last = [(i.code, i.kind, i.low, i.high) for i in definition.items[-4:]]
             assert last == [
                 ("overall", "scale", 1, 7),
@@ -126,5 +191,35 @@ class TestReadyDefinitions:
                 ("comment", "comment", 1, 7),
             ]
 
-    def test_no_item_is_negatively_worded_or_reversed(self) -> None:
-        assert not any(i.is_reversed for d in ready_definitions() for i in d.items)
+    def test_nothing_that_customers_are_asked_is_negatively_worded_or_reversed(self) -> None:
+        turned = {d.code for d in ready_definitions() for i in d.items if i.is_reversed}
+
+        assert turned == {"gaps-managers", "gaps-staff"}
+
+    def test_managers_are_asked_what_customers_expect_in_the_same_words(self) -> None:
+        asked = {i.code: i.text for i in ready_named("gaps-managers").items}
+        expected = {i.code: i.text for i in ready_named("servqual").items if i.pair}
+
+        assert {code: asked[code] for code in expected} == expected
+
+    def test_questionnaires_of_the_gaps_ask_for_every_cause(self) -> None:
+        asked = {
+            i.dimension.replace("-", "_")
+            for code in ("gaps-managers", "gaps-staff")
+            for i in ready_named(code).items
+        }
+
+        assert {cause for causes in CAUSES.values() for cause in causes} <= asked
+
+    def test_the_one_after_a_training_judges_no_service(self) -> None:
+        reaction = ready_named("training-reaction")
+
+        assert {item.role for item in reaction.items} == {"context"}
+
+    def test_the_example_of_kano_asks_eight_things_twice_in_words(self) -> None:
+        kano = ready_named("kano-example")
+
+        assert Counter(item.role for item in kano.items) == {
+            "present": 8, "absent": 8, "context": 1,
+        }  # fmt: skip
+        assert all(set(item.anchors) == set("12345") for item in kano.items[:-1])

@@ -157,14 +157,18 @@ class TestNextVersion:
 
 
 class TestInstallReadyInstruments:
-    def test_adds_the_three_published(self) -> None:
+    def test_adds_the_ready_ones_published(self) -> None:
         install_ready_instruments(now=NOW)
 
         found = InstrumentVersion.objects.published().order_by("instrument__code")
         assert [(v.instrument.code, v.number, v.items.count()) for v in found] == [
+            ("gaps-managers", 1, 48),
+            ("gaps-staff", 1, 29),
+            ("kano-example", 1, 17),
             ("servperf", 1, 26),
             ("servqual", 1, 48),
             ("short-form", 1, 9),
+            ("training-reaction", 1, 7),
         ]
 
     def test_changes_nothing_the_second_time(self) -> None:

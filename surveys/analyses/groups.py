@@ -1,0 +1,110 @@
+"""Whose answers are looked at together: the whole, every unit with all below it, every channel and
+every segment of the whole; and which of these groups are sums of which."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Period
+from sqcore.org.models import Channel, Segment
+from sqcore.org.queries import UnitTree, tree_on
+from sqcore.stats.arrays import IntArray
+from sqcore.stats.suppression import Families, families_of
+from surveys.responses.items import ItemAnswers
+
+
+class Group(NamedTuple):
+    """A unit with all below it; with a margin one channel or segment, by code."""
+
+    unit: int
+    margin: str = ""
+    margin_value: str = ""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups that somebody answered in, the whole first; `ids` are those of the values of the
+    margins. The whole stands at the root and has every answer, also of units without a place."""
+
+    tree: UnitTree
+    of: tuple[Group, ...]
+    ids: Mapping[Group, int]
+
+    @property
+    def whole(self) -> Group:
+        return Group(self.tree.roots[0])
+
+    def answers(self, group: Group, everything: ItemAnswers) -> ItemAnswers:
+        """Return the answers of a group."""
+        if group == self.whole:
+            return everything
+        if group.margin == "channel":
+            return everything.of(channel=self.ids[group])
+        if group.margin == "segment":
+            return everything.of(segment=self.ids[group])
+        return everything.of(units=list(self.tree.below(group.unit)))
+
+    def families(self) -> Families:
+        """Return which groups are sums of others: units of those below them, all of the margins."""
+        at = {group: place for place, group in enumerate(self.of)}
+        found: list[tuple[int, list[int]]] = []
+        for group, place in at.items():
+            if not group.margin:
+                below = [Group(child) for child in self._below(group.unit)]
+                found.append((place, [at[child] for child in below if child in at]))
+        for margin in ("channel", "segment"):
+            values = [place for group, place in at.items() if group.margin == margin]
+            found.append((0, values))
+        return families_of(found)
+
+    def _below(self, unit: int) -> list[int]:
+        """Other roots, if there are any, are a part of the whole like its own units."""
+        others = self.tree.roots[1:] if unit == self.tree.roots[0] else []
+        return [*self.tree.children.get(unit, []), *others]
+
+
+def tree_of(period: Period) -> UnitTree:
+    """Return the tree of the period's last day. raises: NotFound when there was no unit then"""
+    tree = tree_on(period.end - timedelta(days=1))
+    if not tree.roots:
+        raise NotFound("There was no unit yet at the end of this period.")
+    return tree
+
+
+def groups_of(everything: ItemAnswers, tree: UnitTree) -> tuple[Groups, IntArray]:
+    """Return the groups that have answers, and how many each has."""
+    counted = dict(_counts(everything, tree))
+    names = {("channel", pk): code for pk, code in Channel.objects.values_list("id", "code")}
+    names |= {("segment", pk): code for pk, code in Segment.objects.values_list("id", "code")}
+    ids: dict[Group, int] = {}
+    for margin, values in (("channel", everything.channel), ("segment", everything.segment)):
+        found, people = np.unique(values, return_counts=True)
+        for pk, n in zip(found.tolist(), people.tolist(), strict=True):
+            if pk:
+                group = Group(tree.roots[0], margin, names[margin, pk])
+                counted[group], ids[group] = n, pk
+    people_of = np.array(list(counted.values()), dtype=np.int64)
+    return Groups(tree, tuple(counted), ids), people_of
+
+
+def _counts(everything: ItemAnswers, tree: UnitTree) -> Iterator[tuple[Group, int]]:
+    """Yield every unit that somebody answered about or below, parents before children."""
+    found, people = np.unique(everything.unit, return_counts=True)
+    total: dict[int, int] = {}
+    for unit, n in zip(found.tolist(), people.tolist(), strict=True):
+        for above in tree.path(unit):
+            total[above] = total.get(above, 0) + n
+    first, *_others = tree.roots
+    if len(everything):
+        yield Group(first), len(everything)
+    for unit in _in_order(tree):
+        if unit != first and unit in total:
+            yield Group(unit), total[unit]
+
+
+def _in_order(tree: UnitTree) -> Sequence[int]:
+    return [unit for root in tree.roots for unit in tree.below(root)]

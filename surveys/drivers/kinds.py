@@ -1,0 +1,187 @@
+"""The kinds of analyses of this room: what an outcome hangs on, and what is wanted at all.
+
+What they find is JSON; docs/howto/read-drivers.md says what stands in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from sqcore.stats.arrays import FloatArray
+from sqcore.stats.drivers import drivers
+from sqcore.stats.importance import PenaltyReward, importance_performance, penalty_reward
+from sqcore.stats.kano import kano
+from sqcore.stats.results import Figure, MethodStatus
+from surveys.analyses.port import Found
+from surveys.drivers.predictors import (
+    Predictor,
+    levels_of,
+    outcomes_of,
+    performance_of,
+    points_of,
+)
+from surveys.instruments.codebook import Codebook
+from surveys.instruments.models import Item
+from surveys.responses.items import ItemAnswers
+
+DRIVERS, KANO = "drivers", "kano"
+DRIVERS_TITLE = _("What matters")
+KANO_TITLE = _("What is taken for granted, what delights")
+FEWEST, FEWEST_KANO = 100, 50
+KANO_ANSWERS = 5
+DECIMALS = 4
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DriversKind:
+    """What each outcome hangs on, by dimension and, where enough answered, by question."""
+
+    key: str = DRIVERS
+    title: str | Promise = DRIVERS_TITLE
+    method: int = 2
+    only_whole: bool = False
+    fewest: int = FEWEST
+
+    def suits(self, codebook: Codebook) -> bool:
+        return bool(outcomes_of(codebook)) and bool(levels_of(codebook))
+
+    def find(self, answers: ItemAnswers) -> Found:
+        levels = [
+            _Level(level, predictors, answers, points_of(answers, predictors), at == 0)
+            for at, (level, predictors) in enumerate(levels_of(answers.codebook).items())
+        ]
+        found = {
+            item.code: [level.found(item) for level in levels]
+            for item in outcomes_of(answers.codebook)
+        }
+        said = [level["status"] for each in found.values() for level in each]
+        if MethodStatus.OK.value not in said:
+            return Found.nothing(MethodStatus(said[0]))
+        outcomes = [{"code": code, "levels": each} for code, each in found.items()]
+        return Found(MethodStatus.OK, {"outcomes": outcomes})
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """One way to ask what matters; `points` are the predictors of all respondents, 0 to 100.
+
+    with_both_sides: penalty and reward are looked at; two for each of many questions would tell
+        more of chance than of the questions
+    """
+
+    level: str
+    predictors: Sequence[Predictor]
+    answers: ItemAnswers
+    points: FloatArray
+    with_both_sides: bool
+
+    def found(self, outcome: Item) -> Json:
+        given = self.answers.values([outcome.code])[:, 0]
+        products = self.answers.cross_products(np.column_stack([self.points, given]))
+        parts = drivers(products)
+        said: Json = {"level": self.level, "status": parts.status.value}
+        if parts.status != MethodStatus.OK:
+            return said
+        performance = performance_of(self.answers, self.points)
+        both = penalty_reward(self.points, given) if self.with_both_sides else ()
+        placed = importance_performance(performance, parts.parts)
+        return said | {
+            "n": parts.n,
+            "left_out": products.left_out,
+            "r2": figure_json(parts.r2),
+            "repeat_each_other": parts.collinear,
+            "cross": {
+                "performance": _rounded(placed.performance),
+                "importance": _rounded(placed.importance),
+            },
+            "drivers": [
+                {
+                    "code": predictor.code,
+                    "of": predictor.of,
+                    "share": figure_json(parts.parts[at]),
+                    "sign": parts.signs[at],
+                    "performance": figure_json(performance[at]),
+                    "quadrant": placed.placed[at].quadrant,
+                    "is_certain": placed.placed[at].certain,
+                    **(_both_sides(both[at]) if both else {}),
+                }
+                for at, predictor in enumerate(self.predictors)
+            ],
+        }
+
+
+def _both_sides(found: PenaltyReward) -> Json:
+    return {
+        "penalty": figure_json(found.penalty),
+        "reward": figure_json(found.reward),
+        "effect": found.kind,
+    }
+
+
+@dataclass(frozen=True)
+class KanoKind:
+    """What customers take for granted, ask for and are delighted by, by Kano's two questions."""
+
+    key: str = KANO
+    title: str | Promise = KANO_TITLE
+    method: int = 2
+    only_whole: bool = True
+    fewest: int = FEWEST_KANO
+
+    def suits(self, codebook: Codebook) -> bool:
+        return bool(kano_pairs(codebook))
+
+    def find(self, answers: ItemAnswers) -> Found:
+        pairs = [_pair(answers, item) for item in kano_pairs(answers.codebook)]
+        if all(pair["status"] != MethodStatus.OK for pair in pairs):
+            return Found.nothing(MethodStatus(pairs[0]["status"]))
+        return Found(MethodStatus.OK, {"pairs": pairs})
+
+
+def kano_pairs(codebook: Codebook) -> list[Item]:
+    """Return the questions “if it were there”; each names the other one in `pair`."""
+    return [item for item in codebook.scored if item.role == Item.Role.PRESENT]
+
+
+def _pair(answers: ItemAnswers, item: Item) -> Json:
+    given = answers.values([item.code, item.pair])
+    both = given[~np.isnan(given).any(axis=1)].astype(np.int64) - 1
+    said: Json = {"code": item.code}
+    if len(both) < FEWEST_KANO:
+        return said | {"status": MethodStatus.INSUFFICIENT_N.value}
+    table = np.zeros((KANO_ANSWERS, KANO_ANSWERS), dtype=np.int64)
+    np.add.at(table, (both[:, 0], both[:, 1]), 1)
+    found = kano(table)
+    return said | {
+        "status": found.status.value,
+        "n": found.n,
+        "category": found.category,
+        "second": found.second,
+        "shares": {category.value: figure_json(share) for category, share in found.shares.items()},
+        "better": figure_json(found.better),
+        "worse": figure_json(found.worse),
+        "is_mixed": found.mixed,
+        "is_questionable": found.questionable,
+    }
+
+
+def figure_json(figure: Figure) -> Json:
+    """Return a figure as JSON; without a number only its status and n."""
+    said: Json = {"status": figure.status.value, "n": figure.n}
+    if figure.value is None:
+        return said
+    return said | {
+        "value": _rounded(figure.value),
+        "low": _rounded(figure.low),
+        "high": _rounded(figure.high),
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(float(number), DECIMALS)

@@ -28,6 +28,7 @@ KEYWORDS = {
     "gettext_lazy": None,
     "gettext_noop": None,
     "_": None,
+    "lazy": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2),
@@ -35,6 +36,9 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
+
+
+RENAMED = re.compile(r"gettext\w* as (\w+)")
 
 
 def _sources() -> Iterator[tuple[str, str]]:
@@ -130,7 +134,12 @@ def problems(language: str, template: Catalog) -> Iterator[str]:
 
 def main() -> int:
     template, check = collected(), "--check" in sys.argv[1:]
-    found = []
+    found = [
+        f"{path}: texts in {name}(…) are not collected; import it under a name of KEYWORDS"
+        for path, text in _sources()
+        for name in RENAMED.findall(text)
+        if name not in KEYWORDS
+    ]
     for language in LANGUAGES:
         if not check:
             update(language, template)

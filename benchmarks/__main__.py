@@ -1,7 +1,8 @@
 """`make bench`: timed scenarios beside their limits, each in one process, in turn.
 
-python -m benchmarks [evaluation|kpi|submission|import|measure|encounters ...]
-    [--size 1000000] [--rounds 5]
+python -m benchmarks [evaluation|kpi|submission|import|measure|encounters|charts|
+    false_alarms|watching|effect|board|low_verdicts|training_size
+    ...] [--size 1000000] [--rounds 5]
 
 Figures are CPU time; a ratio is printed as the median of the rounds and its range, beside the
 budget. It needs a quiet machine: the load is printed first and last. Each scenario has a process
@@ -16,7 +17,23 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
-SCENARIOS = ("evaluation", "kpi", "submission", "import", "measure", "encounters")
+SCENARIOS = (
+    "evaluation",
+    "kpi",
+    "submission",
+    "import",
+    "measure",
+    "encounters",
+    "charts",
+    "false_alarms",
+    "watching",
+    "effect",
+    "board",
+    "low_verdicts",
+    "people",
+    "training_size",
+    "drivers",
+)
 
 
 def main() -> int:
@@ -60,7 +77,23 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks import encounters, evaluation, importing, kpi_rest, measuring, submission
+    from benchmarks import (
+        board,
+        chart_rules,
+        drivers,
+        effect_check,
+        encounters,
+        evaluation,
+        false_alarms,
+        importing,
+        kpi_rest,
+        low_verdicts,
+        measuring,
+        people_results,
+        submission,
+        training_size,
+        watching,
+    )
     from benchmarks.side_by_side import machine
     from sqcore.org.models import Unit
 
@@ -77,6 +110,15 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
         "import": importing.run,
         "measure": measuring.run,
         "encounters": lambda: encounters.run(size),
+        "charts": lambda: chart_rules.run(rounds),
+        "false_alarms": false_alarms.run,
+        "watching": watching.run,
+        "effect": effect_check.run,
+        "board": board.run,
+        "people": people_results.run,
+        "training_size": training_size.run,
+        "low_verdicts": low_verdicts.run,
+        "drivers": lambda: drivers.run(rounds),
     }[scenario]
     kept = run()
     print(f"  ({machine()})", flush=True)

@@ -64,7 +64,7 @@ class Installation:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
             check=False,
         )
 
@@ -99,7 +99,7 @@ class Installation:
                 stdout=out,
                 stderr=out,
             )
-        wait_for(lambda: self.answers() or process.poll() is not None, seconds=120)
+        wait_for(lambda: self.answers() or process.poll() is not None, seconds=240)
         assert process.poll() is None, (self.home / "up.out").read_text()
         wait_for(lambda: all(self.child(role) for role in ROLES), seconds=30)
 

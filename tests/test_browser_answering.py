@@ -81,7 +81,7 @@ def test_going_back_from_the_thanks_and_sending_again_stores_once(
         assert chosen(page, "nps") == "9"
         page.click("button.go:visible")
 
-        assert "/thanks/?in=en" in page.url
+        page.wait_for_url("**/thanks/?in=en")
         page.reload()
         assert Response.objects.count() == 1
 

@@ -22,32 +22,81 @@ LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 
 OWN_NAMES = {
     *("sqcore.base", "sqcore.identity", "sqcore.project", "sqcore.stats", "sqcore.management"),
-    *("sqcore.demo", "surveys.demo", "surveys.management"),
+    *("sqcore.demo", "surveys.demo", "surveys.management", "improvement.demo", "training.demo"),
 }
 """Rooms that are no feature: they have names of their own."""
 THINGS = {
+    "improvement.cycle": {
+        *(
+            "board",
+            "drawing",
+            "evidence",
+            "intake",
+            "pages",
+            "plan",
+            "review",
+            "ticket_page",
+            "transitions",
+        ),
+    },
+    "improvement.tickets": {"files", "telling"},
+    "improvement.verification": {
+        *("evidence", "judging", "planning", "windows", "wording"),
+    },
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
+    "sqcore.causes": {"taxonomy"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.encounters": {
         *("drawing", "intake", "overview", "process", "process_page", "rows", "sums", "timeline"),
     },
     "sqcore.evaluation": {
         *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
-        *("release", "wording"),
+        *("release", "unit_scores", "wording"),
     },
-    "sqcore.files": {"cells", "encodings", "kinds", "mapping", "personal", "storage", "toml"},
+    "sqcore.files": {
+        *("cells", "encodings", "kinds", "mapping", "personal", "storage", "toml", "writing"),
+    },
     "sqcore.indicators": {"conditions", "definition", "drafts", "pages"},
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
-    "sqcore.org": {"directory"},
-    "sqcore.weighting": {"methods", "pages"},
+    "sqcore.monitoring": {
+        *("chance", "charts", "drawing", "funnel", "funnel_page", "outlook", "outlook_page"),
+        *("pages", "passes", "wording"),
+    },
+    "sqcore.org": {"directory", "rows"},
+    "sqcore.performance": {"batches", "drawing", "judging", "measures", "pages", "wording"},
+    "sqcore.questionnaires": {"port"},
+    "sqcore.reports": {
+        *("comparison", "evidence", "operations", "pages", "review", "sections", "spread"),
+        "wording",
+    },
+    "sqcore.webhooks": {"sending"},
+    "sqcore.weighting": {
+        *("expert_page", "links", "measured", "methods", "pages", "port", "robustness", "rounds"),
+        *("scoring", "wording"),
+    },
+    "surveys.analyses": {"groups", "port", "release", "wording"},
+    "surveys.drivers": {"drawing", "kinds", "pages", "predictors", "reading", "wording"},
+    "surveys.gaps": {"kinds", "pages", "wording"},
     "surveys.imports": {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },
     "surveys.instruments": {"codebook", "definitions"},
     "surveys.invitations": {"crowd", "links", "rates", "sampling"},
-    "surveys.responses": {"intake", "pages", "sums"},
+    "surveys.questionnaires": {"engine"},
+    "surveys.responses": {"about_people", "intake", "items", "pages", "sums"},
+    "surveys.validation": {
+        *("attention", "conventions", "kinds", "pages", "reading", "structure"),
+        *("verdict", "verdicts"),
+    },
+    "training.certificates": {"files", "pages"},
+    "training.competencies": {"evidence", "pages"},
+    "training.courses": {"pages"},
+    "training.enrolments": {"pages", "several"},
+    "training.incentives": {"pages", "trials", "wording"},
+    "training.requirements": {"pages", "rulebook"},
+    "training.records": {"calendar", "fairness", "feed", "mine", "pages", "rows"},
 }
 """What is really a thing of its own in a room, beside the usual files."""
 

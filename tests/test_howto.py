@@ -1,6 +1,7 @@
 """What the how-tos show works: their code is taken from the pages and run."""
 
 import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,8 @@ from sqcore.indicators.services import StarterMeasure, starter_system
 from sqcore.indicators.sources import SOURCES
 from sqcore.org.models import Unit
 from sqcore.tests.factories import NOW, make_unit
+from sqcore.webhooks.queries import TITLES
+from sqcore.webhooks.sending import secret_of, secret_text, signature
 from surveys.tests.factories import make_campaign
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +108,26 @@ def test_panel_shows_what_the_person_may_see_and_nothing_else() -> None:
     assert shown_to(ANONYMOUS) == []
     card = engines["django"].from_string(blocks("add-a-panel.md", "html")[0])
     assert "<p>1</p>" in card.render({"count": 1})
+
+
+def test_a_receiver_recognises_our_webhooks_and_no_others() -> None:
+    page = run_page("receive-webhooks.md")
+    body, salt = b'{"type":"webhooks.test"}', "ab"
+    signed = signature(secret=secret_of(salt), message_id="m-1", timestamp=1000, body=body)
+    headers = {"webhook-id": "m-1", "webhook-timestamp": "1000", "webhook-signature": signed}
+
+    def told(secret: str, of: bytes, now: int) -> bool:
+        return bool(page["is_from_sqcore"](secret, headers, of, now))
+
+    assert told(secret_text(salt), body, 1200)
+    assert not told(secret_text("cd"), body, 1200)
+    assert not told(secret_text(salt), body + b" ", 1200)
+    assert not told(secret_text(salt), body, 2000)
+
+
+def test_the_how_to_names_every_event_that_leaves_the_house() -> None:
+    text = (HOWTO / "receive-webhooks.md").read_text(encoding="utf-8")
+
+    for event in TITLES:
+        assert f"`{event.kind}`" in text
+        assert all(f"`{field.name}`" in text for field in fields(event))

@@ -11,16 +11,19 @@ import time_machine
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from improvement.tests.factories import make_ticket
+from improvement.tickets.models import Comment, Ticket
 from sqcore.audit.models import AuditEntry
 from sqcore.base.models import RememberedRequest
 from sqcore.encounters.models import Encounter
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
 from sqcore.identity.permissions import MATRIX, TOKEN_PERMISSIONS, Permission, Role
+from sqcore.indicators.definition import SystemDefinition
 from sqcore.indicators.models import Indicator
 from sqcore.jobs.models import Job
 from sqcore.measurements.models import EquipmentState, Observation
-from sqcore.org.models import Assignment, Unit
+from sqcore.org.models import Assignment, Staff, Unit
 from sqcore.tests.factories import (
     NOW,
     TODAY,
@@ -38,6 +41,10 @@ from surveys.invitations.models import Invitation
 from surveys.responses.models import Response
 from surveys.tests.factories import make_campaign, make_link
 from surveys.tests.invitations.factories import invite
+from training.certificates.models import Certificate
+from training.enrolments.models import Attempt, Enrolment
+from training.incentives.models import Decision, LedgerEntry, Proposal, Scheme, SchemeVersion
+from training.tests.factories import course_of, enrolment_of, make_competency, session_of
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +66,10 @@ TOKENS: dict[str, tuple[tuple[Permission, ...], str]] = {
     "people token": ((P.VIEW_PEOPLE,), "north"),
     "sending token": ((P.SUBMIT_RESPONSES,), "north"),
     "feeding token": ((P.SEND_MEASUREMENTS,), "north"),
+    "ticket token": ((P.VIEW_TICKETS, P.PROPOSE_TICKETS), "north"),
+    "training token": ((P.VIEW_TRAINING, P.MANAGE_TRAINING), "north"),
+    "people's results token": ((P.VIEW_PEOPLE_RESULTS,), "north"),
+    "awards token": ((P.VIEW_AWARDS,), "north"),
 }
 KNOWN = {*PEOPLE, *TOKENS}
 EVERYBODY = {"ada", "hua", "ana", "mei", "chen", "li"}
@@ -68,6 +79,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET organisation": EVERYBODY | {"organisation token"},
     "GET units": EVERYBODY | {"organisation token"},
     "GET units/north": (EVERYBODY - {"chen"}) | {"organisation token"},
+    "GET units/north/diagnosis": (EVERYBODY - {"chen"}) | {"results token"},
     "GET channels": EVERYBODY | {"organisation token"},
     "GET segments": EVERYBODY | {"organisation token"},
     "GET staff": {"hua", "mei", "chen", "people token"},
@@ -76,6 +88,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET systems": EVERYBODY | {"results token"},
     "GET systems/service": EVERYBODY | {"results token"},
     "GET systems/service/weights": EVERYBODY | {"results token"},
+    "GET systems/service/weights/sensitivity": EVERYBODY | {"results token"},
     "GET measures": EVERYBODY | {"results token", "feeding token"},
     "GET measurements?measure=errors": EVERYBODY | {"results token"},
     "POST measurements": {"ana", "feeding token"},
@@ -87,6 +100,7 @@ ALLOWED: dict[str, set[str]] = {
     "POST encounters": {"ana", "feeding token"},
     "GET process-map": EVERYBODY | {"results token"},
     "GET kpi-values": EVERYBODY | {"results token"},
+    "GET analyses": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},
     "GET runs/1": EVERYBODY | {"results token"},
     "POST runs": {"ada", "ana"},
@@ -96,6 +110,45 @@ ALLOWED: dict[str, set[str]] = {
     "POST campaigns/visits/response-batches": {"ana", "sending token"},
     "GET invitations?campaign=visits": {"ana", "feeding token"},
     "POST invitations/hand-out": {"ana", "feeding token"},
+    "GET charts?system=service&unit=north&code=composite&grain=month": (EVERYBODY - {"chen"})
+    | {"results token"},
+    "GET charts/forecast?system=service&unit=north&code=composite&grain=month": (
+        EVERYBODY - {"chen"}
+    )
+    | {"results token"},
+    "GET signals": EVERYBODY | {"results token"},
+    "GET watches": EVERYBODY | {"results token"},
+    "GET tickets": EVERYBODY | {"ticket token"},
+    "GET tickets/1": (EVERYBODY - {"chen"}) | {"ticket token"},
+    "POST tickets": {"hua", "ana", "mei", "li", "ticket token"},
+    "POST tickets/1/comments": {"hua", "ana", "mei", "li"},
+    "GET tickets/1/checks": EVERYBODY - {"chen"},
+    "POST tickets/1/snooze": {"ana", "mei"},
+    "GET standards": EVERYBODY | {"ticket token"},
+    "GET people-results": {"hua", "mei", "chen", "people's results token"},
+    "GET people-results/runs": {"hua", "mei", "chen", "people's results token"},
+    "GET schemes": {"hua", "mei", "chen", "awards token"},
+    "GET proposals": {"hua", "mei", "chen", "awards token"},
+    "POST proposals/1/review": {"mei"},
+    "POST proposals/2/approve": {"hua"},
+    "GET ledger": {"hua", "mei", "chen", "awards token"},
+    "GET payroll-batches": {"hua", "mei", "chen", "awards token"},
+    "GET courses": {"hua", "mei", "chen", "training token"},
+    "GET sessions": {"hua", "mei", "chen", "training token"},
+    "GET sessions/listening/enrolments": {"hua", "mei", "chen", "training token"},
+    "POST enrolments": {"hua", "mei", "training token"},
+    "POST attempts": {"hua", "mei", "training token"},
+    "GET certificates": {"hua", "mei", "chen", "training token"},
+    "POST certificates": {"hua", "training token"},
+    "GET requirements": {"hua", "mei", "chen", "training token"},
+    "POST requirements": {"hua", "training token"},
+    "GET obligations": {"hua", "mei", "chen", "training token"},
+    "GET competencies": {"hua", "mei", "chen", "training token"},
+    "GET evidence": {"hua", "mei", "chen", "training token"},
+    "POST evidence": {"hua", "mei", "training token"},
+    "GET training-needs": {"hua", "mei", "chen", "training token"},
+    "GET studies": {"hua", "mei", "chen", "training token"},
+    "GET courses/listening/effect": {"hua", "mei", "chen", "training token"},
 }
 """By method and address: who is let in. Everybody else is refused, 401, 403 or 404."""
 
@@ -114,6 +167,39 @@ BODIES = {
     "POST campaigns/visits/response-batches": {"responses": [RESPONSE]},
     "POST invitations/hand-out": {"campaign": "visits", "encounters": ["visit-north"]},
     "POST runs": {"system": "service", "period": "2026-01"},
+    "POST tickets": {"unit": "north", "title": "No paper at noon", "dedup_key": "desk-7"},
+    "POST tickets/1/comments": {"text": "Seen again."},
+    "POST tickets/1/snooze": {"revision": 1, "until": "2026-04-01"},
+    "POST evidence": {
+        "staff": "100",
+        "competency": "talking",
+        "level": 2,
+        "kind": "experience",
+        "on": "2026-01-05",
+        "reference": "seen-1",
+    },
+    "POST proposals/1/review": {"agrees": True, "reason": "Fits what I see."},
+    "POST proposals/2/approve": {"agrees": True, "reason": "Within the rules."},
+    "POST requirements": {
+        "course": "listening",
+        "unit": "north",
+        "within_days": 30,
+        "valid_from": "2026-03-02",
+    },
+    "POST enrolments": {"session": "listening", "staff": "100"},
+    "POST attempts": {
+        "session": "listening",
+        "staff": "100",
+        "kind": "before",
+        "score": "40",
+        "on": "2026-03-02",
+    },
+    "POST certificates": {
+        "external_key": "lms-1",
+        "staff": "100",
+        "course": "listening",
+        "issued_on": "2026-03-01",
+    },
 }
 
 
@@ -139,7 +225,8 @@ def bank() -> dict[str, Unit]:
     make_segment("private")
     system = make_system()
     run = make_run(system, "2025-12")
-    EvaluationRun.objects.filter(pk=run.pk).update(id=1)
+    definition = SystemDefinition("service", {"en": "Service"}, 1, ()).as_json()
+    EvaluationRun.objects.filter(pk=run.pk).update(id=1, definition=definition)
     run = EvaluationRun.objects.get()
     for unit in units.values():
         make_value(run, unit)
@@ -151,12 +238,40 @@ def bank() -> dict[str, Unit]:
     campaign = make_campaign("visits", opens_on=TODAY - timedelta(days=9))
     make_link(campaign, units["north"])
     invite(campaign, "visit-north", units["north"])
+    make_ticket(units["north"], id=1)
+    make_competency("talking")
+    session = session_of(course_of("listening"), "listening", unit=units["north"])
+    enrolment_of(session, Staff.objects.get(number="100"))
     for name, grant in PEOPLE.items():
         user = make_user(name)
         if grant is not None:
             role, code = grant
             give_role(user, role, units[code] if code else None)
+    _awards(units["north"])
     return units
+
+
+def _awards(unit: Unit) -> None:
+    """Two proposals for the teller of the north: one waits for review, one was reviewed."""
+    scheme = Scheme.objects.create(
+        code="bonus", name={"en": "Bonus"}, kind=Scheme.Kind.PAY, grain="quarter",
+        budget=100_000, state=Scheme.State.ACTIVE, created_at=NOW,
+    )  # fmt: skip
+    version = SchemeVersion.objects.create(
+        scheme=scheme, number=1, valid_from=date(2025, 7, 1), written_at=NOW, published_at=NOW
+    )
+    for number, (start, state) in enumerate(
+        ((date(2025, 10, 1), "proposed"), (date(2025, 7, 1), "reviewed")), start=1
+    ):
+        Proposal.objects.create(
+            id=number, version=version, scheme=scheme, staff=Staff.objects.get(number="100"),
+            unit=unit, period_start=start, amount=5_000, title={"en": "Bonus"}, state=state,
+            proposed_at=NOW, changed_at=NOW,
+        )  # fmt: skip
+    Decision.objects.create(
+        proposal_id=2, step=Decision.Step.REVIEW, agrees=True, reason="Agreed.",
+        by=User.objects.get(username="nobody"), at=NOW,
+    )  # fmt: skip
 
 
 def _indicator() -> None:
@@ -216,12 +331,19 @@ def test_a_refused_request_changes_nothing(who: str, bank: dict[str, Unit]) -> N
     assert not RememberedRequest.objects.exists()
     assert not Job.objects.exists()
     assert EvaluationRun.objects.count() == 1
+    assert Ticket.objects.get().revision == 1
+    assert not Comment.objects.exists()
+    assert Enrolment.objects.count() == 1
+    assert not Attempt.objects.exists()
+    assert not Certificate.objects.exists()
+    assert Decision.objects.count() == 1
+    assert not LedgerEntry.objects.exists()
 
 
 def test_the_matrix_knows_every_address() -> None:
     known = {
         re.sub(
-            r"/(north|care|service|visits|1)(?=/|$)",
+            r"/(listening|north|care|service|visits|1|2|snooze)(?=/|$)",
             "/<>",
             asked.partition(" ")[2].partition("?")[0],
         )

@@ -71,7 +71,7 @@ class Servers:
             cwd=ROOT,
             env=self.environment,
             check=True,
-            timeout=120,
+            timeout=300,
         )
 
     def start(self, part: str) -> None:
@@ -120,7 +120,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             servers.manage("collectstatic", "--noinput", "--verbosity", "0")
             for part in PARTS:
                 servers.start(part)
-            wait_for(servers.is_ready, seconds=120)
+            wait_for(servers.is_ready, seconds=240)
             yield servers
         finally:
             for part in list(servers.processes):

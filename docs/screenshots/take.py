@@ -43,6 +43,8 @@ ANALYST = {
     "questionnaire": "/surveys/questionnaires/servqual/1/",
     "imports": "/surveys/imports/",
     "waiting": "/quality/indicators/counter-waiting-time/?unit=riverside&grain=week",
+    "control-chart": "/quality/charts/service-quality/riverside/counter-waiting-time/?grain=week",
+    "signals": "/quality/signals/",
     "process": "/process/",
     "encounters": "/encounters/",
     "measurements": "/measurements/",

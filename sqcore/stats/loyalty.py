@@ -43,6 +43,21 @@ def loyalty_index(
     >>> round(found.value, 1), found.n
     (55.6, 4)
     """
+    own = loyalty_scores(answers, scales)
+    return _mean(own[~np.isnan(own)], confidence)
+
+
+def loyalty_scores(answers: npt.ArrayLike, scales: Sequence[tuple[float, float]]) -> FloatArray:
+    """Return how loyal each customer is, 0..100: what `loyalty_index` is the mean of.
+
+    answers, scales: as in `loyalty_index`
+    returns: shape (N,), the mean of the answers on a common scale; NaN for who answered less than
+        half of the questions
+    raises: StatisticsError for other shapes, equal ends or answers beyond their scale
+
+    >>> loyalty_scores([[5, 10], [3, 5], [4, float("nan")]], [(1, 5), (0, 10)]).tolist()
+    [100.0, 50.0, 75.0]
+    """
     x = _answers(answers, len(scales))
     ends = finite(scales, "scales") if scales else np.zeros((0, 2))
     if ends.ndim != 2 or ends.shape[1] != 2 or (ends[:, 0] == ends[:, 1]).any():
@@ -53,8 +68,8 @@ def loyalty_index(
     there = ~np.isnan(rescaled)
     many = there.sum(axis=1)
     enough = 2 * many >= max(len(scales), 1)
-    own = np.where(there, rescaled, 0.0).sum(axis=1)[enough] / many[enough]
-    return _mean(own, confidence)
+    total = np.where(there, rescaled, 0.0).sum(axis=1)
+    return np.where(enough, total / np.maximum(many, 1), np.nan)
 
 
 def acsi_index(

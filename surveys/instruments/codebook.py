@@ -31,14 +31,21 @@ judges rooms, staff and recommendations by one question each. Every measure wide
 size grows with its square, so not every item is one. The sums hold what was a measure when they
 were made: after a change here, make them again (`rebuild_rollups`)."""
 
+LOYALTY = "loyalty"
+"""The dimension whose outcomes make an index: would come again, recommend, prefer."""
+INDEX_SCALE = 27
+"""Makes the mean of three answers on scales of ten or eleven steps whole; others are rounded to
+1/27 of a point, so that sums of a million weighted answers fit 63 bits."""
+
 
 @dataclass(frozen=True)
 class Measure:
     """What is summed over respondents: a number of each, times `scale` a whole one.
 
     `key` names it in indicators: `perception:<dimension>`, `gap:<dimension>`, `item:<code>`,
-    `nps:<code>` (-1, 0, 1) or `top2:<code>` (0, 1). `columns` are positions among the scored items,
-    `paired` those of the expectations that belong to them.
+    `nps:<code>` (-1, 0, 1), `top2:<code>` (0, 1) or `index:<dimension>` (0..100, of answers on
+    scales with these `ends`). `columns` are positions among the scored items, `paired` those of the
+    expectations that belong to them.
     """
 
     key: str
@@ -46,6 +53,7 @@ class Measure:
     columns: tuple[int, ...]
     paired: tuple[int, ...] = ()
     top: int = 0
+    ends: tuple[tuple[int, int], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -178,6 +186,11 @@ def _measures(scored: Sequence[Item]) -> Iterable[Measure]:
         elif item.role == Item.Role.OUTCOME:
             yield Measure(f"item:{item.code}", 1, at)
             yield Measure(f"top2:{item.code}", 1, at, top=item.high - 1)
+    loyal = [i for i in scored if i.dimension == LOYALTY and i.role == Item.Role.OUTCOME]
+    if loyal:
+        columns = tuple(position[item.code] for item in loyal)
+        ends = tuple((item.low, item.high) for item in loyal)
+        yield Measure(f"index:{LOYALTY}", INDEX_SCALE, columns, ends=ends)
 
 
 def _single_items(instrument: str, scored: Sequence[Item]) -> Iterable[Measure]:

@@ -107,6 +107,7 @@ WAYS = {
     "item": _("%(instrument)s: %(what)s, mean"),
     "top2": _("%(instrument)s: %(what)s, share of the two best answers"),
     "nps": _("%(instrument)s: %(what)s, net promoter score"),
+    "index": _("%(instrument)s: %(what)s, index 0 to 100"),
 }
 
 

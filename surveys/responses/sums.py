@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sqcore.base.periods import Grain
+from sqcore.stats.loyalty import loyalty_scores
 from sqcore.stats.moments import Moments, moments_of, stacked
 from sqcore.stats.servqual import Scores, dimension_scores, gap_scores
 from surveys.instruments.codebook import NOT_APPLICABLE, Bytes, Codebook, Measure
@@ -105,7 +106,9 @@ def measure_values(codebook: Codebook, answers: Bytes) -> tuple[npt.NDArray[np.i
             scores = score([codebook.measures[at] for at in places], answers, there)
             values[:, places], present[:, places] = scores.values, scores.present
     for at, measure in enumerate(codebook.measures):
-        if measure.kind not in ("perception", "gap"):
+        if measure.kind == "index":
+            values[:, at], present[:, at] = _index(measure, answers, there)
+        elif measure.kind not in ("perception", "gap"):
             values[:, at] = _outcome(measure, answers)
             present[:, at] = there[:, measure.columns[0]]
     return values, present
@@ -131,6 +134,14 @@ def _gaps(measures: Sequence[Measure], answers: Bytes, there: Bools) -> Scores:
         dimension,
         scale=measures[0].scale,
     )
+
+
+def _index(measure: Measure, answers: Bytes, there: Bools) -> tuple[Ints, Bools]:
+    columns = list(measure.columns)
+    given = np.where(there[:, columns], answers[:, columns].astype(np.float64), np.nan)
+    own = loyalty_scores(given, measure.ends)
+    present = ~np.isnan(own)
+    return np.rint(np.where(present, own, 0.0) * measure.scale).astype(np.int64), present
 
 
 def _outcome(measure: Measure, answers: Bytes) -> Ints:

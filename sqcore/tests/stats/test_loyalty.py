@@ -14,6 +14,7 @@ from sqcore.stats.loyalty import (
     acsi_index,
     customer_signs,
     loyalty_index,
+    loyalty_scores,
     scorecard,
 )
 from sqcore.stats.results import MethodStatus
@@ -65,6 +66,18 @@ class TestLoyaltyIndex:
 
         assert found.status is MethodStatus.OK
         assert (found.low, found.high) == (None, None)
+
+
+class TestLoyaltyScores:
+    def test_are_what_the_index_is_the_mean_of(self) -> None:
+        own = loyalty_scores([[5, 10], [3, 5], [4, 7], [1, 0]], SCALES)
+
+        assert own.tolist() == [100, 50, 72.5, 0]
+
+    def test_who_answered_less_than_half_has_none(self) -> None:
+        own = loyalty_scores(np.array([[5, NAN, NAN], [3, NAN, 3]]), [(1, 5)] * 3)
+
+        assert np.isnan(own).tolist() == [True, False]
 
 
 class TestAcsiIndex:
@@ -162,6 +175,7 @@ def signs(**other: object) -> object:
 
 REFUSED: dict[str, Callable[[], object]] = {
     "an answer beyond its scale": lambda: loyalty_index([[6, 5]], SCALES),
+    "a customer's answer beyond its scale": lambda: loyalty_scores([[6, 5]], SCALES),
     "equal ends": lambda: loyalty_index([[5]], [(5, 5)]),
     "other columns": lambda: loyalty_index([[5]], SCALES),
     "an endless answer": lambda: loyalty_index([[np.inf, 5]], SCALES),

@@ -141,10 +141,11 @@ class TestKanoPairs:
 
 
 class TestReadyDefinitions:
-    def test_are_seven_in_two_languages(self) -> None:
+    def test_are_eight_in_two_languages(self) -> None:
         ready = ready_definitions()
 
         assert [definition.code for definition in ready] == [
+            "experience",
             "gaps-managers",
             "gaps-staff",
             "kano-example",
@@ -190,6 +191,21 @@ class TestReadyDefinitions:
                 ("repurchase", "scale", 1, 7),
                 ("comment", "comment", 1, 7),
             ]
+
+    def test_the_one_about_the_experience_asks_three_questions_for_loyalty(self) -> None:
+        experience = ready_named("experience")
+
+        assert [(i.code, i.low, i.high) for i in experience.items if i.role == "outcome"] == [
+            ("satisfaction", 1, 7),
+            ("effort", 1, 7),
+            ("value", 1, 7),
+            ("brand", 1, 7),
+            ("repurchase", 1, 10),
+            ("recommend", 0, 10),
+            ("preference", 1, 10),
+        ]
+        loyal = [item.code for item in experience.items if item.dimension == "loyalty"]
+        assert loyal == ["repurchase", "recommend", "preference"]
 
     def test_nothing_that_customers_are_asked_is_negatively_worded_or_reversed(self) -> None:
         turned = {d.code for d in ready_definitions() for i in d.items if i.is_reversed}

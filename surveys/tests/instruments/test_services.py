@@ -162,6 +162,7 @@ class TestInstallReadyInstruments:
 
         found = InstrumentVersion.objects.published().order_by("instrument__code")
         assert [(v.instrument.code, v.number, v.items.count()) for v in found] == [
+            ("experience", 1, 8),
             ("gaps-managers", 1, 48),
             ("gaps-staff", 1, 29),
             ("kano-example", 1, 17),

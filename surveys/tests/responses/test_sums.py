@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from sqcore.base.periods import Grain, Period
 from sqcore.indicators.sources import SourceCell
 from sqcore.org.models import Unit
+from sqcore.stats.loyalty import loyalty_index
 from sqcore.tests.factories import NOW, make_channel, make_unit
 from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import codebook_of
@@ -25,7 +26,7 @@ from surveys.responses.services import (
     withdraw_import,
 )
 from surveys.responses.sources import SurveySource
-from surveys.tests.factories import make_campaign
+from surveys.tests.factories import make_campaign, make_ready_version
 
 pytestmark = pytest.mark.django_db
 
@@ -109,6 +110,44 @@ class TestMeasures:
 
         assert means() == {}
         assert means(Period.parse("2026")) == {SourceCell(branch.pk): [None, None, 2.0]}
+
+
+class TestLoyalty:
+    def index(self) -> tuple[float, int]:
+        asked = SurveySource().measure({"instrument": "experience", "measure": "index:loyalty"})
+        found = SurveySource().collect(measures=[asked], period=MARCH)
+        weight, total = found.moments.linear[0].tolist()
+        return total / weight / found.scales[0], int(found.moments.n[0, 0])
+
+    def test_is_the_mean_of_three_answers_between_their_ends(self, branch: Unit) -> None:
+        campaign = make_campaign(version=make_ready_version("experience"))
+        answer(campaign, branch, {"repurchase": 10, "recommend": 5, "preference": 1})
+        answer(campaign, branch, {"repurchase": 4, "recommend": 3})
+        answer(campaign, branch, {"recommend": 10, "satisfaction": 7})
+
+        assert self.index() == (pytest.approx((50.0 + 31.67) / 2, abs=0.01), 2)
+
+    def test_equals_the_method_for_complete_answers(self, branch: Unit) -> None:
+        campaign = make_campaign(version=make_ready_version("experience"))
+        generator = np.random.default_rng(7)
+        rows = generator.integers([1, 0, 1], 11, (20, 3)).tolist()
+        for row in rows:
+            codes = ("repurchase", "recommend", "preference")
+            answer(campaign, branch, dict(zip(codes, row, strict=True)))
+
+        expected = loyalty_index(rows, [(1, 10), (0, 10), (1, 10)])
+        assert self.index() == (pytest.approx(expected.value), 20)
+
+    def test_is_offered_beside_the_questions_it_is_made_of(self) -> None:
+        make_ready_version("experience")
+
+        offers = {str(o.parameters["measure"]): o for o in SurveySource().offers()}
+
+        assert offers["index:loyalty"].title == (
+            "Experience, value and loyalty: Loyalty, index 0 to 100"
+        )
+        assert offers["index:loyalty"].statistic == "mean"
+        assert {"nps:recommend", "item:effort", "top2:satisfaction"} <= set(offers)
 
 
 class TestAbsorb:

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from sqcore.stats.ahp import Limits, comparison_matrix, group_priorities, random_index
-from sqcore.stats.composite import (
-    Goalposts,
-    composite,
-    composite_change,
-    goalpost_scores,
-    independent,
-)
+from sqcore.stats.composite import composite, composite_change, independent
+from sqcore.stats.consistency import consistency
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import (
     MeanCovariance,
@@ -25,6 +20,15 @@ from sqcore.stats.formula import parse
 from sqcore.stats.moments import Moments, add, merge, moments_of, no_moments, subtract
 from sqcore.stats.proportions import newcombe, nps, proportion, wilson
 from sqcore.stats.rates import garwood, rate
+from sqcore.stats.scoring import (
+    Curve,
+    Goalposts,
+    aimed,
+    goalpost_scores,
+    nominal,
+    steepness,
+    through,
+)
 from sqcore.stats.servqual import Scores, dimension_scores, gap_scores, overall, weighted_scores
 from sqcore.stats.suppression import differences, families_of, keep_former, suppress
 
@@ -97,6 +101,21 @@ REFUSED: dict[str, Callable[[], object]] = {
     "goalposts of two lengths": lambda: Goalposts(np.array([1.0]), np.array([7.0, 7.0])),
     "values without goalposts": lambda: goalpost_scores([1.0, 2.0], ENDS),
     "an infinite value": lambda: goalpost_scores([np.inf], ENDS),
+    "a curve of nothing": lambda: Goalposts(ENDS.worst, ENDS.best, {1: nominal(4, 3)}),
+    "a tolerance of 0": lambda: nominal(4.0, 0.0),
+    "a tolerance that vanishes": lambda: nominal(1e18, 1.0),
+    "a dead band as wide as the tolerance": lambda: nominal(4.0, 2.0, 2.0),
+    "a dead band below 0": lambda: nominal(4.0, 2.0, -1.0),
+    "a target that is its limit": lambda: aimed(5.0, 5.0),
+    "a target that is NaN": lambda: aimed(np.nan, 5.0),
+    "one knot": lambda: through([(1, 0)]),
+    "no knots": lambda: through([]),
+    "knots that do not rise": lambda: through([(1, 0), (1, 100)]),
+    "a knot beyond 100 points": lambda: through([(1, 0), (2, 101)]),
+    "knots of three numbers": lambda: through([(1, 0, 0), (2, 1, 1)]),  # type: ignore[list-item]  # that is what is refused
+    "a knot without points": lambda: Curve(np.array([1.0, 2.0]), np.array([0.0])),
+    "the logarithm of 0 points": lambda: steepness(nominal(4, 3), [4.0], [1.0], logarithm=True),
+    "an aggregation that is none": lambda: composite(PART, ENDS, [1], aggregation="harmonic"),
     "weights without sum": lambda: composite(PART, ENDS, [0]),
     "a negative weight": lambda: composite(PART, ENDS, [-1]),
     "a weight too many": lambda: composite(PART, ENDS, [1, 1]),
@@ -138,6 +157,10 @@ REFUSED: dict[str, Callable[[], object]] = {
     "new counts of another length": lambda: keep_former([9, 9], [9, 9, 9], FAMILY),
     "changed of another length": lambda: keep_former([9, 9], [9, 9], FAMILY, changed=[True]),
     "published of another length": lambda: differences([9, 9], [True], FAMILY),
+    "a group without a value": lambda: consistency([9, 0, 9], [1, 2, 3], [1, 1, 1]),
+    "a negative variance inside a group": lambda: consistency([9, 9, 9], [1, 2, 3], [1, -1, 1]),
+    "groups and means of different lengths": lambda: consistency([9, 9], [1, 2, 3], [1, 1, 1]),
+    "one group to compare": lambda: consistency([9], [1], [1], least_groups=1),
 }
 
 

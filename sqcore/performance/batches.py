@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from django.db import connection
 
 from sqcore.base.prepared import PreparedInsert
 from sqcore.performance.models import SMALLEST_BATCH, AnswerBatch, ResultsPolicy
@@ -135,7 +136,10 @@ def make_batches(answers: PersonAnswers, *, least: int, now: datetime) -> None:
     ResultsPolicy.objects.select_for_update(of=("self",)).order_by("pk").first()
     known = batches_since(answers.on.min().item())
     new = np.flatnonzero(known.place_of(answers.answer, answers.staff) == NOWHERE)
-    _inserter().insert(_made(answers, new, least, now))
+    made = connection.ops.adapt_datetimefield_value(now)
+    insert = _inserter()
+    rows = _made(answers, new, least=least, made_at=made)
+    insert.insert_values([[row[name] for name in insert.names] for row in rows])
 
 
 @cache
@@ -148,7 +152,11 @@ def families_of(answers: PersonAnswers) -> list[str]:
     return [measure.key.partition("/")[0] for measure in answers.measures]
 
 
-def _made(answers: PersonAnswers, rows: Ints, least: int, now: datetime) -> Iterator[AnswerBatch]:
+def _made(
+    answers: PersonAnswers, rows: Ints, *, least: int, made_at: object
+) -> Iterator[dict[str, object]]:
+    """Yield the batches of these answers, as columns of their table that a database takes."""
+    adapted = connection.ops.adapt_datefield_value
     names = families_of(answers)
     for family in sorted(set(names)):
         columns = [at for at, name in enumerate(names) if name == family]
@@ -161,14 +169,14 @@ def _made(answers: PersonAnswers, rows: Ints, least: int, now: datetime) -> Iter
         for start, end in pairwise(edges):
             for first, last in cut(there[start:end], month[start:end], least):
                 members = here[start + first : start + last]
-                yield AnswerBatch(
-                    staff_id=int(answers.staff[members[0]]),
-                    family=family,
-                    first_on=answers.on[members[0]].item(),
-                    until=answers.on[members[-1]].item(),
-                    members=answers.answer[members].astype(_MEMBER).tobytes(),
-                    made_at=now,
-                )
+                yield {
+                    "staff_id": int(answers.staff[members[0]]),
+                    "family": family,
+                    "first_on": adapted(answers.on[members[0]].item()),
+                    "until": adapted(answers.on[members[-1]].item()),
+                    "members": answers.answer[members].astype(_MEMBER).tobytes(),
+                    "made_at": made_at,
+                }
 
 
 def cut(there: Bools, month: Days, least: int) -> list[tuple[int, int]]:

@@ -296,7 +296,7 @@ def causes(
     against = np.zeros(member.shape, bool) if turned is None else np.asarray(turned, dtype=np.bool_)
     shaped(against, member.shape, "turned")
     x = np.where(against, scale[0] + scale[1] - x, x)
-    scores = np.column_stack([_half(x[:, member == c]) for c in range(int(member.max()) + 1)])
+    scores = np.column_stack([half_mean(x[:, member == c]) for c in range(int(member.max()) + 1)])
     middle, half = (scale[0] + scale[1]) / 2.0, (scale[1] - scale[0]) / 2.0
     side = side_of(scores - middle)
     figures = [
@@ -312,8 +312,18 @@ def _loudness(each: Cause) -> tuple[bool, bool, float, int]:
     return value is None, not each.speaks, value or 0.0, each.number
 
 
-def _half(x: FloatArray) -> FloatArray:
-    """Return each row's mean if at least half of it is answered."""
+def half_mean(values: npt.ArrayLike) -> FloatArray:
+    """Return each respondent's mean of what was answered, if that is at least half.
+
+    values: (N, K), NaN where not answered
+    returns: (N,), NaN where fewer than half, or none, of the K have a value
+    raises: StatisticsError unless values is a table of finite numbers, NaN where missing
+    source: half rule, Parasuraman, Zeithaml, Berry 1988, Journal of Retailing 64(1):12-40
+
+    >>> half_mean([[1, 3], [4, float("nan")], [float("nan"), float("nan")]]).tolist()
+    [2.0, 4.0, nan]
+    """
+    x = _table(values)
     known = ~np.isnan(x)
     count = known.sum(axis=1)
     mean = np.where(known, x, 0.0).sum(axis=1) / np.maximum(count, 1)

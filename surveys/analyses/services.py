@@ -14,7 +14,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_all_languages
 from sqcore.identity.models import User
 from sqcore.jobs.models import Job
-from sqcore.jobs.runner import JobContext, OnProgress, run_inline
+from sqcore.jobs.runner import JobContext
 from sqcore.jobs.services import start
 from sqcore.org.queries import local_day, organisation
 from sqcore.stats.arrays import IntArray
@@ -23,7 +23,6 @@ from surveys.analyses.groups import Group, Groups, groups_of, tree_of
 from surveys.analyses.models import Analysis
 from surveys.analyses.port import AnalysisKind, Found
 from surveys.analyses.queries import (
-    Due,
     analyses_of,
     counts_beside,
     due_periods,
@@ -81,20 +80,6 @@ def queue_due(*, now: datetime, most: int = MOST_AT_ONCE) -> int:
     """Queue what is due, newest first, at most so many; return how many are queued."""
     due = islice(due_periods(now=now), most)
     return len([analyse(version=each.version, period=each.period, now=now) for each in due])
-
-
-def analyse_due(*, now: datetime, report: OnProgress | None = None) -> int:
-    """Analyse here and now whatever is due, through the same jobs; return how many periods.
-
-    raises: DomainError when a job failed
-    """
-    due: list[Due] = list(due_periods(now=now))
-    for done, each in enumerate(due):
-        if report is not None:
-            report(done, len(due), str(each.period))
-        job = analyse(version=each.version, period=each.period, now=now, tell_worker=False)
-        run_inline(job, now=now)
-    return len(due)
 
 
 class AnalysisJob:

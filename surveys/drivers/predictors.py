@@ -9,6 +9,7 @@ import numpy as np
 
 from sqcore.stats.arrays import FloatArray
 from sqcore.stats.estimates import interval_of
+from sqcore.stats.gaps import half_mean
 from sqcore.stats.results import Figure, MethodStatus
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import Item
@@ -81,12 +82,7 @@ def _points(answers: ItemAnswers, predictor: Predictor) -> FloatArray:
     low = np.array([item.low for item in predictor.items], dtype=np.float64)
     high = np.array([item.high for item in predictor.items], dtype=np.float64)
     values = answers.values([item.code for item in predictor.items])
-    points = (values - low) / (high - low) * POINTS[1]
-    answered = ~np.isnan(points)
-    counted = answered.sum(axis=1)
-    total = np.where(answered, points, 0.0).sum(axis=1)
-    enough = (counted > 0) & (2 * counted >= len(predictor.items))
-    return np.where(enough, total / np.maximum(counted, 1), np.nan)
+    return half_mean((values - low) / (high - low) * POINTS[1])
 
 
 def performance_of(answers: ItemAnswers, points: FloatArray) -> list[Figure]:

@@ -21,6 +21,7 @@ from sqcore.stats.gaps import (
     causes,
     communication_gap,
     delivery_gap,
+    half_mean,
     service_gap,
     side_of,
     standards_gap,
@@ -133,18 +134,6 @@ class GapsOfStaff:
             "causes": _causes(answers, (Gap.DELIVERY, Gap.COMMUNICATION)),
         }
         return Found(MethodStatus.OK, values)
-
-
-def half_mean(values: FloatArray) -> FloatArray:
-    """Return each respondent's mean, NaN unless at least half of the items have a value.
-
-    >>> half_mean(np.array([[1.0, 3.0], [4.0, np.nan], [np.nan, np.nan]])).tolist()
-    [2.0, 4.0, nan]
-    """
-    known = ~np.isnan(values)
-    count = known.sum(axis=1)
-    mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
-    return np.where((2 * count >= values.shape[1]) & (count > 0), mean, np.nan)
 
 
 def by_enough(values: FloatArray, fewest: int) -> FloatArray:

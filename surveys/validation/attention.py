@@ -62,7 +62,11 @@ def _about_attention(reading: Reading) -> Iterator[str]:
         (found.straight, _("%(share)s of %(n)s gave the same answer to every question.")),
         (
             found.unusual,
-            _("%(share)s of %(n)s gave a combination of answers that hardly anybody gives."),
+            _(
+                "Counted apart: %(share)s of %(n)s gave a combination of answers that hardly"
+                " anybody gives. Who is unusual need not be careless, so they are not among the"
+                " marked."
+            ),
         ),
     )
     for number, text in said:

@@ -66,7 +66,7 @@ IN_A_ROW = Convention(
 )
 UNUSUAL = Convention(
     0.001,
-    _("A combination of answers that chance gives to less than one in a thousand is marked."),
+    _("A combination of answers that chance gives to less than one in a thousand is unusual."),
     "Meade, Craig 2012; Tabachnick, Fidell 2013, Using Multivariate Statistics, 6th ed.",
 )
 ALPHA_MOVES = Convention(

@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.stats.arrays import BoolArray, FloatArray
 from sqcore.stats.careless import (
     FEWEST,
+    Careless,
+    Distances,
     longest_runs,
     mahalanobis,
     straight_lines,
@@ -51,7 +53,7 @@ class Validation:
 
     key: str = VALIDATION
     title: str | Promise = TITLE
-    method: int = 2
+    method: int = 3
     only_whole: bool = True
     fewest: int = LEAST
 
@@ -113,26 +115,35 @@ class _Sheet:
 
     @cached_property
     def careless(self) -> BoolArray:
-        """Who gave the same answer too often in a row, or a combination that hardly anybody has."""
-        return np.asarray(self._in_a_row | self._far.flagged)
+        """Who gave the same answer throughout, or too often in a row.
+
+        Not who gave a combination that hardly anybody has: these are often attentive, and alpha
+        without them flatters the questionnaire.
+        """
+        return np.asarray(self._in_a_row | self._straight.flagged)
+
+    @cached_property
+    def _straight(self) -> Careless:
+        return straight_lines(self.given)
 
     @cached_property
     def _in_a_row(self) -> BoolArray:
         return np.asarray(longest_runs(self.given) >= self.longest_fair_run)
 
     @cached_property
-    def _far(self) -> Any:
+    def _far(self) -> Distances:
         return mahalanobis(self.values)
 
     def attention(self) -> Json:
-        """Return how many were marked, of those who answered enough to be judged."""
+        """Return how many were marked, of those who answered enough to be judged; beside it, how
+        many gave an unusual combination of answers."""
         can_be_long = len(self.codes) >= self.longest_fair_run
-        long_enough = (~np.isnan(self.given)).sum(axis=1) >= self.longest_fair_run
-        judged_rows = long_enough | self._far.judged
+        answered = (~np.isnan(self.given)).sum(axis=1)
+        long_enough, judged_rows = answered >= self.longest_fair_run, answered >= FEWEST
         in_a_row = _share(int(self._in_a_row.sum()), int(long_enough.sum()))
         return {
             "limit": self.longest_fair_run,
-            "straight": _figure(straight_lines(self.given).share),
+            "straight": _figure(self._straight.share),
             "in_a_row": _figure(
                 in_a_row if can_be_long else Figure.none(MethodStatus.NOT_APPLICABLE)
             ),

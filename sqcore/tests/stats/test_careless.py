@@ -33,6 +33,7 @@ def test_half_of_the_turkiye_evaluations_are_straight_lines() -> None:
     runs, alike = told["longest_runs"], sum(told["alike"].values())
 
     assert (sum(runs), runs[28], alike) == (5820, 2985, 2985)
+    assert sum(runs[:14]) == 1722, "who have no run of half of the items"
     wide = wilson(alike, sum(runs))
     assert alike / sum(runs) == pytest.approx(0.513, abs=0.0005)
     assert (float(wide.low), float(wide.high)) == pytest.approx((0.500, 0.526), abs=0.0005)

@@ -13,6 +13,7 @@ from sqcore.stats.results import MethodStatus
 from sqcore.tests.factories import NOW
 from surveys.analyses.models import Analysis
 from surveys.analyses.port import KINDS, Found
+from surveys.analyses.queries import due_periods
 from surveys.analyses.services import analyse
 from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import Codebook
@@ -84,6 +85,15 @@ def take_in(now: datetime = NOW) -> None:
 def run(campaign: Campaign, period: Period = Q4, now: datetime = NOW) -> None:
     """Analyse a period here and now."""
     run_inline(analyse(version=campaign.version, period=period, now=now), now=now)
+
+
+def analyse_due(now: datetime) -> int:
+    """Analyse here and now whatever is due; return how many periods."""
+    due = list(due_periods(now=now))
+    for each in due:
+        job = analyse(version=each.version, period=each.period, now=now, tell_worker=False)
+        run_inline(job, now=now)
+    return len(due)
 
 
 def shown(period: Period = Q4) -> dict[str, int | None]:

@@ -17,10 +17,20 @@ from sqcore.stats.results import MethodStatus
 from sqcore.tests.factories import NOW, make_channel, make_segment, make_unit
 from surveys.analyses.models import Analysis
 from surveys.analyses.port import Found
-from surveys.analyses.services import analyse, analyse_due, queue_due
+from surveys.analyses.services import analyse, queue_due
 from surveys.campaigns.models import Campaign
 from surveys.responses.items import ItemAnswers
-from surveys.tests.analyses.making import Q4, YEAR, Counting, answer, only, run, shown, take_in
+from surveys.tests.analyses.making import (
+    Q4,
+    YEAR,
+    Counting,
+    analyse_due,
+    answer,
+    only,
+    run,
+    shown,
+    take_in,
+)
 from surveys.tests.factories import make_campaign, make_version, raw_definition
 
 pytestmark = pytest.mark.django_db
@@ -377,12 +387,12 @@ class TestDue:
         assert sorted(self.queued()) == ["2025", "2025-Q4"]
 
     def test_nothing_when_all_is_analysed(self) -> None:
-        assert analyse_due(now=NOW) == 3
+        assert analyse_due(NOW) == 3
         assert queue_due(now=LATER) == 0
         assert shown(YEAR) == {"bank": 80, "north": 80}
 
     def test_periods_whose_answers_changed(self, campaign: Campaign, north: Unit) -> None:
-        analyse_due(now=NOW)
+        analyse_due(NOW)
         answer(campaign, north, 10)
         take_in(LATER)
         Job.objects.all().delete()
@@ -393,20 +403,20 @@ class TestDue:
     def test_stay_done_when_late_answers_are_too_few_to_show(
         self, campaign: Campaign, north: Unit
     ) -> None:
-        analyse_due(now=NOW)
+        analyse_due(NOW)
         answer(campaign, north, 2)
         take_in(LATER)
 
-        assert analyse_due(now=LATER) == 2
-        assert analyse_due(now=LATER) == 0
+        assert analyse_due(LATER) == 2
+        assert analyse_due(LATER) == 0
 
     def test_all_when_a_method_rose_or_a_kind_is_new(self, counting: Counting) -> None:
-        analyse_due(now=NOW)
+        analyse_due(NOW)
         counting.method = 2
-        assert analyse_due(now=LATER) == 3
+        assert analyse_due(LATER) == 3
 
         with only(counting, Counting(key="another")):
-            assert analyse_due(now=LATER) == 3
+            assert analyse_due(LATER) == 3
         assert queue_due(now=LATER) == 0
 
     def test_not_a_quarter_of_answers_known_by_year_only(self, north: Unit) -> None:
@@ -418,14 +428,14 @@ class TestDue:
         answer(wave, north, 40, on=date(2024, 1, 1))
         take_in()
 
-        assert analyse_due(now=NOW) == 4
+        assert analyse_due(NOW) == 4
         rows = Analysis.objects.filter(version=wave.version, unit=north)
         assert [(row.grain, row.n) for row in rows] == [(Grain.YEAR, 40)]
 
     def test_finding_them_asks_few_questions(
         self, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        analyse_due(now=NOW)
+        analyse_due(NOW)
 
         with django_assert_num_queries(4):
             assert queue_due(now=LATER) == 0

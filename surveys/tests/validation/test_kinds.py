@@ -24,6 +24,11 @@ from surveys.validation.kinds import Validation
 BOOK = two_dimensions()
 
 
+def _varied(packed: Any) -> Any:
+    """Which rows are not the same answer throughout."""
+    return packed.min(axis=1) < packed.max(axis=1)
+
+
 def found(packed: Any, book: Any = BOOK) -> dict[str, Any]:
     result = Validation().find(answers_of(book, packed))
     assert result.status == MethodStatus.OK
@@ -168,6 +173,17 @@ class TestAttention:
 
         assert round(values["careless"]["in_a_row"]["value"] * (300 + marked)) == marked
         assert (values["attentive"] is not None) == is_told
+
+    def test_who_is_unusual_is_counted_apart_and_stays_among_the_attentive(self) -> None:
+        torn = [[7, 1] * 4] * 5
+        values = found(with_rows(drawn(300), [[4] * 8] * 40 + torn))
+
+        careless, attentive = values["careless"], values["attentive"]
+        assert round(careless["unusual"]["value"] * 345) >= 5
+        assert round(careless["either"]["value"] * 345) == 345 - attentive["people"]
+        assert careless["either"]["value"] == careless["straight"]["value"]
+        alone = found(with_rows(drawn(300)[_varied(drawn(300))], torn))["all"]
+        assert attentive["whole"]["alpha"] == alone["whole"]["alpha"]
 
     def test_a_reversed_question_shows_who_does_not_read(self) -> None:
         items = [item(f"s{at}", "speed", is_reversed=at == 3) for at in range(8)]

@@ -135,6 +135,14 @@ class TestWhoSees:
         assert mei.get(REPORT).status_code == 403
         assert REPORT not in mei.get("/surveys/questionnaires/visit/1/").content.decode()
 
+    def test_who_manages_the_whole_organisation_as_over_rest(
+        self, campaign: Campaign, bank: Unit
+    ) -> None:
+        fill(campaign, bank)
+        run(campaign)
+
+        assert client(Role.MANAGER, bank, "hua").get(REPORT).status_code == 200
+
     def test_not_a_stranger(self, campaign: Campaign) -> None:
         assert Client().get(REPORT).status_code == 302
 

@@ -4,6 +4,7 @@ from sqcore.access.models import ApiToken
 from sqcore.achievements.models import Achievement
 from sqcore.audit.models import AuditCheck, AuditEntry, AuditSeal
 from sqcore.base.models import Delivery, Heartbeat, OutboxEvent, RememberedRequest
+from sqcore.comparators.models import Comparator, ComparatorValue, ForeignName
 from sqcore.encounters.models import (
     Customer,
     Encounter,
@@ -71,6 +72,8 @@ __all__ = [
     "AuditSeal",
     "Baseline",
     "Channel",
+    "Comparator",
+    "ComparatorValue",
     "Customer",
     "Delivery",
     "Dimension",
@@ -84,6 +87,7 @@ __all__ = [
     "ExpertRound",
     "Feed",
     "FileImport",
+    "ForeignName",
     "FrozenCells",
     "FrozenReliability",
     "Heartbeat",

@@ -46,6 +46,7 @@ THINGS = {
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},
     "sqcore.causes": {"taxonomy"},
+    "sqcore.comparators": {"comparing", "pages", "rows", "series"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.encounters": {
         *("drawing", "intake", "overview", "process", "process_page", "rows", "sums", "timeline"),

@@ -24,6 +24,7 @@ ROOMS = {
         "evaluation",
         "monitoring",
         "performance",
+        "comparators",
         "reports",
         "demo",
     ),

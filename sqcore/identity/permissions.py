@@ -26,6 +26,10 @@ class Permission(TextChoices):
         "measurements.manage",
         _("Define measures, see and take in operational data"),
     )
+    MANAGE_COMPARATORS = (
+        "comparators.manage",
+        _("Keep the values of competitors and the market"),
+    )
     SEND_MEASUREMENTS = "measurements.send", _("Send measurements and encounters")
     RUN_EVALUATION = "evaluation.run", _("Start evaluations")
     MANAGE_SIGNALS = "signals.manage", _("Annotate charts, mute signals, propose baselines")
@@ -60,6 +64,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
             P.MANAGE_SURVEYS,
             P.MANAGE_INDICATORS,
             P.MANAGE_MEASUREMENTS,
+            P.MANAGE_COMPARATORS,
             P.RUN_EVALUATION,
             P.VIEW_TICKETS,
             P.VIEW_JOBS,
@@ -91,6 +96,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
             P.SUBMIT_RESPONSES,
             P.MANAGE_INDICATORS,
             P.MANAGE_MEASUREMENTS,
+            P.MANAGE_COMPARATORS,
             P.SEND_MEASUREMENTS,
             P.RUN_EVALUATION,
             P.MANAGE_SIGNALS,
@@ -130,6 +136,7 @@ TOKEN_PERMISSIONS = frozenset(
         P.VIEW_PEOPLE,
         P.SUBMIT_RESPONSES,
         P.SEND_MEASUREMENTS,
+        P.MANAGE_COMPARATORS,
         P.VIEW_TICKETS,
         P.PROPOSE_TICKETS,
         P.VIEW_PEOPLE_RESULTS,

@@ -1,0 +1,1 @@
+"""What competitors and the market reach, beside what is reached here."""

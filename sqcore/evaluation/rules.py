@@ -23,8 +23,9 @@ from sqcore.indicators.definition import (
 )
 from sqcore.indicators.sources import Collected, Counts
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
-from sqcore.stats.composite import Composite, Goalposts, composite, goalpost_scores
+from sqcore.stats.composite import Composite, composite
 from sqcore.stats.formula import FormulaStatus
+from sqcore.stats.scoring import Goalposts, goalpost_scores
 
 RESPONDENTS = ""
 """Stands for the respondents among the codes that are counted."""

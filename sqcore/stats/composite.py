@@ -1,70 +1,27 @@
-"""Indicator scores between fixed goalposts and their weighted composite, with uncertainty."""
+"""The weighted composite of indicator scores, arithmetic or geometric, with its uncertainty."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, int64s
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, MeanCovariance, Status, interval_of
+from sqcore.stats.scoring import SCORES, Goalposts, goalpost_scores, steepness
 
-SCORES = (0.0, 100.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Goalposts:
-    """The fixed ends of M indicators: worst (M,) scores 0, best (M,) scores 100.
-
-    Where lower is better, worst is the larger number.
-    """
-
-    worst: FloatArray
-    best: FloatArray
-
-    def __post_init__(self) -> None:
-        finite(self.worst, "worst")
-        shape = np.shape(self.worst)
-        if np.shape(finite(self.best, "best")) != shape or len(shape) != 1:
-            raise StatisticsError("worst and best must have shape (indicators,)")
-        if (np.asarray(self.worst) == np.asarray(self.best)).any():
-            raise StatisticsError("worst and best must differ")
+FLOOR = 1.0
+"""Points below which a geometric mean counts no score: one 0 would make all of it 0."""
 
 
-@dataclass(frozen=True, eq=False)
-class GoalpostScores:
-    """score 0..100, NaN where there is no value; slope, score points per unit of the value,
-    0 where clipped; clipped, whether the value lies beyond a goalpost. All shape (C, M).
-    """
+class Aggregation(StrEnum):
+    """How scores become one: a weighted mean, in which a good one makes up for a bad one, or a
+    weighted geometric mean, in which it does so less the worse the bad one is."""
 
-    score: FloatArray
-    slope: FloatArray
-    clipped: BoolArray
-
-
-def goalpost_scores(value: npt.ArrayLike, goalposts: Goalposts) -> GoalpostScores:
-    """Return where values lie between their goalposts, 0 (worst) to 100 (best).
-
-    value: shape (..., M), NaN where there is none
-    goalposts: M of them
-    returns: GoalpostScores of the same shape
-    raises: StatisticsError if the last axis is not M or a value is infinite
-    assumes: goalposts fixed beforehand, so that periods and units compare
-    source: OECD/JRC 2008, Handbook on Constructing Composite Indicators, step 5 (min-max)
-
-    >>> ends = Goalposts(np.array([1.0, 30.0]), np.array([7.0, 0.0]))
-    >>> goalpost_scores([[5.5, 12.0]], ends).score.tolist()
-    [[75.0, 60.0]]
-    """
-    x = np.asarray(value, dtype=np.float64)
-    if x.ndim == 0 or x.shape[-1] != goalposts.worst.size:
-        raise StatisticsError(f"value must end in an axis of {goalposts.worst.size}")
-    if np.isinf(x).any():
-        raise StatisticsError("value must be finite")
-    step = 100.0 / (goalposts.best - goalposts.worst)
-    raw = (x - goalposts.worst) * step
-    clipped: BoolArray = (raw < 0) | (raw > 100)
-    return GoalpostScores(np.clip(raw, *SCORES), np.where(clipped, 0.0, step), clipped)
+    ARITHMETIC = "arithmetic"
+    GEOMETRIC = "geometric"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +52,7 @@ def composite(
     confidence: float = 0.95,
     groups: npt.ArrayLike | None = None,
     lone: npt.ArrayLike | None = None,
+    aggregation: str = Aggregation.ARITHMETIC,
 ) -> Composite:
     """Return the weighted mean of goalpost scores, its coverage and its interval.
 
@@ -108,16 +66,21 @@ def composite(
         different groups are independent; None: all are of the same
     lone: shape (C, M), bool: measured once, so it counts with its value and adds no variance
         beyond what the covariance says; None: none is
+    aggregation: of `Aggregation`. Geometric: exp(sum w ln s / sum w), each score at least `FLOOR`;
+        its interval is made on the logarithm, so it is longer downwards
     returns: Composite. Weights renormalise over what has a value. The variance is g' V g with V
-        the covariance of the means and g = weight x slope (delta method). Each group has the
+        the covariance of the means and g = weight x slope (delta method). Where a curve bends
+        within the interval of its value, the slope is the steepest that it has there, and what it
+        has in common with others counts against it (`_bent`). Each group has the
         least effective size of its used indicators, minus 1, as degrees of freedom; together
         they are those of Welch and Satterthwaite. n is the most respondents that a used indicator
         has. Nothing used: not_applicable; too little: insufficient_coverage; no variance: the
         interval of `estimates.equal_answers`
     raises: StatisticsError if a shape or parameter is wrong
-    assumes: compensation between indicators; an indicator beyond a goalpost has slope 0, so its
-        uncertainty is not in the interval (`clipped`)
-    source: OECD/JRC 2008, steps 5 to 7; delta method; Satterthwaite 1946, doi:10.2307/3002019
+    assumes: compensation between indicators; in an arithmetic composite an indicator beyond a
+        goalpost has slope 0, so its uncertainty is not in the interval (`clipped`)
+    source: OECD/JRC 2008, steps 5 to 7; delta method; Satterthwaite 1946, doi:10.2307/3002019;
+        geometric: Human Development Report 2010, technical note 1
 
     >>> from sqcore.stats.moments import moments_of
     >>> from sqcore.stats.estimates import mean_covariance
@@ -132,7 +95,7 @@ def composite(
     single = _lone(lone, means)
     used = (_countable(means, minimum) | (single & ~np.isnan(means.value))) & (w > 0)
     coverage = _coverage(w, used)
-    part = _aggregate(means, goalposts, w, used)
+    part = _aggregate(means, goalposts, w, used, aggregation, confidence)
     status = _status(used, coverage, minimum_coverage)
     estimate = interval_of(
         np.where(status == Status.OK, part.value, np.nan),
@@ -143,6 +106,8 @@ def composite(
         minimum=minimum,
         bounds=SCORES,
     )
+    if aggregation == Aggregation.GEOMETRIC:
+        estimate = _on_the_logarithm(estimate, confidence)
     nothing = np.zeros(coverage.shape, dtype=np.bool_)
     counted = replace(estimate, n=_most(means.n, used))
     return Composite(_with(counted, status), coverage, part.clipped, used, nothing)
@@ -157,11 +122,14 @@ def composite_change(
     minimum_coverage: float = 0.6,
     minimum: int = 2,
     confidence: float = 0.95,
+    aggregation: str = Aggregation.ARITHMETIC,
 ) -> Composite:
     """Return the change of a composite, on the indicators that both sides have.
 
     after, before: the same C cells and M indicators
     goalposts, weights, minimum_coverage, minimum, confidence: as in `composite`
+    aggregation: of `Aggregation`, the same on both sides: a mean of one kind less one of the other
+        is no change of anything
     returns: Composite with the estimate after minus before; coverage is that of the common
         indicators; composition_changed where a side has an indicator that the other lacks.
         df after Welch-Satterthwaite. No variance on either side: zero_variance without interval
@@ -184,7 +152,9 @@ def composite_change(
     has = _countable(after, minimum) & (w > 0), _countable(before, minimum) & (w > 0)
     used = has[0] & has[1]
     coverage = _coverage(w, used)
-    late, early = (_aggregate(side, goalposts, w, used) for side in (after, before))
+    late, early = (
+        _aggregate(side, goalposts, w, used, aggregation, confidence) for side in (after, before)
+    )
     variance = late.se**2, early.se**2
     sizes = _least(after.n_eff, used), _least(before.n_eff, used)
     below = sum(v**2 / np.maximum(n - 1, 1e-9) for v, n in zip(variance, sizes, strict=True))
@@ -274,18 +244,101 @@ def _coverage(w: FloatArray, used: BoolArray) -> FloatArray:
 
 
 def _aggregate(
-    means: MeanCovariance, goalposts: Goalposts, w: FloatArray, used: BoolArray
+    means: MeanCovariance,
+    goalposts: Goalposts,
+    w: FloatArray,
+    used: BoolArray,
+    aggregation: str,
+    confidence: float,
 ) -> _Aggregate:
+    if aggregation not in set(Aggregation):
+        raise StatisticsError(f"there is no aggregation {aggregation!r}")
     scores = goalpost_scores(means.value, goalposts)
     total = (w * used).sum(axis=1, keepdims=True)
     safe = np.where(total > 0, total, 1.0)
     share = w * used / safe
-    value = np.where(used, w * scores.score, 0.0).sum(axis=1) / safe[:, 0]
-    value = np.clip(value, *SCORES)
-    gradient = np.where(used, share * scores.slope, 0.0)
-    variance = np.einsum("ca,cab,cb->c", gradient, means.covariance, gradient)
     clipped: BoolArray = np.asarray((scores.clipped & used).any(axis=1))
+    geometric = aggregation == Aggregation.GEOMETRIC
+    slope, bent = _moving(means, goalposts, scores.slope, confidence, geometric=geometric)
+    if geometric:
+        logs = np.log(np.maximum(np.where(used, scores.score, FLOOR), FLOOR))
+        value = np.exp((share * logs).sum(axis=1))
+        slope = slope * value[:, None]
+    else:
+        value = np.where(used, w * scores.score, 0.0).sum(axis=1) / safe[:, 0]
+    value = np.clip(value, *SCORES)
+    gradient = np.where(used, share * slope, 0.0)
+    variance = np.einsum("ca,cab,cb->c", gradient, means.covariance, gradient)
+    if (bent & used).any():
+        variance = variance + _bent(means.covariance, gradient, bent & used)
     return _Aggregate(value, np.sqrt(np.maximum(variance, 0.0)), clipped, gradient)
+
+
+def _moving(
+    means: MeanCovariance,
+    goalposts: Goalposts,
+    even: FloatArray,
+    confidence: float,
+    *,
+    geometric: bool,
+) -> tuple[FloatArray, BoolArray]:
+    """How each score moves with its value, or its logarithm does: slopes, and which are bent.
+
+    even: the slopes between goalposts; they stay as they are in an arithmetic composite
+    """
+    bent = np.zeros(means.value.shape, dtype=np.bool_)
+    curved = range(means.value.shape[1]) if geometric else sorted(goalposts.curves)
+    slope = even.copy()
+    for at in curved:
+        spread = np.sqrt(np.maximum(means.covariance[:, at, at], 0.0))
+        df = np.maximum(means.n_eff[:, at] - 1, 1e-9)
+        known = (means.n_eff[:, at] > 1) & (spread > 0)
+        half = np.where(
+            known, spread * special.stdtrit(np.where(known, df, 1.0), 0.5 + confidence / 2), 0.0
+        )
+        curve = goalposts.curve(at)
+        found = steepness(
+            curve.floored(FLOOR) if geometric else curve,
+            means.value[:, at],
+            half,
+            logarithm=geometric,
+        )
+        slope[:, at], bent[:, at] = found.slope, found.bent
+    return slope, bent
+
+
+def _bent(covariance: FloatArray, gradient: FloatArray, bent: BoolArray) -> FloatArray:
+    """What must be added to g' V g where scores bend: (C,).
+
+    There the sign of a slope is not known, and errors have a mean of their own: beside a peak both
+    sides are lower. So with others such a score counts as if it never offset them, and two such as
+    if they went together fully.
+    """
+    size = gradient.shape[1]
+    pair = gradient[:, :, None] * covariance * gradient[:, None, :]
+    spread = np.abs(gradient) * np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0))
+    either = bent[:, :, None] | bent[:, None, :]
+    both = bent[:, :, None] & bent[:, None, :]
+    worst = np.where(both, spread[:, :, None] * spread[:, None, :], np.abs(pair))
+    added = np.where(either & ~np.eye(size, dtype=np.bool_), worst - pair, 0.0)
+    return np.asarray(added.sum(axis=(1, 2)), dtype=np.float64)
+
+
+def _on_the_logarithm(estimate: Estimate, confidence: float) -> Estimate:
+    """The estimate of a geometric mean with its interval made on the logarithm.
+
+    Where there was no variance it keeps the interval of equal answers.
+    """
+    ok = estimate.status == Status.OK
+    value = np.where(ok, estimate.value, 1.0)
+    quantile = special.stdtrit(np.where(ok, estimate.n_eff - 1, 1.0), 0.5 + confidence / 2)
+    times = np.exp(np.minimum(quantile * np.where(ok, estimate.se, 0.0) / value, np.log(100.0)))
+    low, high = np.maximum(value / times, FLOOR), np.minimum(value * times, SCORES[1])
+    return replace(
+        estimate,
+        low=np.where(ok, low, estimate.low),
+        high=np.where(ok, high, estimate.high),
+    )
 
 
 def _lone(lone: npt.ArrayLike | None, means: MeanCovariance) -> BoolArray:

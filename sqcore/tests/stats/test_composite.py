@@ -5,15 +5,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sqcore.stats.arrays import IntArray
-from sqcore.stats.composite import (
-    Goalposts,
-    composite,
-    composite_change,
-    goalpost_scores,
-    independent,
-)
+from sqcore.stats.composite import composite, composite_change, independent
 from sqcore.stats.estimates import MeanCovariance, Status, mean_covariance
 from sqcore.stats.moments import moments_of
+from sqcore.stats.scoring import Goalposts, goalpost_scores
 
 SEVEN = Goalposts(np.full(3, 1.0), np.full(3, 7.0))
 

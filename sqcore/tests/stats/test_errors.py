@@ -8,6 +8,7 @@ import pytest
 from sqcore.stats.ahp import Limits, comparison_matrix, group_priorities, random_index
 from sqcore.stats.composite import composite, composite_change, independent
 from sqcore.stats.consistency import consistency
+from sqcore.stats.dimensions import check_units
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import (
     MeanCovariance,
@@ -123,6 +124,8 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a change of other indicators": lambda: composite_change(PART, WIDE, ENDS, [1]),
     "no parts": lambda: independent(),
     "a formula that cannot be read": lambda: parse("1 -"),
+    "a name without a unit": lambda: check_units(parse("[a]"), {}),
+    "a unit that nobody knows": lambda: check_units(parse("[a]"), {"a": "furlongs"}),
     "a name without values": lambda: parse("[a]").evaluate({}, [[[0.0]]]),
     "values of another length": lambda: parse("[a]").evaluate({"a": [1.0, 2.0]}, [[[0.0]]]),
     "an infinite operand": lambda: parse("[a]").evaluate({"a": [np.inf]}, [[[0.0]]]),

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqcore.stats.composite import Goalposts, composite
+from sqcore.stats.composite import composite
 from sqcore.stats.estimates import Status, mean_covariance
 from sqcore.stats.moments import Moments, moments_of
+from sqcore.stats.scoring import Goalposts
 from sqcore.stats.servqual import (
     Scores,
     dimension_scores,

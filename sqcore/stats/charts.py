@@ -1,16 +1,18 @@
-"""Control charts: frozen limits of single values (XmR), shares (p), rates (u), Laney's p' and u'.
+"""Control charts: frozen limits of single values (XmR), shares (p), rates (u), Laney's p' and u',
+counts (c), means with their spread (x-bar and S), times (t) and cases (g) between rare events.
 
 A baseline is frozen once; every later point is set against it. Points that are missing close up:
 the moving range is taken between neighbours that are there.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, shaped
 from sqcore.stats.errors import StatisticsError
@@ -30,6 +32,13 @@ LARGE = 5.0
 most moving ranges are nothing, and limits would be far too narrow."""
 HUGE = 1e100
 ROUNDING = 1e-14
+POWER = 3.6
+"""Times between events to the power 1/3.6 are nearly normal."""
+ALIKE = 0.05
+"""Opportunities that differ by no more than this share of the usual one are equal."""
+HINT, HETEROGENEOUS = 0.05, 0.01
+"""Means vary more than their spread explains where chance gives as much less often than this: a
+hint is enough to stay with XmR, while limits of x-bar are widened where it is clear."""
 
 
 class ChartKind(StrEnum):
@@ -40,11 +49,25 @@ class ChartKind(StrEnum):
     P_PRIME = "p_prime"
     U = "u"
     U_PRIME = "u_prime"
+    C = "c"
+    XBAR_S = "xbar_s"
+    T = "t"
+    G = "g"
 
     @property
     def sized(self) -> bool:
         """Whether the limits of a point depend on how many it was counted from."""
-        return self is not ChartKind.XMR
+        return self not in (ChartKind.XMR, ChartKind.T, ChartKind.G)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the spread of a point follows from counts alone, as of shares and rates."""
+        return self.sized and self is not ChartKind.XBAR_S
+
+    @property
+    def between_events(self) -> bool:
+        """Whether a point is what passed from one event to the next, and no period."""
+        return self in (ChartKind.T, ChartKind.G)
 
     @property
     def share(self) -> bool:
@@ -81,12 +104,14 @@ class Limits:
     """One frozen baseline of one series, in plain numbers.
 
     centre: in units of the values; of shares and rates the pooled one
-    sigma: XmR: of single points, in units of the values; else how many times the points vary as
-        much as their sizes explain (1.0 without Laney)
+    sigma: XmR: of single points, in units of the values; x-bar and S: of the values within a
+        period; t: of times^(1/3.6); g: sqrt(m (m + 1)) of the mean m; else how many times the
+        points vary as much as their sizes explain (1.0 without Laney)
     spread: the larger of sigma by moving ranges and the standard deviation, in the unit of sigma
         (of shares and rates never below sigma)
     n0: points that it comes from; screened: moving ranges that were left out
     phi: lag-1 autocorrelation, bias-corrected, 0 to .8; 0 where n0 < 10
+    allowance: x-bar and S: what the means vary beyond their spread within, in units of the values
     Too short: centre, sigma and spread are NaN. Zero variance: sigma and spread are 0
     """
 
@@ -98,6 +123,7 @@ class Limits:
     n0: int
     screened: int
     phi: float
+    allowance: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,19 +188,25 @@ def freeze(
     *,
     kind: ChartKind,
     sizes: npt.ArrayLike | None = None,
+    spreads: npt.ArrayLike | None = None,
     screen: bool = True,
     valid: npt.ArrayLike | None = None,
 ) -> Limits:
     """Return the limits that a baseline gives.
 
-    values: shape (P,), NaN where there is none. p: shares, 0..1; u: counts per size, >= 0
-    sizes: p and u: shape (P,), what each value was counted from, so that value x size is the
-        count; 0 or NaN: the point is missing. XmR: not looked at
+    values: shape (P,), NaN where there is none. p: shares, 0..1; u, c: counts per size, >= 0;
+        t, g: times or whole cases from one event to the next, >= 0
+    sizes: p, u, c: shape (P,), what each value was counted from, so that value x size is the
+        count; x-bar: how many values a mean is of; 0 or NaN: the point is missing. XmR, t and g:
+        not looked at
+    spreads: x-bar and S: shape (P,), the standard deviation of the values of each period, by
+        n - 1; NaN where it is not known. The others: not looked at
     screen: leave out moving ranges of 3.267 times their mean or more, once. Where this left no
         variation at all, nothing is left out
     valid: shape (P,), bool: points that count; None: all that have a value
     returns: Limits. Fewer than 5 points: too_short. No variation, or nothing ever (or always)
-        happened: zero_variance. Fewer than 20 points: trial
+        happened: zero_variance. Fewer than 20 points: trial. The centre of t is that of
+        times^(1/3.6), turned back; that of g the median
     raises: StatisticsError if a shape is wrong or a number out of range
     assumes: points that belong together, in the order of time, without trend
     source: Wheeler 2000, Understanding Variation (XmR; "as few as five or six values"); Nelson
@@ -188,12 +220,20 @@ def freeze(
     """
     x = _series(values, "values")
     good = _good(x, valid)
-    if not kind.sized:
-        return freeze_many(x[None], good[None], screen=screen).one(0)
-    sized = _sizes(sizes, x.shape)
-    good &= sized > 0
-    _check_range(x[good], kind)
-    return _freeze_sized(x, sized, good, kind, screen=screen)
+    if kind.sized:
+        sized = _sizes(sizes, x.shape)
+        good &= sized > 0
+    if kind.counted or kind.between_events:
+        _check_range(x[good], kind)
+    if kind is ChartKind.XBAR_S:
+        found = _freeze_means(x, sized, _spreads(spreads, x.shape), good, screen=screen)
+    elif kind.counted:
+        found = _freeze_sized(x, sized, good, kind, screen=screen)
+    elif kind.between_events:
+        found = _freeze_between(x[good], kind, screen=screen)
+    else:
+        found = freeze_many(x[None], good[None], screen=screen).one(0)
+    return found
 
 
 def freeze_many(
@@ -235,7 +275,8 @@ def bands(
     points: >= 0
     sizes: p and u: shape (points,), as in `freeze`
     width: > 0, how many sigma the limits are away from the centre
-    returns: Bands. Limits of shares and rates do not go below 0, those of shares not above 1
+    returns: Bands. Limits of shares, rates and what passes between events do not go below 0,
+        those of shares not above 1. sigma of t and g is a third of the way to the upper limit
     raises: StatisticsError if sizes are needed and missing, or a number is out of range
     source: as `freeze`
 
@@ -246,10 +287,12 @@ def bands(
     """
     if points < 0 or not 0 < width < np.inf:
         raise StatisticsError("points must not be negative and width must be positive")
+    if limits.kind.between_events:
+        return _bands_between(limits, points, width)
     sigma = _sigma_of_points(limits, (points,), sizes)
     centre = np.full(points, limits.centre)
     lower, upper = centre - width * sigma, centre + width * sigma
-    if limits.kind.sized:
+    if limits.kind.counted:
         lower = np.maximum(lower, 0.0)
     if limits.kind.share:
         upper = np.minimum(upper, 1.0)
@@ -264,7 +307,10 @@ def z_of(
     values: shape (P,), NaN where there is none
     limits: frozen ones
     sizes: p and u: shape (P,), as in `freeze`
-    returns: shape (P,); NaN where there is no point, and everywhere if the limits are not usable
+    returns: shape (P,); NaN where there is no point, and everywhere if the limits are not usable.
+        Of t: of times^(1/3.6). Of g the distance from the median as a share of the way to the
+        limit, three times: beyond the limits and the side of the median are right, what lies
+        between is not normal (`rules.suited` leaves such rules out)
     raises: StatisticsError if a shape is wrong or a number out of range
 
     >>> limits = freeze([12, 14, 11, 13, 15, 12, 13, 14], kind=ChartKind.XMR)
@@ -272,8 +318,10 @@ def z_of(
     [0.0, 3.949]
     """
     x = _series(values, "values")
-    if limits.kind.sized:
+    if limits.kind.counted or limits.kind.between_events:
         _check_range(x[~np.isnan(x)], limits.kind)
+    if limits.kind.between_events:
+        return _z_between(x, limits)
     sigma = _sigma_of_points(limits, x.shape, sizes)
     if not limits.status.usable:
         return np.full(x.shape, np.nan)
@@ -304,17 +352,23 @@ def chart_for(
     values: npt.ArrayLike | None = None,
     *,
     sizes: npt.ArrayLike | None = None,
+    spreads: npt.ArrayLike | None = None,
     valid: npt.ArrayLike | None = None,
 ) -> Choice:
     """Return which chart the baseline of a series gets, and why.
 
-    statistic: "proportion", "rate" or anything else ("mean", "score", ...)
-    values, sizes, valid: the baseline, as in `freeze`; without sizes a share is a single value
-    returns: Choice. Shares with sizes: p, rates with sizes: u, each with Laney's factor where
-        the baseline varies more than 1.2 or less than .8 times what its sizes explain, and is
-        large enough for that to mean something: at least 5 of the rarer outcome in the median
-        period; everything else XmR. Reasons: single_values, no_sizes, too_short_to_tell,
-        too_few_to_tell, as_sizes_explain, more_than_sizes_explain, less_than_sizes_explain
+    statistic: "proportion", "rate", "mean" or anything else ("score", ...)
+    values, sizes, spreads, valid: the baseline, as in `freeze`; without sizes a share is a single
+        value, without spreads a mean is
+    returns: Choice. Shares with sizes: p, rates with sizes: u (c where all sizes are within 5 % of
+        the usual one), each with Laney's factor where the baseline varies more than 1.2 or less
+        than .8 times what its sizes explain, and is large enough for that to mean something: at
+        least 5 of the rarer outcome in the median period. Means of which the spread within the
+        periods is known, of 20 periods or more: x-bar and S where the spread explains how the
+        means vary, else XmR of the means. Everything else XmR. Reasons: single_values, no_sizes,
+        too_short_to_tell, too_few_to_tell, equal_opportunity, as_sizes_explain,
+        more_than_sizes_explain, less_than_sizes_explain, as_within_explains,
+        more_than_within_explains, less_than_within_explains
     raises: StatisticsError if a shape is wrong or a number out of range
     source: Laney 2002, Quality Engineering 14(4):531-537
 
@@ -323,16 +377,20 @@ def chart_for(
     >>> chart_for("proportion", [.1, .4, .1, .5, .1], sizes=[900] * 5).reason
     'more_than_sizes_explain'
     """
+    if statistic == "mean" and values is not None and sizes is not None and spreads is not None:
+        return _choice_of_means(values, sizes, spreads, valid)
     if statistic not in ("proportion", "rate"):
         return Choice(ChartKind.XMR, "single_values")
     if values is None or sizes is None:
         return Choice(ChartKind.XMR, "no_sizes")
     share = statistic == "proportion"
-    plain = ChartKind.P if share else ChartKind.U
+    plain, reason = ChartKind.P if share else ChartKind.U, "as_sizes_explain"
     prime = ChartKind.P_PRIME if share else ChartKind.U_PRIME
     found = freeze(values, kind=prime, sizes=sizes, valid=valid)
     if not found.status.usable:
         return Choice(plain, "too_short_to_tell")
+    if not share and equal_sizes(values, sizes, valid=valid):
+        plain, reason = ChartKind.C, "equal_opportunity"
     rarer = min(found.centre, 1 - found.centre) if share else found.centre
     counted = np.asarray(sizes, dtype=np.float64)
     if rarer * float(np.nanmedian(counted)) < LARGE:
@@ -341,7 +399,149 @@ def chart_for(
         return Choice(prime, "more_than_sizes_explain")
     if found.sigma < DISPERSED[0]:
         return Choice(prime, "less_than_sizes_explain")
-    return Choice(plain, "as_sizes_explain")
+    return Choice(plain, reason)
+
+
+def equal_sizes(
+    values: npt.ArrayLike, sizes: npt.ArrayLike, *, valid: npt.ArrayLike | None = None
+) -> bool:
+    """Return whether all points had the same opportunity: no size is off the median by over 5 %.
+
+    values, sizes, valid: as in `freeze`; points without a value or a size are not looked at
+    returns: False where there is none
+    raises: StatisticsError if a shape is wrong or a number out of range
+
+    >>> equal_sizes([4, 7, 5], [30, 31, 30]), equal_sizes([4, 7, 5], [30, 60, 30])
+    (True, False)
+    """
+    x = _series(values, "values")
+    sized = _sizes(sizes, x.shape)
+    kept = sized[_good(x, valid) & (sized > 0)]
+    if not kept.size:
+        return False
+    usual = float(np.median(kept))
+    return bool((np.abs(kept - usual) <= ALIKE * usual).all())
+
+
+def unbias(n: npt.ArrayLike) -> FloatArray:
+    """Return c4: by how much the standard deviation of n values falls short of sigma on average.
+
+    n: >= 2
+    raises: StatisticsError if n is smaller
+    source: Montgomery, appendix VI
+
+    >>> unbias([2, 5, 25]).round(4).tolist()
+    [0.7979, 0.94, 0.9896]
+    """
+    count = np.asarray(n, dtype=np.float64)
+    if (count < 2).any():
+        raise StatisticsError("a standard deviation needs 2 values")
+    found: FloatArray = np.sqrt(2 / (count - 1)) * np.exp(
+        special.gammaln(count / 2) - special.gammaln((count - 1) / 2)
+    )
+    return found
+
+
+def _choice_of_means(
+    values: npt.ArrayLike, sizes: npt.ArrayLike, spreads: npt.ArrayLike, valid: npt.ArrayLike | None
+) -> Choice:
+    found = freeze(values, kind=ChartKind.XBAR_S, sizes=sizes, spreads=spreads, valid=valid)
+    if found.status != ChartStatus.OK:
+        return Choice(ChartKind.XMR, "single_values")
+    x = _series(values, "values")
+    sized = _sizes(sizes, x.shape)
+    good = _good(x, valid) & (sized > 0)
+    z = (x[good] - found.centre) * np.sqrt(sized[good]) / found.sigma
+    factor = freeze_many(z[None]).one(0).sigma
+    if _by_chance(z) < HINT or factor > DISPERSED[1]:
+        return Choice(ChartKind.XMR, "more_than_within_explains")
+    if factor < DISPERSED[0]:
+        return Choice(ChartKind.XMR, "less_than_within_explains")
+    return Choice(ChartKind.XBAR_S, "as_within_explains")
+
+
+def _freeze_means(
+    x: FloatArray, sizes: FloatArray, spreads: FloatArray, good: BoolArray, *, screen: bool
+) -> Limits:
+    """Return the limits of means: those of their spread within, wider where that explains too
+    little, so that neither very many values a period nor changing numbers make them too narrow."""
+    kind, n0 = ChartKind.XBAR_S, int(good.sum())
+    spread_known = good & (sizes >= 2) & ~np.isnan(spreads)
+    if min(n0, int(spread_known.sum())) < MINIMUM:
+        return Limits(kind, ChartStatus.TOO_SHORT, math.nan, math.nan, math.nan, n0, 0, 0.0)
+    single = freeze_many(x[None], good[None], screen=screen).one(0)
+    centre = float((x[good] * sizes[good]).sum() / sizes[good].sum())
+    df = sizes[spread_known] - 1
+    within = float((spreads[spread_known] / unbias(sizes[spread_known]) * df).sum() / df.sum())
+    if within <= max(ROUNDING * abs(centre), 1 / HUGE):
+        return Limits(kind, ChartStatus.ZERO_VARIANCE, centre, 0.0, 0.0, n0, 0, 0.0)
+    z = (x[good] - centre) * np.sqrt(sizes[good]) / within
+    of_z = freeze_many(z[None], screen=screen).one(0)
+    allowance = 0.0
+    if _by_chance(z) < HETEROGENEOUS:
+        sampling = within**2 * float((1 / sizes[good]).mean())
+        allowance = math.sqrt(max(single.spread**2 - sampling, 0.0))
+    return Limits(
+        kind, _by_length(n0), centre, within, single.spread, n0, of_z.screened, of_z.phi, allowance
+    )
+
+
+def _by_chance(z: FloatArray) -> float:
+    """Return how often chance alone makes so many means, in their own sigma, vary so much."""
+    return float(special.chdtrc(len(z) - 1, float((z**2).sum())))
+
+
+def _freeze_between(x: FloatArray, kind: ChartKind, *, screen: bool) -> Limits:
+    """Return the limits of what passed between events; x: the points that count."""
+    n0 = len(x)
+    if n0 < MINIMUM:
+        return Limits(kind, ChartStatus.TOO_SHORT, math.nan, math.nan, math.nan, n0, 0, 0.0)
+    if kind is ChartKind.T:
+        turned = freeze_many((x ** (1 / POWER))[None], screen=screen).one(0)
+        return replace(turned, kind=kind, centre=max(turned.centre, 0.0) ** POWER)
+    if (x != np.floor(x)).any():
+        raise StatisticsError("cases are whole numbers")
+    mean, centre = float(x.mean()), float(np.median(x))
+    if not mean:
+        return Limits(kind, ChartStatus.ZERO_VARIANCE, 0.0, 0.0, 0.0, n0, 0, 0.0)
+    sigma = math.sqrt(mean) * math.sqrt(mean + 1)
+    phi = freeze_many(x[None], screen=screen).one(0).phi
+    return Limits(kind, _by_length(n0), centre, sigma, sigma, n0, 0, phi)
+
+
+def _ends_between(limits: Limits, width: float) -> tuple[float, float]:
+    """Return the lower and the upper limit of what passed between events."""
+    if limits.kind is ChartKind.T:
+        turned = limits.centre ** (1 / POWER)
+        half = width * limits.sigma
+        return max(turned - half, 0.0) ** POWER, (turned + half) ** POWER
+    mean = math.sqrt(0.25 + limits.sigma**2) - 0.5
+    half = width * limits.sigma
+    return max(mean - half, 0.0), mean + half
+
+
+def _bands_between(limits: Limits, points: int, width: float) -> Bands:
+    if limits.status == ChartStatus.TOO_SHORT:
+        nothing = np.full(points, np.nan)
+        return Bands(nothing, nothing, nothing, nothing)
+    if limits.status == ChartStatus.ZERO_VARIANCE:
+        level = np.full(points, limits.centre)
+        return Bands(level, level, level, np.zeros(points))
+    lower, upper = _ends_between(limits, width)
+    lines = (limits.centre, lower, upper, (upper - limits.centre) / width)
+    return Bands(*(np.full(points, line) for line in lines))
+
+
+def _z_between(x: FloatArray, limits: Limits) -> FloatArray:
+    if not limits.status.usable:
+        return np.full(x.shape, np.nan)
+    if limits.kind is ChartKind.T:
+        turned = x ** (1 / POWER) - limits.centre ** (1 / POWER)
+        return np.asarray(turned / limits.sigma, dtype=np.float64)
+    lower, upper = _ends_between(limits, WIDTH)
+    below, above = max(limits.centre - lower, ROUNDING), max(upper - limits.centre, ROUNDING)
+    off = x - limits.centre
+    return np.asarray(np.where(off < 0, off / below, off / above) * WIDTH, dtype=np.float64)
 
 
 def _freeze_sized(
@@ -434,6 +634,9 @@ def _sigma_of_points(
     if not limits.kind.sized:
         return np.full(shape, limits.sigma)
     sized = _sizes(sizes, shape)
+    if limits.kind is ChartKind.XBAR_S:
+        within = limits.sigma**2 / np.where(sized > 0, sized, np.nan)
+        return np.asarray(np.sqrt(within + limits.allowance**2), dtype=np.float64)
     rest = 1 - limits.centre if limits.kind.share else 1.0
     variance = limits.centre * rest / np.where(sized > 0, sized, np.nan)
     return np.asarray(limits.sigma * np.sqrt(variance), dtype=np.float64)
@@ -460,11 +663,21 @@ def _series(values: npt.ArrayLike, name: str) -> FloatArray:
 def _sizes(sizes: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
     """Return the sizes, 0 where there is none, or refuse."""
     if sizes is None:
-        raise StatisticsError("shares and rates need sizes")
+        raise StatisticsError("shares, rates and means with a spread need sizes")
     array = np.nan_to_num(_numbers(sizes, "sizes"))
     shaped(array, shape, "sizes")
     if (array < 0).any():
         raise StatisticsError("sizes cannot be negative")
+    return array
+
+
+def _spreads(spreads: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
+    if spreads is None:
+        raise StatisticsError("means need the spread within their periods")
+    array = _numbers(spreads, "spreads")
+    shaped(array, shape, "spreads")
+    if (array < 0).any():
+        raise StatisticsError("spreads cannot be negative")
     return array
 
 
@@ -483,4 +696,4 @@ def _mask(values: npt.ArrayLike, name: str, shapes: tuple[tuple[int, ...], ...])
 def _check_range(x: FloatArray, kind: ChartKind) -> None:
     finite(x, "values")
     if (x < 0).any() or (kind.share and (x > 1).any()):
-        raise StatisticsError("shares must lie in 0..1, rates must not be negative")
+        raise StatisticsError("shares must lie in 0..1, rates and times must not be negative")

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import FloatArray
+from sqcore.stats.arrays import FloatArray, IntArray, int64s, shaped
 from sqcore.stats.charts import (
     MINIMUM,
     TRIAL_BELOW,
     WIDTH,
     ChartKind,
     ChartStatus,
+    bands,
     freeze,
 )
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.seasonality import series_of
 
-POWER = 3.6
-"""Times between events to the power 1/3.6 are nearly normal."""
 RARE = 1.0
 """Fewer events a period than this, and a chart of counts says little."""
 
@@ -97,17 +96,7 @@ def t_lines(
     (4.96, 0.0, 53.5)
     """
     _width(width)
-    kept = _kept(times, valid)
-    limits = freeze(kept ** (1 / POWER), kind=ChartKind.XMR)
-    if not limits.status.usable:
-        centre = float(kept.mean()) if limits.status == ChartStatus.ZERO_VARIANCE else None
-        return Lines(limits.status, centre, centre, centre, len(kept))
-    half = width * limits.sigma
-    lower, centre, upper = (
-        max(each, 0.0) ** POWER
-        for each in (limits.centre - half, limits.centre, limits.centre + half)
-    )
-    return Lines(limits.status, centre, lower, upper, len(kept))
+    return _between(_kept(times, valid), ChartKind.T, width)
 
 
 def g_lines(
@@ -129,31 +118,79 @@ def g_lines(
     (25.0, 0.0, 103.77)
     """
     _width(width)
-    kept = _kept(cases, valid)
-    if (kept != np.floor(kept)).any():
-        raise StatisticsError("cases are whole numbers")
-    status = _status(kept)
-    if status == ChartStatus.TOO_SHORT:
-        return Lines(status, None, None, None, len(kept))
-    mean, median = float(kept.mean()), float(np.median(kept))
-    if not mean:
-        return Lines(ChartStatus.ZERO_VARIANCE, 0.0, 0.0, 0.0, len(kept))
-    half = width * float(np.sqrt(mean) * np.sqrt(mean + 1))
-    return Lines(status, median, max(mean - half, 0.0), mean + half, len(kept))
+    return _between(_kept(cases, valid), ChartKind.G, width)
 
 
 def is_rare(counts: npt.ArrayLike) -> bool:
     """Return whether events are so few a period that the time between them is the better chart.
 
     counts: shape (P,), >= 0, NaN where there is none
+    returns: whether there is less than one event a period, in the mean or in the median (so also
+        where more than half of the periods have none)
     raises: StatisticsError if a shape is wrong or a number out of range
     source: Provost and Murray 2011, The Health Care Data Guide, chapter 7
 
-    >>> is_rare([0, 1, 0, 0, 2, 0]), is_rare([4, 7, 5]), is_rare([])
-    (True, False, False)
+    >>> is_rare([0, 1, 0, 0, 2, 0]), is_rare([0, 9, 0, 0, 2, 1]), is_rare([4, 7, 5]), is_rare([])
+    (True, True, False, False)
     """
     kept = _kept(counts, None)
-    return bool(len(kept)) and float(kept.mean()) < RARE
+    return bool(len(kept)) and min(float(kept.mean()), float(np.median(kept))) < RARE
+
+
+@dataclass(frozen=True, eq=False)
+class Between:
+    """What passed from one event to the next, one entry for each event but the first, in order.
+
+    at: shape (G,), the day (as an index) on which the later event happened
+    days: shape (G,), from the former event to it; cases: cases that passed in between
+    """
+
+    at: IntArray
+    days: FloatArray
+    cases: FloatArray
+
+
+def between_events(events: npt.ArrayLike, cases: npt.ArrayLike | None = None) -> Between:
+    """Return what passed between events that were counted by the day.
+
+    events: shape (D,), whole numbers >= 0, how many of each day; days follow each other
+    cases: shape (D,), whole numbers >= events, of how many cases; None: they are the days
+    returns: Between. Several of one day are 0 days apart; among the cases of their day they are
+        taken as evenly spread
+    raises: StatisticsError if a shape is wrong or a number out of range
+
+    >>> found = between_events([1, 0, 0, 2, 0, 1], [10, 10, 10, 10, 10, 10])
+    >>> found.at.tolist(), found.days.tolist(), found.cases.tolist()
+    ([3, 3, 5], [3.0, 0.0, 2.0], [26.0, 4.0, 17.0])
+    """
+    count = int64s(events, "events")
+    if count.ndim != 1:
+        raise StatisticsError("events must have shape (days,)")
+    total = np.maximum(count, 1) if cases is None else int64s(cases, "cases")
+    shaped(total, count.shape, "cases")
+    if (count < 0).any() or (total < count).any():
+        raise StatisticsError("events cannot be negative, and not more than their cases")
+    at = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(total) - total
+    order = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    place = before[at] + (2 * order + 1) * total[at] // (2 * np.maximum(count[at], 1))
+    return Between(
+        at=at[1:],
+        days=np.diff(at).astype(np.float64),
+        cases=np.maximum(np.diff(place) - 1, 0).astype(np.float64),
+    )
+
+
+def _between(kept: FloatArray, kind: ChartKind, width: float) -> Lines:
+    limits = freeze(kept, kind=kind)
+    if limits.status == ChartStatus.TOO_SHORT:
+        return Lines(limits.status, None, None, None, len(kept))
+    if limits.status == ChartStatus.ZERO_VARIANCE:
+        level = float(kept.mean())
+        return Lines(limits.status, level, level, level, len(kept))
+    lines = bands(limits, points=1, width=width)
+    ends = (float(line[0]) for line in (lines.centre, lines.lower, lines.upper))
+    return Lines(limits.status, *ends, len(kept))
 
 
 def _kept(values: npt.ArrayLike, valid: npt.ArrayLike | None) -> FloatArray:

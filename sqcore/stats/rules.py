@@ -5,14 +5,14 @@ missing neither count nor break a run: runs are read over the points that are th
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from sqcore.stats.arrays import BoolArray
-from sqcore.stats.charts import D2, WIDTH, Limits, bands
+from sqcore.stats.charts import D2, WIDTH, ChartKind, Limits, bands
 from sqcore.stats.errors import StatisticsError
 
 NEVER = np.int16(-1)
@@ -137,6 +137,26 @@ PROFILES: Mapping[str, RuleProfile] = {
         ),
     )
 }
+
+
+BY_SIDE = (Rule.BEYOND, Rule.SHIFT, Rule.TREND, Rule.ALTERNATING)
+"""Rules that hold for any spread: they ask for a limit, a side or a step, and no share of sigma."""
+
+
+def suited(profile: RuleProfile, kind: ChartKind) -> RuleProfile:
+    """Return the rules of a profile that suit a kind of chart.
+
+    Cases between events (g) are far from normal: between centre and limit no distance in sigma
+    means what the zones of a normal chart mean, so that the rules of zones are left out. All
+    others suit: times between events (t) are read after they are turned normal.
+
+    >>> [rule.value for rule, _numbers in suited(PROFILES["nhs"], ChartKind.G).rules]
+    ['beyond', 'shift', 'trend']
+    """
+    if kind is not ChartKind.G:
+        return profile
+    kept = tuple(each for each in profile.rules if each[0] in BY_SIDE)
+    return replace(profile, rules=kept)
 
 
 IndexArray = npt.NDArray[np.int16]

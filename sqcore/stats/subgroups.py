@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, int64s, shaped
-from sqcore.stats.charts import MINIMUM, TRIAL_BELOW, WIDTH, ChartStatus
+from sqcore.stats.charts import MINIMUM, TRIAL_BELOW, WIDTH, ChartStatus, unbias
 from sqcore.stats.errors import StatisticsError
 
 HUGE = 1e100
@@ -34,24 +33,6 @@ class GroupLines:
     spread_lower: FloatArray
     spread_upper: FloatArray
     groups: int
-
-
-def unbias(n: npt.ArrayLike) -> FloatArray:
-    """Return c4: by how much the standard deviation of n values falls short of sigma on average.
-
-    n: >= 2
-    source: Montgomery, appendix VI
-
-    >>> unbias([2, 5, 25]).round(4).tolist()
-    [0.7979, 0.94, 0.9896]
-    """
-    count = np.asarray(n, dtype=np.float64)
-    if (count < 2).any():
-        raise StatisticsError("a standard deviation needs 2 values")
-    found: FloatArray = np.sqrt(2 / (count - 1)) * np.exp(
-        special.gammaln(count / 2) - special.gammaln((count - 1) / 2)
-    )
-    return found
 
 
 def group_lines(

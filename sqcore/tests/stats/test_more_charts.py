@@ -1,6 +1,7 @@
 """Counts, rare events, groups, EWMA and CUSUM, and runs, each against its published chart."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqcore.stats.charts import ChartStatus
+from sqcore.stats.charts import ChartKind, ChartStatus, bands, chart_for, freeze, unbias, z_of
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.ewma import (
     ewma,
@@ -16,11 +17,11 @@ from sqcore.stats.ewma import (
     shewhart_run_length,
     two_sided_cusum,
 )
-from sqcore.stats.rare import Lines, c_lines, g_lines, is_rare, t_lines
+from sqcore.stats.rare import Lines, between_events, c_lines, g_lines, is_rare, t_lines
 from sqcore.stats.results import MethodStatus
-from sqcore.stats.rules import PROFILES
+from sqcore.stats.rules import PROFILES, Rule, flags, suited
 from sqcore.stats.runs import runs_of
-from sqcore.stats.subgroups import group_lines, unbias
+from sqcore.stats.subgroups import group_lines
 from sqcore.tests.stats.test_charts import (
     BED_DAYS,
     COMPLAINTS,
@@ -303,9 +304,8 @@ def test_lines_are_ordered_and_finite(counts: list[float]) -> None:
             assert lines.lower is not None
             assert lines.upper is not None
             assert 0 <= lines.lower <= lines.centre <= lines.upper < np.inf
-    assert is_rare(counts) == bool(
-        [each for each in counts if each == each] and np.nanmean(counts) < 1
-    )
+    known = [each for each in counts if each == each]
+    assert is_rare(counts) == bool(known and min(np.mean(known), np.median(known)) < 1)
 
 
 @given(values=st.lists(st.integers(-5, 5), max_size=40))
@@ -317,6 +317,13 @@ def test_runs_upside_down_are_the_same(values: list[int]) -> None:
 
 REFUSED: dict[str, Callable[[], object]] = {
     "negative counts": lambda: c_lines([-1, 2, 3]),
+    "more events than cases": lambda: between_events([3], [2]),
+    "negative events": lambda: between_events([-1, 2]),
+    "means without a spread": lambda: freeze([1.0] * 6, kind=ChartKind.XBAR_S, sizes=[3] * 6),
+    "negative spreads": lambda: freeze(
+        [1.0] * 6, kind=ChartKind.XBAR_S, sizes=[3] * 6, spreads=[-1.0] * 6
+    ),
+    "negative times between": lambda: freeze([-1.0] * 6, kind=ChartKind.T),
     "negative times": lambda: t_lines([-1.0] * 6),
     "parts of cases": lambda: g_lines([0.5] * 6),
     "no width": lambda: c_lines([1, 2, 3], width=0),
@@ -339,3 +346,94 @@ REFUSED: dict[str, Callable[[], object]] = {
 def test_refuses(case: Callable[[], object]) -> None:
     with pytest.raises(StatisticsError):
         case()
+
+
+class TestAsFrozenLimits:
+    """The charts of counts, groups and rare events as the charts of series read them."""
+
+    def test_of_circuit_boards_are_those_of_the_counts(self) -> None:
+        known = c_lines(CIRCUITS)
+        limits = freeze(CIRCUITS, kind=ChartKind.C, sizes=[1] * len(CIRCUITS))
+        lines = bands(limits, points=1, sizes=[1])
+
+        assert (lines.centre[0], lines.lower[0], lines.upper[0]) == pytest.approx(
+            (known.centre, known.lower, known.upper)
+        )
+        assert chart_for("rate", CIRCUITS, sizes=[1] * len(CIRCUITS)).kind != ChartKind.U
+
+    def test_of_piston_rings_are_those_of_the_groups(self) -> None:
+        rings = np.array(RINGS).reshape(25, 5)
+        means, spreads = rings.mean(axis=1), rings.std(axis=1, ddof=1)
+        known = group_lines(means, spreads, [5] * 25)
+
+        limits = freeze(means, kind=ChartKind.XBAR_S, sizes=[5] * 25, spreads=spreads)
+        lines = bands(limits, points=25, sizes=[5] * 25)
+
+        assert limits.allowance == 0
+        assert (lines.lower[0], lines.upper[0]) == pytest.approx((known.lower[0], known.upper[0]))
+        # They vary by a quarter more than within: a hint, so that XmR is what they get unasked.
+        assert chart_for("mean", means, sizes=[5] * 25, spreads=spreads).kind == ChartKind.XMR
+
+    def test_of_the_valve_and_of_deaths_are_those_of_rare_events(self) -> None:
+        for values, kind, known in (
+            (VALVE, ChartKind.T, t_lines(VALVE)),
+            (BETWEEN_DEATHS, ChartKind.G, g_lines(BETWEEN_DEATHS)),
+        ):
+            limits = freeze(values, kind=kind)
+            lines = bands(limits, points=1)
+            assert (lines.centre[0], lines.lower[0], lines.upper[0]) == pytest.approx(
+                (known.centre, known.lower, known.upper)
+            )
+            ends = z_of([limits.centre, lines.upper[0]], limits)
+            assert ends.tolist() == pytest.approx([0.0, 3.0], abs=1e-9)
+
+    def test_of_many_values_a_period_are_wider_than_their_spread_says(self) -> None:
+        rng = np.random.default_rng(11)
+        means = rng.normal(7.0, 0.4, 30)
+        found = freeze(means, kind=ChartKind.XBAR_S, sizes=[5000] * 30, spreads=[2.0] * 30)
+        assert found.allowance == pytest.approx(0.4, rel=0.3)
+        assert chart_for("mean", means, sizes=[5000] * 30, spreads=[2.0] * 30) == (
+            ChartKind.XMR,
+            "more_than_within_explains",
+        )
+        plain = bands(replace(found, allowance=0.0), points=30, sizes=[5000] * 30)
+        wide = bands(found, points=30, sizes=[5000] * 30)
+        assert ((means > plain.upper) | (means < plain.lower)).mean() > 0.5
+        assert ((means > wide.upper) | (means < wide.lower)).mean() == 0
+
+    def test_means_that_differ_by_chance_alone_are_mostly_seen_as_such(self) -> None:
+        rng = np.random.default_rng(12)
+        found = []
+        for _series in range(200):
+            groups = rng.normal(7.0, 2.0, (26, 40))
+            spreads = groups.std(axis=1, ddof=1)
+            found.append(chart_for("mean", groups.mean(axis=1), sizes=[40] * 26, spreads=spreads))
+        kept = np.mean([each.kind == ChartKind.XBAR_S for each in found])
+        assert 0.7 < kept < 0.95
+
+    def test_shares_and_steps_of_cases_are_read_without_zones(self) -> None:
+        found = flags(
+            z_of([*BETWEEN_DEATHS, 400], freeze(BETWEEN_DEATHS, kind=ChartKind.G))[None],
+            suited(PROFILES["nhs"], ChartKind.G),
+        )
+        assert found.rules_at(0, len(BETWEEN_DEATHS)) == (Rule.BEYOND,)
+        assert suited(PROFILES["nhs"], ChartKind.T) is PROFILES["nhs"]
+
+
+def test_several_events_of_a_day_are_no_days_apart_and_share_its_cases() -> None:
+    found = between_events([2, 0, 1], [8, 5, 3])
+
+    assert found.days.tolist() == [0.0, 2.0]
+    # The events of the first day are its 3rd and 7th case, the other is the 2nd of 3.
+    assert found.cases.tolist() == [3.0, 7.0]
+    assert between_events([0, 0, 1]).days.size == 0
+
+
+@given(events=st.lists(st.integers(0, 3), max_size=60))
+def test_what_passed_between_events_adds_up_to_the_whole(events: list[int]) -> None:
+    found = between_events(events, [10] * len(events))
+    assert len(found.days) == max(sum(events) - 1, 0)
+    if len(found.days):
+        happened = [at for at, count in enumerate(events) if count]
+        assert found.days.sum() == happened[-1] - happened[0]
+        assert (found.cases >= 0).all()

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Status
-from sqcore.stats.rates import garwood, rate
+from sqcore.stats.rates import exposure_of, garwood, rate
 
 # The 95 % limits of Garwood's table, 1936, as textbooks repeat them.
 PUBLISHED = [
@@ -88,3 +89,19 @@ def test_records_are_counted_apart_from_events() -> None:
 
     assert found.n.tolist() == [4, 4]
     assert found.n_eff.tolist() == [27, 3]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 40, 900, 250_000])
+def test_what_was_counted_is_read_back_from_the_interval(count: int) -> None:
+    found = rate([count], [321.5], unit=100)
+
+    exposure = exposure_of(found.value, found.high - found.low)
+
+    assert exposure[0] == pytest.approx(3.215, rel=1e-6)
+    assert exposure[0] * found.value[0] == pytest.approx(count, rel=1e-6)
+
+
+def test_nothing_is_read_back_from_no_interval() -> None:
+    assert np.isnan(exposure_of([5.0, np.nan], [0.0, 2.0])).all()
+    with pytest.raises(StatisticsError):
+        exposure_of([-1.0], [1.0])

@@ -52,8 +52,8 @@ THINGS = {
         *("drawing", "intake", "overview", "process", "process_page", "rows", "sums", "timeline"),
     },
     "sqcore.evaluation": {
-        *("due", "exports", "frozen", "kpi_page", "lattice", "leaves", "pages", "published"),
-        *("release", "unit_scores", "wording"),
+        *("due", "exports", "frozen", "groups", "kpi_page", "lattice", "leaves", "pages"),
+        *("published", "release", "unit_scores", "wording"),
     },
     "sqcore.files": {
         *("cells", "encodings", "kinds", "mapping", "personal", "storage", "toml", "writing"),
@@ -62,7 +62,8 @@ THINGS = {
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.monitoring": {
-        *("chance", "charts", "drawing", "funnel", "funnel_page", "outlook", "outlook_page"),
+        *("chance", "charts", "drawing", "funnel", "funnel_page", "lines", "outlook"),
+        "outlook_page",
         *("pages", "passes", "wording"),
     },
     "sqcore.org": {"directory", "rows"},

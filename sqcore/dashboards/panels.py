@@ -17,6 +17,7 @@ class Page(TextChoices):
     HOME = "home"  # None
     QUALITY = "quality"  # None
     UNIT = "unit"  # the sqcore.org.models.Unit
+    STANDING = "standing"  # the QualityPage or UnitPage of sqcore.evaluation.pages that is shown
     INDICATOR = "indicator"  # the sqcore.evaluation.pages.IndicatorPage that is shown
     PERSON = "person"  # the sqcore.org.models.Staff whose page is shown
     CHART = "chart"  # the sqcore.monitoring.queries.SeriesKey whose control chart is shown

@@ -30,7 +30,11 @@ def quality(request: HttpRequest) -> HttpResponse:
     page = pages.quality_page(principal=principal, asked=asked(request.GET))
     if page is None:
         return render(request, NOTHING)
-    panels = panels_on(Page.QUALITY, principal=principal, now=timezone.now())
+    now = timezone.now()
+    panels = [
+        *panels_on(Page.STANDING, principal=principal, now=now, subject=page),
+        *panels_on(Page.QUALITY, principal=principal, now=now),
+    ]
     return render(request, "sqcore/evaluation/quality.html", {"page": page, "panels": panels})
 
 
@@ -44,7 +48,10 @@ def unit(request: HttpRequest, code: str) -> HttpResponse:
     )
     if page is None:
         return render(request, NOTHING)
-    panels = panels_on(Page.UNIT, principal=principal, now=now, subject=page.unit)
+    panels = [
+        *panels_on(Page.STANDING, principal=principal, now=now, subject=page),
+        *panels_on(Page.UNIT, principal=principal, now=now, subject=page.unit),
+    ]
     return render(request, "sqcore/evaluation/unit.html", {"page": page, "panels": panels})
 
 

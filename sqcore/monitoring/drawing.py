@@ -12,6 +12,7 @@ from sqcore.base.periods import title_of
 from sqcore.dashboards.figures import Column, Figure, plain
 from sqcore.evaluation.wording import Scale, number
 from sqcore.monitoring.charts import Chart, ChartPoint, Segment
+from sqcore.monitoring.lines import ChartLine, Stretch
 from sqcore.monitoring.models import Annotation
 from sqcore.monitoring.outlook import Outlook
 from sqcore.monitoring.wording import flags_text, missing_text, value_text
@@ -56,13 +57,20 @@ def control_figure(
     noted: Sequence[Noted],
     counted: str,
     outlook: Outlook | None = None,
+    lines: Sequence[ChartLine] = (),
 ) -> Figure:
     """Draw a chart in the unit of the indicator; `counted` names the column of n.
 
-    The forecast of an outlook lies behind the series and stands below it in the table.
+    The forecast of an outlook and the lines of other rooms lie behind the series and stand below it
+    in the table.
     """
     traces = [
         *_forecast_traces(chart, scale, outlook),
+        *(
+            trace
+            for at, line in enumerate(lines)
+            for trace in _beside_traces(chart, scale, line, at)
+        ),
         *(trace for each in chart.segments for trace in _limit_traces(each, scale)),
         _line(chart, scale),
         *_point_traces(chart, scale),
@@ -77,7 +85,70 @@ def control_figure(
         "shapes": [*_spans(chart), *_target(chart, scale), *_uprights(chart, noted)],
     }
     columns, rows = _table(chart, scale, counted)
-    return Figure(traces, layout, columns, [*rows, *_rows_ahead(scale, outlook)])
+    rows = [*rows, *_rows_ahead(scale, outlook), *_rows_beside(scale, lines)]
+    return Figure(traces, layout, columns, rows)
+
+
+_BESIDE = (("--series-4", "dash"), ("--series-5", "dot"), ("--series-6", "dashdot"))
+"""How lines of other rooms look, in turn; the key of the chart says the same."""
+
+
+def _beside_traces(
+    chart: Chart, scale: Scale, line: ChartLine, at: int
+) -> Iterable[dict[str, Any]]:
+    """A level for each stretch, as far as the chart shows it, with its interval as a band."""
+    colour, dash = _BESIDE[at % len(_BESIDE)]
+    first, last = (chart.points[end].seen.period.start for end in (0, -1))
+    for stretch in line.stretches:
+        days = [
+            max(stretch.starts_on, first).isoformat(),
+            max(min(stretch.ends_on - timedelta(days=1), last), first).isoformat(),
+        ]
+        if stretch.low is not None and stretch.high is not None:
+            ends = [scale.of(stretch.low), scale.of(stretch.high)]
+            yield {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [*days, *reversed(days)],
+                "y": [ends[1], ends[1], ends[0], ends[0]],
+                "fill": "toself",
+                "fillcolor": f"{colour}/0.12",
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+            }
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "x": days,
+            "y": [scale.of(stretch.value)] * 2,
+            "line": {"color": colour, "width": 2, "dash": dash},
+            "customdata": [f"{plain(line.name)}: {plain(value_text(stretch.value, scale))}"] * 2,
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+
+
+def _rows_beside(scale: Scale, lines: Sequence[ChartLine]) -> list[list[Any]]:
+    """The lines of other rooms, in the columns of the table."""
+    return [
+        [
+            stretch.title,
+            value_text(stretch.value, scale),
+            "",
+            "",
+            "",
+            "",
+            _told(line, stretch, scale),
+        ]
+        for line in lines
+        for stretch in line.stretches
+    ]
+
+
+def _told(line: ChartLine, stretch: Stretch, scale: Scale) -> str:
+    said = [line.name]
+    if between := _between(stretch.low, stretch.high, scale):
+        said.append(_("95 %% interval %(between)s") % {"between": between})
+    return "; ".join([*said, *([stretch.told] if stretch.told else [])])
 
 
 def _forecast_traces(chart: Chart, scale: Scale, outlook: Outlook | None) -> list[dict[str, Any]]:

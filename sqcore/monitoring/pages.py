@@ -29,6 +29,7 @@ from sqcore.monitoring.chance import false_shares
 from sqcore.monitoring.charts import CHARTED, Chart, Segment, chart_at, newest_definitions
 from sqcore.monitoring.drawing import Noted, control_figure, lettered, meaning_of
 from sqcore.monitoring.forms import ALL, MUTED, AskedChart, AskedSignals
+from sqcore.monitoring.lines import lines_on
 from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal, SignalEvent, Watch
 from sqcore.monitoring.outlook import Outlook, outlook_of
 from sqcore.monitoring.outlook_page import OutlookPanel, outlook_panel
@@ -184,6 +185,7 @@ def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: da
     may_approve = principal.may(Permission.APPROVE_BASELINES, unit_id=key.unit_id)
     latest = chart.latest
     outlook = outlook_of(chart)
+    lines = lines_on(chart, principal=principal)
     return ChartPage(
         chart=chart,
         name=name,
@@ -196,8 +198,12 @@ def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: da
         variation=variation_sign(chart),
         assurance=assurance_sign(chart),
         target=value_text(chart.target, scale),
-        figure=control_figure(chart, scale, noted, str(Counts(counts).label), outlook),
-        key_signs=[*key_signs(chart, noted, scale), *_ahead_sign(outlook)],
+        figure=control_figure(chart, scale, noted, str(Counts(counts).label), outlook, lines),
+        key_signs=[
+            *key_signs(chart, noted, scale),
+            *_ahead_sign(outlook),
+            *((f"beside-{at % 3 + 1}", line.name) for at, line in enumerate(lines)),
+        ],
         status=status_text(chart),
         facts=_facts(chart, scale),
         notes=[_note_line(principal, found) for found in noted],

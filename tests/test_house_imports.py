@@ -58,7 +58,7 @@ THINGS = {
     "sqcore.files": {
         *("cells", "encodings", "kinds", "mapping", "personal", "storage", "toml", "writing"),
     },
-    "sqcore.indicators": {"conditions", "definition", "drafts", "pages"},
+    "sqcore.indicators": {"conditions", "definition", "drafts", "pages", "shapes"},
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.monitoring": {

@@ -33,7 +33,7 @@ from sqcore.org.api import (
     UnitView,
 )
 from sqcore.performance.api import PeopleResultsRunsView, PeopleResultsView
-from sqcore.reports.api import DiagnosisView
+from sqcore.reports.api import DiagnosisView, ReviewView
 from sqcore.weighting.api import SystemSensitivityView, SystemWeightsView
 
 app_name = "sqcore-api"
@@ -46,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("organisation", OrganisationView.as_view(), name="org-organisation"),
     path("units", UnitListView.as_view(), name="org-units"),
     path("units/<slug:code>", UnitView.as_view(), name="org-unit"),
+    path("units/<slug:code>/review.pdf", ReviewView.as_view(), name="reports-review-pdf"),
     path("units/<slug:code>/diagnosis", DiagnosisView.as_view(), name="reports-diagnosis"),
     path("channels", ChannelListView.as_view(), name="org-channels"),
     path("segments", SegmentListView.as_view(), name="org-segments"),

@@ -90,6 +90,7 @@ def documented(
     answer: Any,
     about: str = "",
     status: int = 200,
+    media: str = "",
     takes: Any = None,
     filters: type[FilterSet] | None = None,
     pages: bool = False,
@@ -97,9 +98,12 @@ def documented(
     parameters: Sequence[OpenApiParameter] = (),
     examples: Sequence[OpenApiExample] = (),
 ) -> Callable[[V], V]:
-    """Describe one method of a view: its answer, its parameters and the problems it can meet."""
+    """Describe one method of a view: its answer, its parameters and the problems it can meet.
+
+    media: the media type of the answer where it is not JSON
+    """
     usual = [400, 401, 403, 429, *problems]
-    responses: dict[Any, Any] = {status: answer}
+    responses: dict[Any, Any] = {(status, media) if media else status: answer}
     for code in sorted(usual):
         if code == 304:
             responses[code] = OpenApiResponse(description=PROBLEMS[code])

@@ -46,6 +46,7 @@ class Changed:
 @dataclass(frozen=True)
 class Review:
     unit: UnitPage
+    period: str
     cards: Sequence[Card]
     changed: Changed
     sections: Sequence[ShownPanel]
@@ -66,6 +67,7 @@ def review(*, principal: Principal, code: str, asked: Asked, now: datetime) -> R
     question = found.question
     return Review(
         unit=page,
+        period=question.period.key,
         cards=cards_of(found),
         changed=_changed(question),
         sections=_sections(question),

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from sqcore.evaluation.forms import asked
 from sqcore.identity.principals import principal_of
 from sqcore.reports import pages
+from sqcore.reports.paper import paper_of
 from sqcore.reports.review import review as review_of
 
 NOTHING = "sqcore/evaluation/nothing.html"
@@ -39,9 +40,20 @@ def diagnosis_in_short(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_GET
 def review(request: HttpRequest, code: str) -> HttpResponse:
-    """One unit and one closed period on paper: standing, changes, diagnosis, what was done."""
+    """One unit and one closed period: standing, changes, diagnosis, what was done."""
     now = timezone.now()
     page = review_of(principal=principal_of(request), code=code, asked=asked(request.GET), now=now)
     if page is None:
         return render(request, NOTHING)
     return render(request, "sqcore/reports/review.html", {"page": page, "now": now})
+
+
+@login_required
+@require_GET
+def review_pdf(request: HttpRequest, code: str) -> HttpResponse:
+    """The same on paper."""
+    now = timezone.now()
+    found = paper_of(principal=principal_of(request), code=code, asked=asked(request.GET), now=now)
+    if found is None:
+        return render(request, NOTHING)
+    return found.response()

@@ -1,10 +1,12 @@
 """The diagnosis on its page, on the unit's page and over REST: what each person is shown."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 import time_machine
 from django.test import Client
+from pypdf import PdfReader
 
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.identity.models import User
@@ -157,3 +159,36 @@ class TestReview:
 
     def test_an_outsider_sees_404(self, bank: Bank) -> None:
         assert client_of("chen").get("/quality/units/oak/review/").status_code == 404
+
+
+class TestReviewOnPaper:
+    PAPER = "/quality/units/oak/review.pdf"
+
+    @staticmethod
+    def said(content: bytes) -> str:
+        pages = PdfReader(BytesIO(content)).pages
+        return " ".join(" ".join(page.extract_text() for page in pages).split())
+
+    def test_says_what_the_page_says_and_nothing_to_press(self, bank: Bank) -> None:
+        response = client_of("mei").get(self.PAPER)
+
+        assert response["Content-Type"] == "application/pdf"
+        assert response["Content-Disposition"] == 'attachment; filename="review-oak-2025-Q4.pdf"'
+        said = self.said(response.content)
+        assert "Review of Oak" in said
+        assert "Wait: 13.00 here, 9.00 on average at 5 other units." in said
+        assert "As PDF" not in said
+
+    def test_a_client_gets_it_over_rest(self, bank: Bank) -> None:
+        key = make_key(Permission.VIEW_RESULTS, units=[bank.oak])
+
+        response = get("units/oak/review.pdf", key)
+
+        assert response["Content-Type"] == "application/pdf"
+        assert "Review of Oak" in self.said(response.content)
+
+    def test_an_outsider_gets_404_and_no_paper(self, bank: Bank) -> None:
+        response = client_of("chen").get(self.PAPER)
+
+        assert response.status_code == 404
+        assert response["Content-Type"] != "application/pdf"

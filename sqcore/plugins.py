@@ -2,6 +2,9 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from sqcore.comparators.panels import MarketIndicatorPanel, MarketStandingPanel
+from sqcore.comparators.rows import ComparatorRows
+from sqcore.comparators.series import MarketLines
 from sqcore.dashboards.navigation import NAVIGATION, Group, NavigationEntry, opens_workshop
 from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
@@ -28,6 +31,7 @@ from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.measurements.rows import MeasurementRows
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource
+from sqcore.monitoring.lines import CHART_LINES
 from sqcore.monitoring.panels import ChartPanel, NewSignalsPanel, UnitSignalsPanel
 from sqcore.notices.queries import unread
 from sqcore.org.directory import RoleDirectory
@@ -82,6 +86,17 @@ NAVIGATION.register(
         url_name="sqcore:monitoring-signals",
         icon="signal",
         order=20,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
+        key="comparators",
+        title=_("Competitors and market"),
+        url_name="sqcore:comparators-values",
+        icon="standard",
+        order=60,
         group=Group.RESULTS,
         permission=Permission.VIEW_RESULTS,
     )
@@ -260,6 +275,7 @@ ROW_KINDS.register(EventRows())
 ROW_KINDS.register(StaffRows())
 ROW_KINDS.register(AssignmentRows())
 ROW_KINDS.register(LeaveRows())
+ROW_KINDS.register(ComparatorRows())
 SOURCES.register(EncounterSource())
 PANELS.register(OriginsPanel())
 PANELS.register(FirstStepsPanel())
@@ -275,6 +291,9 @@ PANELS.register(DisputesPanel())
 SOURCES.register(MeasurementSource())
 SOURCES.register(EquipmentSource())
 PANELS.register(DiagnosisPanel())
+PANELS.register(MarketStandingPanel())
+PANELS.register(MarketIndicatorPanel())
+CHART_LINES.register(MarketLines())
 EVIDENCE.register(
     WorstIndicator("results.attitude", "awareness", _("What customers say"), attitude, True)
 )

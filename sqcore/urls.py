@@ -6,6 +6,7 @@ app_name = "sqcore"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.dashboards.urls")),
+    path("", include("sqcore.comparators.urls")),
     path("", include("sqcore.evaluation.urls")),
     path("", include("sqcore.encounters.urls")),
     path("", include("sqcore.files.urls")),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sqcore.base.errors import Problem
 from sqcore.base.registry import Registry
@@ -49,6 +49,16 @@ class Intake(Protocol):
 
     def finish(self) -> Mapping[str, int]:
         """Do what is left, in the transaction that ends the job; return counts for the report."""
+        ...
+
+
+@runtime_checkable
+class TellsOfRows(Protocol):
+    """What an intake may have besides: rows that are right and still bring nothing."""
+
+    def told(self) -> list[Problem]:
+        """Return what to tell of rows of the piece that was checked last; `row` counts as in
+        `problems`. They stop nothing: a public file says “Not Available” in half of its rows."""
         ...
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
 from sqcore.files.importers import Table, open_table
-from sqcore.files.kinds import ROW_KINDS, Intake, RowKind
+from sqcore.files.kinds import ROW_KINDS, Intake, RowKind, TellsOfRows
 from sqcore.files.mapping import Fault, RowMapping, RowReader, guess, pieces, read_mapping, samples
 from sqcore.files.models import FileImport
 from sqcore.files.storage import private_folder, stored
@@ -87,9 +87,23 @@ class _Tally:
     read: int = 0
     left_out: int = 0
     faults: list[Fault] = field(default_factory=list)
+    told: list[Fault] = field(default_factory=list)
+    told_count: int = 0
 
     def note(self, faults: list[Fault]) -> None:
         self.faults += faults[: KEPT_FAULTS - len(self.faults)]
+
+    def tell(self, told: list[Fault]) -> None:
+        self.told_count += len(told)
+        self.told += told[: KEPT_FAULTS - len(self.told)]
+
+    def as_json(self) -> dict[str, Any]:
+        """What the report says of rows."""
+        found: dict[str, Any] = {"faults": [fault.as_json() for fault in self.faults]}
+        if self.told:
+            found["told"] = [fault.as_json() for fault in self.told]
+            found["told_count"] = self.told_count
+        return found
 
 
 def _passes(
@@ -116,6 +130,17 @@ def _passes(
             bad.add(at)
             column = reader.columns.get(problem.field, problem.field)
             tally.note([Fault(numbers[at], column, problem.reason)])
+        if isinstance(intake, TellsOfRows):
+            tally.tell(
+                [
+                    Fault(
+                        numbers[(problem.row or 1) - 1],
+                        reader.columns.get(problem.field, problem.field),
+                        problem.reason,
+                    )
+                    for problem in intake.told()
+                ]
+            )
         tally.left_out += len(bad)
         yield [row for at, row in enumerate(rows) if at not in bad]
 
@@ -145,7 +170,7 @@ def check(
             state=FileImport.State.CHECKED,
             rows_read=tally.read,
             rows_left_out=tally.left_out,
-            report={"faults": [fault.as_json() for fault in tally.faults]},
+            report=tally.as_json(),
         )
         if not changed:
             raise Conflict(_("This import runs or is over."))
@@ -228,10 +253,7 @@ class RowsJob:
         with context.completing(counts) as outcome:
             outcome.update(intake.finish())
             imported.rows_left_out = tally.left_out
-            imported.report = {
-                "faults": [fault.as_json() for fault in tally.faults],
-                "counts": dict(outcome),
-            }
+            imported.report = tally.as_json() | {"counts": dict(outcome)}
             imported.state = FileImport.State.DONE
             imported.finished_at = context.now()
             imported.save(update_fields=["rows_left_out", "report", "state", "finished_at"])

@@ -86,12 +86,15 @@ def detail(request: HttpRequest, import_id: int) -> HttpResponse:
     imported = queries.import_of(principal_of(request), import_id)
     job = queries.job_of(imported)
     faults = imported.report.get("faults", [])
+    told = imported.report.get("told", [])
     context = {
         "imported": imported,
         "counts": imported.report.get("counts", {}),
         "refused": imported.report.get("refused", ""),
         "faults": faults[:FAULTS_SHOWN],
         "more_faults": max(len(faults) - FAULTS_SHOWN, 0),
+        "told": told[:FAULTS_SHOWN],
+        "more_told": max(imported.report.get("told_count", 0) - FAULTS_SHOWN, 0),
         "job": job,
         "is_moving": job is not None and job.state in OPEN,
         "trail": _trail(imported),

@@ -1,6 +1,6 @@
 """The lattice of a run: the unit tree x one margin, and which of its cells are sums of which."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,6 +11,9 @@ from sqcore.indicators.sources import Collected, SourceCell
 from sqcore.stats.arrays import IntArray
 from sqcore.stats.moments import Moments, merge
 from sqcore.stats.suppression import Families, families_of
+
+MARGINS = ("", "channel", "segment")
+"""What is published: everybody, and one of these."""
 
 
 class Key(NamedTuple):
@@ -37,14 +40,23 @@ class Lattice:
     keys: tuple[Key, ...]
 
     @classmethod
-    def over(cls, parents: Mapping[int, int | None], sources: Iterable[Collected]) -> "Lattice":
-        """Return the lattice of all cells in which a source has anything, and those above them."""
+    def over(
+        cls,
+        parents: Mapping[int, int | None],
+        sources: Iterable[Collected],
+        *,
+        margins: Collection[str] = MARGINS,
+    ) -> "Lattice":
+        """Return the lattice of all cells in which a source has anything, and those above them.
+
+        Cells of other margins than these are groups that are compared, and never published.
+        """
         paths = _paths(parents)
         keys = {
             Key(above, cell.margin, cell.value)
             for source in sources
             for cell in source.cells
-            if cell.value or not cell.margin
+            if cell.margin in margins and (cell.value or not cell.margin)
             for above in paths[cell.unit_id]
         }
         place = {unit: at for at, unit in enumerate(_tree_order(parents))}

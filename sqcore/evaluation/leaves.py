@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from sqcore.evaluation.groups import Groups, groups_of
 from sqcore.evaluation.lattice import Lattice
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
 from sqcore.indicators.models import UnitOfMeasure
-from sqcore.indicators.sources import Collected, Counts
+from sqcore.indicators.sources import Collected, Counts, base_of, between_of
 from sqcore.stats.arrays import BoolArray, IntArray
 from sqcore.stats.composite import independent
 from sqcore.stats.estimates import Estimate, MeanCovariance, interval_of, mean_covariance, means
@@ -30,7 +31,7 @@ def is_opinion(leaf: IndicatorDefinition) -> bool:
 
 def unit_of(leaf: IndicatorDefinition, source: Collected) -> float:
     """Return what an integer step of the leaf's measure is worth in its natural unit."""
-    scale = source.scales[list(source.measures).index(leaf.measure)]
+    scale = source.scales[list(source.measures).index(base_of(leaf.measure))]
     per = PER.get(leaf.unit_of_measure, 1.0) if leaf.statistic == "rate" else 1.0
     return (100.0 if leaf.statistic == "nps" else per) / scale
 
@@ -88,13 +89,20 @@ def measured(
     may_show: Mapping[str, BoolArray],
     *,
     confidence: float,
+    smallest_group: int,
 ) -> Leaves:
     """Return the indicators of the tree and the operands, in their order.
 
     may_show: by code of an opinion, the cells (C,) in which it may be shown; others always may
+    smallest_group: groups of fewer leave a spread
     """
-    direct = [leaf for leaf in definition.everything() if leaf.source]
+    with_source = [leaf for leaf in definition.everything() if leaf.source]
+    direct = [leaf for leaf in with_source if between_of(leaf.measure) is None]
     found = _of_sources(direct, sources, lattice, may_show, confidence=confidence)
+    for leaf in with_source:
+        if leaf not in direct:
+            groups = groups_of(leaf, sources, lattice, may_show, smallest_group=smallest_group)
+            found = _with_spread(found, leaf, groups, may_show, confidence=confidence)
     for leaf in definition.formulas():
         found = _with_formula(found, leaf, confidence=confidence)
     return found.chosen(definition.everything())
@@ -108,16 +116,17 @@ def _of_sources(
     *,
     confidence: float,
 ) -> Leaves:
-    moments = {name: lattice.rolled_up(each) for name, each in sources.items()}
+    nothing = np.zeros((len(lattice.keys), 0))
+    none = MeanCovariance(nothing, nothing[:, :, None], nothing.astype(np.int64), nothing)
     estimates: dict[str, Estimate] = {}
-    parts: list[MeanCovariance] = []
-    groups: list[IntArray] = []
+    parts: list[MeanCovariance] = [none]
+    groups: list[IntArray] = [np.zeros(0, dtype=np.int64)]
     order: list[int] = []
-    for name, rolled in moments.items():
-        source = sources[name]
+    for name, source in sources.items():
         mine = [leaf for leaf in leaves if leaf.source == name]
         if not mine:
             continue
+        rolled = lattice.rolled_up(source)
         units = [unit_of(leaf, source) for leaf in mine]
         chosen = rolled.select([list(source.measures).index(leaf.measure) for leaf in mine])
         for at, leaf in enumerate(mine):
@@ -129,7 +138,7 @@ def _of_sources(
         parts.append(part)
         groups.append(_linked(chosen) + len(order))
         order += [leaves.index(leaf) for leaf in mine]
-    back = np.argsort(order)
+    back = np.argsort(np.array(order, dtype=np.int64))
     joined = independent(*parts)
     people = joined.n[:, back]
     shown: BoolArray = (people > 0) & ~np.isnan(joined.value[:, back])
@@ -183,6 +192,49 @@ def _linked(moments: Moments) -> IntArray:
     for first, second in zip(*np.nonzero(np.triu(together, 1)), strict=True):
         groups[groups == groups[second]] = groups[first]
     return groups
+
+
+def _with_spread(
+    known: Leaves,
+    leaf: IndicatorDefinition,
+    groups: Groups,
+    may_show: Mapping[str, BoolArray],
+    *,
+    confidence: float,
+) -> Leaves:
+    """Return the indicators and one more that says how far groups lie apart.
+
+    Its n are all who are counted in the cell, those in no group that counts too. It varies with
+    no other indicator.
+    """
+    found = groups.spread(leaf.statistic, confidence=confidence)
+    estimate = _possible(leaf, found)
+    hidden = ~may_show[leaf.code] if is_opinion(leaf) else np.zeros(len(found.n), dtype=np.bool_)
+    there = groups.there
+    shown = there & ~np.isnan(found.value) & ~hidden
+    size = known.means.value.shape[1]
+    covariance = np.zeros((len(shown), size + 1, size + 1))
+    covariance[:, :-1, :-1] = known.means.covariance
+    known_se = np.where(np.isnan(found.se), 0.0, found.se)
+    covariance[:, -1, -1] = np.where(shown, known_se, 0.0) ** 2
+    people = np.where(there, groups.people, 0)
+    return Leaves(
+        [*known.leaves, leaf],
+        _and(known.people, people),
+        _and(known.shown, shown),
+        _and(known.hidden, there & hidden),
+        _and(known.lone, shown & np.isnan(found.se)),
+        _and(known.partly, people > 0),
+        _and(known.status, np.zeros(len(shown), dtype=np.int64)),
+        MeanCovariance(
+            _and(known.means.value, np.where(shown, found.value, np.nan)),
+            covariance,
+            _and(known.means.n, np.where(shown, people, 0)),
+            _and(known.means.n_eff, found.n_eff),
+        ),
+        np.append(known.groups, size),
+        {**known.estimates, leaf.code: replace(estimate, n=people)},
+    )
 
 
 def _with_formula(known: Leaves, leaf: IndicatorDefinition, *, confidence: float) -> Leaves:

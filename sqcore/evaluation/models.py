@@ -176,6 +176,7 @@ class KpiValue(models.Model):
         PARTLY = "partly", _("Its interval leaves out what was measured only once")
         MISSING = "missing", _("Something that it is computed from is missing")
         UNDEFINED = "undefined", _("Its formula has no value here: it would divide by zero")
+        FEW_GROUPS = "few_groups", _("Too few groups are large enough to be compared")
 
     # No indexes of their own: a run writes thousands of rows, and those below find them.
     run = models.ForeignKey(

@@ -21,7 +21,7 @@ from sqcore.indicators.definition import (
     counts_of,
     scored_leaves,
 )
-from sqcore.indicators.sources import Collected, Counts
+from sqcore.indicators.sources import Collected, Counts, base_of, between_of
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
 from sqcore.stats.composite import Composite, composite
 from sqcore.stats.formula import FormulaStatus
@@ -72,6 +72,7 @@ class Row(NamedTuple):
 OK, SUPPRESSED, INSUFFICIENT = "ok", "suppressed", "insufficient"
 TOO_FEW, COVERAGE, NO_INTERVAL, HELD = "too_few", "coverage", "no_interval", "held"
 PARTLY, MISSING, UNDEFINED = "partly", "missing", "undefined"
+FEW_GROUPS = "few_groups"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,7 @@ def evaluate(inputs: Inputs) -> list[Row]:
         lattice,
         decided.may_show,
         confidence=inputs.policy.confidence,
+        smallest_group=inputs.policy.smallest_group,
     )
     return list(_Sheet(inputs, lattice, leaves, decided).rows())
 
@@ -172,8 +174,9 @@ def _counts(
         people = lattice.counts(source.cells, np.column_stack([moments.respondents, moments.n]))
         out[:, 0] += people[:, 0]
         for column, leaf in enumerate(leaves, 1):
-            if leaf.source == name and leaf.measure in source.measures:
-                out[:, column] = people[:, 1 + list(source.measures).index(leaf.measure)]
+            if leaf.source == name and base_of(leaf.measure) in source.measures:
+                at = list(source.measures).index(base_of(leaf.measure))
+                out[:, column] = people[:, 1 + at]
     return out
 
 
@@ -240,7 +243,7 @@ class _Sheet:
             there=self._there(leaf),
             shown=~self.found.hidden[:, at],
             enough=enough,
-            short=reason if leaf.formula else np.full(len(people), COVERAGE),
+            short=reason if leaf.formula else np.full(len(people), _too_little(leaf)),
             is_opinion=bool(self.opinion[at]),
         )
 
@@ -456,6 +459,11 @@ class _Column:
                 reason = NO_INTERVAL if each[4] is None else PARTLY if part else ""
                 rows.append(Row(*key, self.kind, self.code, OK, reason, *each))
         return rows
+
+
+def _too_little(leaf: IndicatorDefinition) -> str:
+    """What is said of an indicator with a source that is there and has no value."""
+    return COVERAGE if between_of(leaf.measure) is None else FEW_GROUPS
 
 
 def _plain(numbers: FloatArray) -> list[float | None]:

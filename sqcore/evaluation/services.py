@@ -19,6 +19,7 @@ from sqcore.base.events import EvaluationPublished
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import frozen
 from sqcore.evaluation.due import Due, due_periods
+from sqcore.evaluation.groups import key_of
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
 from sqcore.evaluation.published import PUBLISHED, history_of, rows_of
 from sqcore.evaluation.rules import (
@@ -30,10 +31,24 @@ from sqcore.evaluation.rules import (
     opinions,
 )
 from sqcore.identity.principals import Principal, system_principal
-from sqcore.indicators.definition import COMPOSITE, SystemDefinition, counts_of_code, definition_of
+from sqcore.indicators.definition import (
+    COMPOSITE,
+    IndicatorDefinition,
+    SystemDefinition,
+    counts_of_code,
+    definition_of,
+)
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.indicators.queries import published_version, system_by_code
-from sqcore.indicators.sources import SOURCES, Collected, Counts
+from sqcore.indicators.sources import (
+    SOURCES,
+    Between,
+    Collected,
+    Counts,
+    HasGroups,
+    base_of,
+    between_of,
+)
 from sqcore.jobs import services as jobs
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost, OnProgress, run_inline
@@ -382,10 +397,12 @@ def _gather(run: EvaluationRun) -> _Gathered:
     sources = {}
     direct = [leaf for leaf in (*definition.all_indicators(), *definition.operands) if leaf.source]
     for name in dict.fromkeys(leaf.source for leaf in direct):
-        measures = dict.fromkeys(leaf.measure for leaf in direct if leaf.source == name)
+        mine = [leaf for leaf in direct if leaf.source == name]
+        measures = dict.fromkeys(base_of(leaf.measure) for leaf in mine)
         sources[name] = frozen.canonical(
             SOURCES[name].collect(measures=list(measures), period=period)
         )
+        sources |= _groups(name, mine, period)
     units = {cell.unit_id for source in sources.values() for cell in source.cells}
     parents = _tree_with(units, period)
     contents = {name: frozen.freeze_source(source) for name, source in sources.items()}
@@ -404,6 +421,26 @@ def _gather(run: EvaluationRun) -> _Gathered:
             cells=digests,
         ),
     )
+
+
+def _groups(
+    name: str, leaves: Iterable[IndicatorDefinition], period: Period
+) -> dict[str, Collected]:
+    """Read the groups whose spread is asked of a source, where its cells do not have them."""
+    source = SOURCES[name]
+    asked: dict[Between, dict[str, None]] = {}
+    for leaf in leaves:
+        between = between_of(leaf.measure)
+        if between is not None and not between.are_cells:
+            asked.setdefault(between, {})[base_of(leaf.measure)] = None
+    if not asked or not isinstance(source, HasGroups):
+        return {}
+    return {
+        key_of(name, between): frozen.canonical(
+            source.collect_groups(measures=list(measures), between=between, period=period)
+        )
+        for between, measures in asked.items()
+    }
 
 
 def _stored_tree(parents: Mapping[int, int | None]) -> dict[str, int | None]:

@@ -216,6 +216,8 @@ def _unknown(figure: Figure) -> str:
         return _("something that it is computed from is missing")
     if figure.reason == KpiValue.Reason.UNDEFINED:
         return _("would divide by zero")
+    if figure.reason == KpiValue.Reason.FEW_GROUPS:
+        return _("too few groups to compare")
     return _("not enough data")
 
 

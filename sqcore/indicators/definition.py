@@ -6,7 +6,9 @@ from datetime import date
 from typing import Any, TypeVar
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
+from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText, in_language
 from sqcore.indicators.models import (
@@ -16,11 +18,14 @@ from sqcore.indicators.models import (
     Target,
     WeightedIndicator,
 )
-from sqcore.indicators.sources import SOURCES, Counts
+from sqcore.indicators.sources import GROUPED, SOURCES, Counts, HasGroups
 from sqcore.stats.formula import parse
 
 COMPOSITE = "composite"
 """The code of the overall score, beside those of dimensions and indicators."""
+
+SPREADS = frozenset({Indicator.Statistic.SPREAD, Indicator.Statistic.ICC})
+"""Statistics of groups: how far these lie apart."""
 
 LONGER_THAN_WEEKS = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
 """Grains that weeks do not add up to."""
@@ -387,8 +392,26 @@ def _ends(indicator: Indicator) -> tuple[float, float]:
 
 
 def measure_of(indicator: Indicator) -> str:
-    """Return the measure that the indicator asks of its source. raises: InvalidInput"""
-    return SOURCES[indicator.source].measure(indicator.parameters)
+    """Return the measure that the indicator asks of its source, with the groups over which its
+    spread is taken. raises: InvalidInput"""
+    source, parameters = SOURCES[indicator.source], dict(indicator.parameters)
+    between = str(parameters.pop("between", ""))
+    measure = source.measure(parameters)
+    if bool(between) != (indicator.statistic in SPREADS):
+        raise InvalidInput(
+            _("A spread is taken between groups: give “between” to the statistics “spread” and"
+              " “icc”, and to no other.")
+        )  # fmt: skip
+    if not between:
+        return measure
+    known = source.groups_of(measure) if isinstance(source, HasGroups) else ()
+    if between not in known:
+        raise InvalidInput(
+            _("The spread of “%(measure)s” cannot be taken between “%(groups)s”; it can be between"
+              " %(known)s.")
+            % {"measure": measure, "groups": between, "known": ", ".join(known) or "-"}
+        )  # fmt: skip
+    return f"{measure}{GROUPED}{between}"
 
 
 def source_title(key: str) -> str:

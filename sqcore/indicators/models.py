@@ -68,6 +68,8 @@ class Indicator(models.Model):
         PROPORTION = "proportion", _("Share")
         NPS = "nps", _("Net promoter score")
         RATE = "rate", _("Rate")
+        SPREAD = "spread", _("Spread between groups")
+        ICC = "icc", _("Share of the variance between groups")
 
     code = models.SlugField(_("code"), max_length=80, unique=True)
     name = models.JSONField(_("name"), validators=[validate_translated])

@@ -54,6 +54,49 @@ class Counts(TextChoices):
         return self is Counts.ANSWERS
 
 
+class Between(TextChoices):
+    """The groups that a spread is taken over: how alike the service is from one to another."""
+
+    CHANNEL = "channel", _("channels")
+    UNIT = "unit", _("units")
+    SHIFT = "shift", _("shifts")
+    STAFF = "staff", _("staff")
+    WEEK = "week", _("weeks")
+
+    @property
+    def are_cells(self) -> bool:
+        """True where the groups are cells of the lattice: every source has these already."""
+        return self in (Between.CHANNEL, Between.UNIT)
+
+    @property
+    def least_groups(self) -> int:
+        """Of fewer nothing is said."""
+        return 5 if self is Between.STAFF else 3
+
+
+GROUPED = "~"
+"""Stands between a measure and the groups over which its spread is taken: `waiting~channel`."""
+
+
+def base_of(measure: str) -> str:
+    """Return the measure whose groups are compared, or the measure itself.
+
+    >>> base_of("waiting@app~week"), base_of("waiting")
+    ('waiting@app', 'waiting')
+    """
+    return measure.partition(GROUPED)[0]
+
+
+def between_of(measure: str) -> Between | None:
+    """Return the groups that a measure is compared over; None where it is no spread.
+
+    >>> between_of("waiting~week"), between_of("waiting")
+    (Between.WEEK, None)
+    """
+    groups = measure.partition(GROUPED)[2]
+    return Between(groups) if groups else None
+
+
 class IndicatorSource(Protocol):
     """Where values of indicators come from. Register an instance in `SOURCES`.
 
@@ -119,6 +162,27 @@ class OffersMeasures(Protocol):
 
     def offers(self) -> Sequence[Offer]:
         """Return what it can measure now, in the order in which people look for it."""
+        ...
+
+
+@runtime_checkable
+class HasGroups(Protocol):
+    """A source of which a spread can be asked: `{..., "between": "channel"}`.
+
+    Its values are means or shares, so that groups have a spread inside. Channels and units the
+    run takes from the cells of `collect`.
+    """
+
+    def groups_of(self, measure: str) -> Sequence[Between]:
+        """Return over which groups the spread of this measure can be taken."""
+        ...
+
+    def collect_groups(
+        self, *, measures: Sequence[str], between: Between, period: Period
+    ) -> Collected:
+        """Return the moments of these measures by group: as `collect`, of cells whose margin is
+        that of the groups. Of staff the values of the cells must not say who they are. Never
+        asked for what `are_cells`."""
         ...
 
 

@@ -23,7 +23,8 @@ class ItemAnswers:
     """The answers of N respondents to the scored items of one version.
 
     `packed` has shape (N, scored items), reversed items turned; `unit`, `channel` and `segment`
-    are ids, 0 for none; `bucket` 0 to BUCKETS - 1; `weight` 1 where nobody was weighted.
+    are ids, 0 for none; `bucket` 0 to BUCKETS - 1; `weight` 1 where nobody was weighted;
+    `response` are the ids of the answers, ascending: to tell who came and who left, never shown.
     """
 
     codebook: Codebook
@@ -33,6 +34,7 @@ class ItemAnswers:
     weight: FloatArray
     bucket: Ints
     packed: Bytes
+    response: Ints
 
     def __len__(self) -> int:
         return len(self.unit)
@@ -59,6 +61,7 @@ class ItemAnswers:
             weight=self.weight[keep],
             bucket=self.bucket[keep],
             packed=self.packed[keep],
+            response=self.response[keep],
         )
 
     def values(self, codes: Sequence[str]) -> FloatArray:
@@ -79,27 +82,24 @@ def item_answers(version: InstrumentVersion, period: Period) -> ItemAnswers:
     """Read all counted answers of a version in a period whose day is known well enough for it."""
     codebook = codebook_of(version)
     known = [grain for grain in GRAINS if FINENESS[Grain(grain)] <= FINENESS[period.grain]]
-    rows = (
-        Response.objects.counted()
-        .filter(
-            version=version,
-            finest_grain__in=known,
-            answered_on__gte=period.start,
-            answered_on__lt=period.end,
-        )
-        .order_by("id")
+    rows = Response.objects.counted().filter(
+        version=version,
+        finest_grain__in=known,
+        answered_on__gte=period.start,
+        answered_on__lt=period.end,
     )
-    ids: list[int] = []
-    pieces = []
-    for piece_ids, columns in answer_columns(rows, codebook):
-        ids += piece_ids
-        pieces.append(columns)
+    pieces = list(answer_columns(rows, codebook))
+    none = np.zeros(0, dtype=np.int64)
+    ids = np.concatenate([none, *(numbers for numbers, _columns in pieces)])
+    in_order = np.argsort(ids)
+    ids = ids[in_order]
 
     def joined(name: str) -> Ints:
-        none = np.zeros(0, dtype=np.int64)
-        return np.concatenate([none, *(getattr(piece, name) for piece in pieces)])
+        found = np.concatenate([none, *(getattr(columns, name) for _ids, columns in pieces)])
+        return found[in_order]
 
-    number = np.array(ids, dtype=np.uint64) * np.uint64(SPREAD)
+    number = ids.astype(np.uint64) * np.uint64(SPREAD)
+    packed = np.concatenate([codebook.decode([]), *(columns.packed for _ids, columns in pieces)])
     return ItemAnswers(
         codebook=codebook,
         unit=joined("unit"),
@@ -107,5 +107,6 @@ def item_answers(version: InstrumentVersion, period: Period) -> ItemAnswers:
         segment=joined("segment"),
         weight=joined("weight") / WEIGHT_ONE,
         bucket=((number >> np.uint64(16)) % np.uint64(BUCKETS)).astype(np.int64),
-        packed=np.concatenate([codebook.decode([]), *(piece.packed for piece in pieces)]),
+        packed=packed[in_order],
+        response=ids,
     )

@@ -3,20 +3,39 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
-from django.db import connection
-from django.db.models import CharField, Q, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import (
+    Aggregate,
+    BigIntegerField,
+    BinaryField,
+    F,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce
 
 from sqcore.base.periods import FINENESS, Grain, Period
 from sqcore.stats.moments import Moments, add, merge, no_moments, subtract, unpack
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import Response, Rollup
-from surveys.responses.sums import GRAINS, AnswerColumns, Part, SumCell, sums_by_cell, unbundle
+from surveys.responses.sums import (
+    GRAINS,
+    AnswerColumns,
+    Ints,
+    Part,
+    SumCell,
+    sums_by_cell,
+    unbundle,
+)
 
-AT_ONCE = 50_000
+DAYS_AT_ONCE = 20
+DIGITS_AT_ONCE = 5_000_000
+"""So large a piece of answers is added up at once: some 50,000 questionnaires of 50 questions."""
 
 TO_ADD = Q(in_rollup=False, withdrawn=False)
 TO_SUBTRACT = Q(in_rollup=True, withdrawn=True)
@@ -26,30 +45,104 @@ RANK = {grain: rank for rank, grain in enumerate(GRAINS)}
 CellSums = tuple[list[SumCell], Moments]
 
 
+class _Joined(Aggregate):
+    """Whole numbers of many rows as one text: much sooner read than the rows."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(CAST((%(expressions)s) AS TEXT), ',')"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra)
+
+
+class _JoinedBytes(Aggregate):
+    """The bytes of many rows as one; on SQLite, which joins texts only, as hexadecimal digits."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, ''::bytea)"
+    output_field = BinaryField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "GROUP_CONCAT(HEX(%(expressions)s), '')"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def _or_zero(name: str) -> Coalesce:
+    whole = BigIntegerField()
+    return Coalesce(Cast(F(name), whole), Value(0, output_field=whole))
+
+
+class _Day(NamedTuple):
+    """All rows of one day and grain, each column as one text."""
+
+    grain: str
+    on: date
+    ids: str
+    unit: str
+    channel: str
+    segment: str
+    weight: str
+    packed: str | bytes
+
+    @property
+    def sheets(self) -> bytes:
+        return bytes.fromhex(self.packed) if isinstance(self.packed, str) else bytes(self.packed)
+
+
 def answer_columns(
     rows: QuerySet[Response], codebook: Codebook
-) -> Iterator[tuple[list[int], AnswerColumns]]:
-    """Yield the responses in pieces: their ids, and what adding up needs of them."""
-    # As text: the day needs no date object on its way into an array of months.
-    as_text = rows.annotate(day=Cast("answered_on", CharField()))
-    fields = ("id", "unit_id", "channel_id", "segment_id", "day", "finest_grain", "weight")
-    query, parameters = as_text.values_list(*fields, "packed").query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        while piece := cursor.fetchmany(AT_ONCE):
-            ids, unit, channel, segment, day, grain, weight, packed = zip(*piece, strict=True)
-            yield (
-                list(ids),
-                AnswerColumns(
-                    unit=np.array(unit, dtype=np.int64),
-                    channel=np.array([value or 0 for value in channel], dtype=np.int64),
-                    segment=np.array([value or 0 for value in segment], dtype=np.int64),
-                    month=np.array(day, dtype="datetime64[D]").astype("datetime64[M]"),
-                    grain=np.array([GRAINS.index(value) for value in grain], dtype=np.int64),
-                    weight=np.array(weight, dtype=np.int64),
-                    packed=codebook.decode(packed),
-                ),
-            )
+) -> Iterator[tuple[Ints, AnswerColumns]]:
+    """Yield the responses in pieces: their ids, and what adding up needs of them.
+
+    The database joins the rows of a day, so that of a million some hundred are fetched. A piece
+    ends with the day that fills it; rows come in no particular order.
+    """
+    if rows.query.is_sliced:
+        rows = Response.objects.filter(pk__in=rows.values("pk"))
+    joined = {
+        "ids": _Joined("pk"),
+        "units": _Joined("unit_id"),
+        "channels": _Joined(_or_zero("channel_id")),
+        "segments": _Joined(_or_zero("segment_id")),
+        "weights": _Joined("weight"),
+        "sheets": _JoinedBytes("packed"),
+    }
+    # In the order of the index by day: nothing is sorted, and no day waits for another.
+    keys = "finest_grain", "answered_on"
+    days = rows.order_by(*keys).values(*keys).annotate(**joined).values_list(*keys, *joined)
+    waiting: list[_Day] = []
+    digits = 0
+    for row in days.iterator(chunk_size=DAYS_AT_ONCE):
+        day = _Day(*row)
+        waiting.append(day)
+        digits += len(day.packed)
+        if digits >= DIGITS_AT_ONCE:
+            yield _columns(waiting, codebook)
+            waiting, digits = [], 0
+    if waiting:
+        yield _columns(waiting, codebook)
+
+
+def _columns(days: Sequence[_Day], codebook: Codebook) -> tuple[Ints, AnswerColumns]:
+    packed = [codebook.decode([day.sheets]) for day in days]
+    people = [len(sheets) for sheets in packed]
+    month = np.array([day.on for day in days], dtype="datetime64[M]")
+    grain = np.array([GRAINS.index(day.grain) for day in days], dtype=np.int64)
+    columns = AnswerColumns(
+        unit=_numbers(day.unit for day in days),
+        channel=_numbers(day.channel for day in days),
+        segment=_numbers(day.segment for day in days),
+        month=np.repeat(month, people),
+        grain=np.repeat(grain, people),
+        weight=_numbers(day.weight for day in days),
+        packed=np.concatenate(packed),
+    )
+    return _numbers(day.ids for day in days), columns
+
+
+def _numbers(texts: Iterable[str]) -> Ints:
+    return np.fromstring(",".join(texts), sep=",", dtype=np.int64)
 
 
 def row_sums(rows: QuerySet[Response], codebook: Codebook) -> CellSums:

@@ -186,7 +186,7 @@ def _absorb_rows(
     absorbed: list[int] = []
     for ids, columns in answer_columns(rows, codebook):
         _change_rollups(codebook, sums_by_cell(codebook, columns), sign=sign, now=now)
-        absorbed += ids
+        absorbed += ids.tolist()
     return absorbed
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,8 +30,9 @@ from sqcore.evaluation.wording import (
     mark_of,
     number,
     points_of,
-    points_of_change,
     scale_of,
+    scoring_words,
+    step_in_points,
     step_of,
     title_of,
     verdict_of,
@@ -46,7 +48,8 @@ from sqcore.indicators.definition import (
     source_title,
 )
 from sqcore.indicators.models import Indicator, IndicatorSystem
-from sqcore.indicators.queries import owner_of
+from sqcore.indicators.queries import epoch_on, owner_of
+from sqcore.indicators.shapes import Shape, is_even
 from sqcore.indicators.sources import Counts
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
@@ -149,6 +152,7 @@ class Row:
     goal: str = ""
     stage: str = ""
     is_watched: bool = False
+    is_redefined: bool = False
 
     @property
     def trend_label(self) -> str:
@@ -346,6 +350,7 @@ class IndicatorPage:
     formula: str = ""
     operands: Sequence[Operand] = ()
     parts: Sequence[Table] = ()
+    epoch: str = ""
 
 
 def choose(*, principal: Principal, asked: Asked, whole: bool = True) -> Chosen | None:
@@ -516,7 +521,9 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
             goal=_goal(leaf, target_of(definition, code)),
             stage=_stage(leaf),
             is_watched=bool(leaf and not leaf.weight),
+            is_redefined=bool(line and line.is_redefined),
         ),
+        epoch=_epoch(principal, code, chosen.period, leaf),
         about=about(view.standing.run, mark.n, mark.coverage, counts) if mark.is_shown else None,
         part=asked.part,
         part_title=part_title if asked.part else "",
@@ -536,6 +543,19 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
         operands=_operands(view, definition, leaf) if leaf else (),
         parts=_parts(view, definition, code),
     )
+
+
+def _epoch(
+    principal: Principal, code: str, period: Period, leaf: IndicatorDefinition | None
+) -> str:
+    """Since when it measures what it does in this period, and why; empty since ever."""
+    epoch = epoch_on(principal, code, on=period.end - timedelta(days=1)) if leaf else None
+    if epoch is None:
+        return ""
+    return _("Measured otherwise since %(day)s: %(reason)s") % {
+        "day": date_format(epoch.starts_on, _("j M Y")),
+        "reason": epoch.reason,
+    }
 
 
 def choose_series(*, principal: Principal, code: str, asked: Asked) -> Chosen | None:
@@ -655,7 +675,7 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemD
         mark=Mark("unknown", SCORE, why=_("all in it is only watched"))
         if line.figure is None and _is_only_watched(line)
         else mark_of(line.figure, counts=counts_of_code(definition, line.code)),
-        step=step_of(line.change, points_of_change(leaf)),
+        step=step_in_points(line.change, leaf),
         trend=trends.get(line.code, ()),
         weight=f"{number(100 * line.weight, 0)} %" if line.weight else _("watched"),
         kind=line.kind,
@@ -664,6 +684,7 @@ def _line_row(line: Line, trends: Mapping[str, list[Point]], definition: SystemD
         goal=_goal(leaf, target),
         stage=_stage(leaf),
         is_watched=not line.weight,
+        is_redefined=line.is_redefined,
     )
 
 
@@ -777,7 +798,7 @@ def _unit_rows(lines: Sequence[UnitLine], definition: SystemDefinition, code: st
             code=line.code,
             name=line.name,
             mark=mark_of(line.figure, counts=counts),
-            step=step_of(line.change, points_of_change(leaf)),
+            step=step_in_points(line.change, leaf),
             natural=_natural(line.figure, leaf),
             verdict=_verdict(line.figure, leaf, target),
             depth=min(line.depth - highest, 4),
@@ -930,11 +951,7 @@ def _facts(
     """Names and values: what it means, from where, how it counts."""
     system = _("%(system)s, version %(version)s") % {"system": run.system, "version": run.version}
     if leaf is None:
-        meaning = (
-            _("The weighted mean of the dimensions' scores.")
-            if code == COMPOSITE
-            else _("The weighted mean of its indicators' scores.")
-        )
+        meaning = _meaning(definition, code)
         facts = [
             (
                 _("Definition"),
@@ -943,8 +960,6 @@ def _facts(
             ),
         ]
     else:
-        scale = scale_of(leaf)
-        unit = f" {scale.unit}" if scale.unit else ""
         facts = [
             (_("Definition"), in_language(leaf.definition) or in_language(leaf.name)),
             *([(_("Source"), source_title(leaf.source))] if leaf.source else []),
@@ -952,12 +967,8 @@ def _facts(
             *([(_("Target"), _goal(leaf, leaf.target))] if leaf.target is not None else []),
             (_("Its n counts"), str(Counts(leaf.counts).label)),
             (
-                _("Goalposts"),
-                _("%(worst)s is 0 points, %(best)s is 100 points")
-                % {
-                    "worst": number(scale.of(leaf.worst) or 0.0, scale.decimals) + unit,
-                    "best": number(scale.of(leaf.best) or 0.0, scale.decimals) + unit,
-                },
+                _("Goalposts") if is_even(leaf) else str(Shape(leaf.shape).label),
+                scoring_words(leaf, scale_of(leaf)),
             ),
         ]
     # In a week beside months there is no score in which it could weigh anything.
@@ -965,6 +976,20 @@ def _facts(
     if leaf is not None and (owner := owner_of(principal, code)):
         facts.append((_("Looked after by"), owner))
     return [*facts, (_("Indicator system"), system)]
+
+
+def _meaning(definition: SystemDefinition, code: str) -> str:
+    """What the overall score or that of a dimension is, in a sentence."""
+    if definition.is_geometric:
+        said = (
+            _("The weighted geometric mean of the dimensions' scores.")
+            if code == COMPOSITE
+            else _("The weighted geometric mean of its indicators' scores.")
+        )
+        return f"{said} " + _("A good one makes up for a bad one only in part.")
+    if code == COMPOSITE:
+        return _("The weighted mean of the dimensions' scores.")
+    return _("The weighted mean of its indicators' scores.")
 
 
 def _weights(definition: SystemDefinition, code: str) -> list[tuple[str, str]]:

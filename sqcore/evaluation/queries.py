@@ -1,5 +1,6 @@
 """Reading the KPI series. Every figure comes through `KpiValue.objects.visible_to`."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -24,8 +25,10 @@ from sqcore.indicators.definition import (
     source_title,
 )
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
+from sqcore.indicators.shapes import is_even, scoring_of
 from sqcore.org.models import Channel, Segment, Unit
 from sqcore.org.queries import UnitTree, fiscal_start, organisation
+from sqcore.stats.composite import FLOOR
 from sqcore.stats.differences import Bounded, difference
 
 MARGINS = ("channel", "segment")
@@ -94,7 +97,10 @@ class Change:
 
     `by` with its interval is in score points, of an indicator in its natural unit. It is clear
     when the interval leaves 0 out; `is_better` is None when it is not. `composition_changed` says
-    that the two periods do not have the same indicators: `came` and `went` are their names.
+    that the two periods do not have the same indicators: `came` and `went` are their names, and
+    `redefined` are those that measure something else now.
+    `points`: of an indicator whose score has a shape, the change of the score, and whether that
+    says better; None where points rise evenly with the value, or the shape is another.
     """
 
     since: Period
@@ -106,11 +112,16 @@ class Change:
     composition_changed: bool = False
     came: tuple[str, ...] = ()
     went: tuple[str, ...] = ()
+    redefined: tuple[str, ...] = ()
+    points: "Change | None" = None
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure in its place in the tree of the system. Without a figure: nothing was measured."""
+    """A figure in its place in the tree of the system. Without a figure: nothing was measured.
+
+    `is_redefined`: it measured something else in the period before, so that there is no change.
+    """
 
     code: str
     name: str
@@ -120,6 +131,7 @@ class Line:
     change: Change | None
     children: tuple["Line", ...] = ()
     indicator: IndicatorDefinition | None = None
+    is_redefined: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,7 +280,7 @@ def series_of(definition: SystemDefinition) -> list[dict[str, Any]]:
     """Return what each code of a run stands for: overall, dimensions, indicators."""
     found: list[dict[str, Any]] = []
     nothing = {"floor": None, "unit_of_measure": "", "statistic": "", "stage": "", "formula": ""}
-    ends = {"worst": None, "best": None}
+    ends = {"worst": None, "best": None, "shape": "", "dead_band": None, "limit": None, "knots": ()}
     if definition.whole:
         whole = {"name": OVERALL_NAME, "weight": 1.0, "target": definition.target}
         found.append({"code": COMPOSITE, "kind": "composite", **whole, **nothing, **ends})
@@ -627,11 +639,17 @@ class _Compared:
                 depth=depth,
                 parent_id=self.parents.get(unit_id),
                 figure=now[unit_id],
-                change=_plain_change(now[unit_id], then.get(unit_id), self.definition, same=same),
+                change=self._change(now[unit_id], then.get(unit_id), same=same),
             )
             for unit_id, depth in _in_tree_order(self.parents, self.names)
             if unit_id in now and (only is None or unit_id in only)
         ]
+
+    def _change(self, now: Figure, then: Figure | None, *, same: bool) -> Change | None:
+        is_leaf = self.definition.indicator(now.code) is not None
+        if is_leaf and not _asked_alike(self.former, self.definition, now.code):
+            return None
+        return _plain_change(now, then, self.definition, same=same)
 
 
 def _standing(
@@ -714,6 +732,7 @@ def _line(
             figure=now.get(leaf.code),
             change=compare.indicator(leaf),
             indicator=leaf,
+            is_redefined=compare.is_redefined(leaf.code),
         )
         for leaf in dimension.indicators
     ]
@@ -743,16 +762,25 @@ class _Comparison:
 
     def indicator(self, leaf: IndicatorDefinition) -> Change | None:
         former = self.former.indicator(leaf.code) if self.former else None
-        if former is None or _asked(former) != _asked(leaf):
+        if not _asked_alike(self.former, self.definition, leaf.code):
             return None
-        return _value_change(self.now.get(leaf.code), self.then.get(leaf.code), leaf)
+        now, then = self.now.get(leaf.code), self.then.get(leaf.code)
+        return _value_change(now, then, leaf, alike=_scores_alike(former, leaf))
+
+    def is_redefined(self, code: str) -> bool:
+        """True when the former period has it too, and it measured something else then."""
+        known = self.former is not None and self.former.indicator(code) is not None
+        return known and not _asked_alike(self.former, self.definition, code)
 
     def aggregate(self, code: str, roots: Sequence[DimensionDefinition]) -> Change | None:
         """Compare a dimension or the composite on the indicators that both periods show.
 
         Where these are all there are, the published intervals serve. Else the score of what is
         common is computed anew, with the widest interval that any correlation could give it.
+        Between an arithmetic and a geometric mean there is no change: they do not say the same.
         """
+        if self.former is not None and self.former.aggregation != self.definition.aggregation:
+            return None
         after, before = self.now.get(code), self.then.get(code)
         if after is None or before is None or not (after.is_shown and before.is_shown):
             return None
@@ -768,12 +796,14 @@ class _Comparison:
             before,
             composition_changed=True,
         )
+        now = self._shown(self.definition, self.now, roots)
+        then = self._shown(self.former, self.then, roots)
+        redefined = {code for code in now & then if self.is_redefined(code)}
         return found and replace(
             found,
-            came=self._names(
-                self.definition, self._shown(self.definition, self.now, roots), common
-            ),
-            went=self._names(self.former, self._shown(self.former, self.then, roots), common),
+            came=self._names(self.definition, now - redefined, common),
+            went=self._names(self.former, then - redefined, common),
+            redefined=self._names(self.definition, redefined, common),
         )
 
     def _shown(
@@ -807,7 +837,9 @@ class _Comparison:
         alike = {
             code
             for code in shown[0] & shown[1]
-            if self.former is not None and _scores_alike(self.former.indicator(code), mine[code])
+            if _asked_alike(self.former, self.definition, code)
+            and self.former is not None
+            and _scores_alike(self.former.indicator(code), mine[code])
         }
         same_tree = self.former is not None and _shape(self.former) == _shape(self.definition)
         return alike, same_tree and shown[0] == shown[1] == alike
@@ -831,29 +863,50 @@ class _Comparison:
         common: set[str],
         rows: Mapping[str, Figure],
     ) -> Bounded:
-        """The weighted mean of the common indicators, as if they were perfectly correlated."""
+        """The mean of the common indicators, as if they were perfectly correlated."""
         weights = {code: weight for root in roots for code, weight in _leaf_weights(root).items()}
         total = sum(weights[code] for code in common)
         shares = [(weights[code] / total, _score(rows[code])) for code in sorted(common)]
+        mean = _geometric if self.definition.is_geometric else _arithmetic
         return Bounded(
-            sum(share * each.value for share, each in shares),
-            sum(share * each.low for share, each in shares),
-            sum(share * each.high for share, each in shares),
+            mean([(share, each.value) for share, each in shares]),
+            mean([(share, each.low) for share, each in shares]),
+            mean([(share, each.high) for share, each in shares]),
         )
 
 
-def _asked(leaf: IndicatorDefinition) -> tuple[str, ...]:
-    """What is measured: what makes two values of an indicator comparable."""
-    return leaf.source, leaf.measure, leaf.formula, leaf.statistic
+def _arithmetic(shares: Sequence[tuple[float, float]]) -> float:
+    return sum(share * score for share, score in shares)
+
+
+def _geometric(shares: Sequence[tuple[float, float]]) -> float:
+    return math.exp(sum(share * math.log(max(score, FLOOR)) for share, score in shares))
+
+
+def _asked(definition: SystemDefinition, leaf: IndicatorDefinition) -> tuple[Any, ...]:
+    """What is measured, in what its formula needs too: what makes two values comparable."""
+    operands = [(name, definition.indicator(name)) for name in leaf.names]
+    return (
+        leaf.source,
+        leaf.measure,
+        leaf.formula,
+        leaf.statistic,
+        leaf.unit_of_measure,
+        *((name, found and _asked(definition, found)) for name, found in operands),
+    )
+
+
+def _asked_alike(former: SystemDefinition | None, now: SystemDefinition, code: str) -> bool:
+    """Whether an indicator measured the same then; over the border of an epoch it did not."""
+    then, leaf = former.indicator(code) if former else None, now.indicator(code)
+    if former is None or then is None or leaf is None:
+        return False
+    return _asked(former, then) == _asked(now, leaf)
 
 
 def _scores_alike(former: IndicatorDefinition | None, leaf: IndicatorDefinition) -> bool:
     """Whether a value of it had the same score then."""
-    return former is not None and (_asked(former), former.worst, former.best) == (
-        _asked(leaf),
-        leaf.worst,
-        leaf.best,
-    )
+    return former is not None and scoring_of(former) == scoring_of(leaf)
 
 
 def _shape(definition: SystemDefinition) -> Any:
@@ -861,14 +914,14 @@ def _shape(definition: SystemDefinition) -> Any:
 
     def of(dimension: DimensionDefinition) -> Any:
         leaves = [
-            (leaf.code, leaf.weight, leaf.worst, leaf.best, _asked(leaf))
+            (leaf.code, leaf.weight, scoring_of(leaf), _asked(definition, leaf))
             for leaf in dimension.indicators
             if leaf.weight
         ]
         below = [of(each) for each in dimension.dimensions]
         return dimension.code, dimension.weight, leaves, below
 
-    return [of(top) for top in definition.dimensions]
+    return definition.aggregation, [of(top) for top in definition.dimensions]
 
 
 def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:
@@ -911,13 +964,18 @@ def _score_change(
 
 
 def _value_change(
-    now: Figure | None, then: Figure | None, leaf: IndicatorDefinition
+    now: Figure | None, then: Figure | None, leaf: IndicatorDefinition, *, alike: bool
 ) -> Change | None:
+    """`alike`: whether a value has the same score on both sides."""
     after, before = _value(now), _value(then)
-    if after is None or before is None or then is None:
+    if after is None or before is None or now is None or then is None:
         return None
     by = difference(after, before)
     clear = by.low > 0 or by.high < 0
+    if not is_even(leaf):
+        points = _score_change(_score(now), _score(then), now, then) if alike else None
+        better = None if points is None else points.is_better
+        return Change(then.period, by.value, by.low, by.high, clear, better, points=points)
     rising_is_better = leaf.best > leaf.worst
     return Change(
         since=then.period,
@@ -942,7 +1000,7 @@ def _plain_change(
         return None
     leaf = definition.indicator(now.code)
     if leaf is not None:
-        return _value_change(now, then, leaf)
+        return _value_change(now, then, leaf, alike=same)
     if not same or now.coverage != then.coverage:
         return None
     return _score_change(_score(now), _score(then), now, then)

@@ -21,9 +21,10 @@ from sqcore.indicators.definition import (
     counts_of,
     scored_leaves,
 )
+from sqcore.indicators.shapes import curve_of
 from sqcore.indicators.sources import Collected, Counts, base_of, between_of
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
-from sqcore.stats.composite import Composite, composite
+from sqcore.stats.composite import FLOOR, Composite, composite
 from sqcore.stats.formula import FormulaStatus
 from sqcore.stats.scoring import Goalposts, goalpost_scores
 
@@ -192,9 +193,11 @@ class _Sheet:
         self.column = {leaf.code: at for at, leaf in enumerate(self.leaves)}
         self.shown = self.found.shown
         self.opinion: BoolArray = np.array([is_opinion(leaf) for leaf in self.leaves])
+        self.curves = [curve_of(leaf) for leaf in self.leaves]
         self.goalposts = Goalposts(
             np.array([leaf.worst for leaf in self.leaves]),
             np.array([leaf.best for leaf in self.leaves]),
+            {at: curve for at, curve in enumerate(self.curves) if curve is not None},
         )
         self.scores = {leaf.code: self._scores(leaf) for leaf in self.leaves}
 
@@ -256,8 +259,14 @@ class _Sheet:
         return some
 
     def _scores(self, leaf: IndicatorDefinition) -> "_Scores":
+        """The score of the value, between the least and the most of what its interval holds.
+
+        A shape is of the mean: what a respondent said is never scored by itself.
+        """
+        estimate, curve = self.found.estimates[leaf.code], self.curves[self.column[leaf.code]]
+        if curve is not None:
+            return _Scores(curve.at(estimate.value), *curve.between(estimate.low, estimate.high))
         ends = Goalposts(np.array([leaf.worst]), np.array([leaf.best]))
-        estimate = self.found.estimates[leaf.code]
         score, low, high = (
             goalpost_scores(numbers[:, None], ends).score[:, 0]
             for numbers in (estimate.value, estimate.low, estimate.high)
@@ -282,7 +291,8 @@ class _Sheet:
         """Return what each leaf weighs here, cell by cell, over what is shown.
 
         A dimension with too little coverage is left out as a whole; the others keep their weights
-        among each other, whatever is missing within them.
+        among each other, whatever is missing within them. A geometric mean of geometric means has
+        the same shares, as exponents.
         """
         cells = len(self.lattice.keys)
         weights, coverage, total = np.zeros(self.shown.shape), np.zeros(cells), np.zeros(cells)
@@ -311,11 +321,12 @@ class _Sheet:
         estimate = found.estimate
         low, high = estimate.low.copy(), estimate.high.copy()
         alone = used.sum(axis=1) == 1
+        least = FLOOR if self.inputs.definition.is_geometric else 0.0
         for at in inside:
             # What rests on one indicator is as sure as that one.
             mine = alone & used[:, at]
-            low[mine] = self.scores[self.leaves[at].code].low[mine]
-            high[mine] = self.scores[self.leaves[at].code].high[mine]
+            low[mine] = np.maximum(self.scores[self.leaves[at].code].low[mine], least)
+            high[mine] = np.maximum(self.scores[self.leaves[at].code].high[mine], least)
         nothing = np.full(len(low), np.nan)
         there: BoolArray = np.any(self._anything[:, inside], axis=1)
         return _Column(
@@ -376,6 +387,7 @@ class _Sheet:
             confidence=self.inputs.policy.confidence,
             groups=self.found.groups if self.inputs.policy.method > 1 else None,
             lone=self.found.lone,
+            aggregation=self.inputs.definition.aggregation,
         )
 
 

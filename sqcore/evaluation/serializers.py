@@ -9,6 +9,8 @@ from sqcore.base.periods import Grain
 from sqcore.evaluation.kpi_page import MARGINS
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.indicators.models import Indicator
+from sqcore.indicators.serializers import SystemShape
+from sqcore.indicators.shapes import Shape
 from sqcore.indicators.sources import Counts
 
 
@@ -61,7 +63,7 @@ class RunRow(serializers.Serializer[Any]):
     published_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)
 
 
-class SeriesMeaning(serializers.Serializer[Any]):
+class SeriesMeaning(SystemShape):
     """What a code stands for in a run: the same for all of its figures, so not in every row."""
 
     code = serializers.CharField()
@@ -77,6 +79,7 @@ class SeriesMeaning(serializers.Serializer[Any]):
     formula = serializers.CharField(help_text="Empty where it has a source")
     worst = serializers.FloatField(allow_null=True, help_text="The value of 0 points")
     best = serializers.FloatField(allow_null=True, help_text="The value of 100 points")
+    shape = serializers.ChoiceField([*Shape.choices, ("", "")], help_text="Empty for scores")
 
 
 class RunWithSeries(RunRow):

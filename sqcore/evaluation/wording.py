@@ -18,6 +18,7 @@ from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.indicators.models import UnitOfMeasure
+from sqcore.indicators.shapes import HasShape, Shape, is_even
 from sqcore.indicators.sources import Counts
 
 
@@ -50,8 +51,17 @@ def scale_of(leaf: IndicatorDefinition | None) -> Scale:
     factor, decimals, unit = by_statistic.get(leaf.statistic) or _units().get(
         leaf.unit_of_measure, (1.0, 2, "")
     )
-    ends = sorted((leaf.worst * factor, leaf.best * factor))
+    ends = _ends(leaf, factor)
     return Scale(factor, decimals, unit, *ends)
+
+
+def _ends(leaf: HasShape, factor: float) -> list[float]:
+    """The least and the greatest value whose points its shape tells from others."""
+    values = [leaf.worst, leaf.best, *(knot[0] for knot in leaf.knots or ())]
+    if leaf.shape == Shape.NOMINAL:
+        values.append(2 * leaf.best - leaf.worst)
+    ends = sorted(value * factor for value in values)
+    return [ends[0], ends[-1]]
 
 
 def _units() -> dict[str, tuple[float, int, str]]:
@@ -170,8 +180,42 @@ class Mark:
 
 
 def points_of_change(leaf: IndicatorDefinition | None) -> Scale:
-    """Return what turns a change of an indicator's value into points from 0 to 100."""
+    """Return what turns a change of an indicator's value into points from 0 to 100; where it has
+    another shape than goalposts, as between its best and its worst."""
     return SCORE if leaf is None else Scale(factor=100.0 / (leaf.best - leaf.worst))
+
+
+def step_in_points(change: Change | None, leaf: IndicatorDefinition | None) -> "Step | None":
+    """Return a change in points from 0 to 100; None where a shape does not let it be told."""
+    if leaf is None or is_even(leaf):
+        return step_of(change, points_of_change(leaf))
+    return step_of(change.points if change is not None else None)
+
+
+def scoring_words(leaf: HasShape, scale: Scale) -> str:
+    """Return how values become points, as people read it."""
+
+    def said(value: float, factor: float = scale.factor) -> str:
+        return f"{number(value * factor, scale.decimals)} {scale.unit}".strip()
+
+    if leaf.shape == Shape.NOMINAL:
+        low, high = sorted((leaf.worst, 2 * leaf.best - leaf.worst))
+        words = {"best": said(leaf.best), "low": said(low), "high": said(high)}
+        if not leaf.dead_band:
+            return _("%(best)s is 100 points; %(low)s and %(high)s are 0") % words
+        words |= {"from": said(leaf.best - leaf.dead_band), "to": said(leaf.best + leaf.dead_band)}
+        return _("%(from)s to %(to)s is 100 points; %(low)s and %(high)s are 0") % words
+    if leaf.shape == Shape.TARGET and leaf.limit is not None:
+        words = {"best": said(leaf.best), "limit": said(leaf.limit), "worst": said(leaf.worst)}
+        return _("%(best)s is 100 points, %(limit)s is 60, %(worst)s is 0") % words
+    if leaf.shape == Shape.KNOTS:
+        return _("; ").join(
+            _("%(value)s is %(points)s points")
+            % {"value": said(value), "points": number(points, 0 if points % 1 == 0 else 1)}
+            for value, points in leaf.knots or ()
+        )
+    words = {"worst": said(leaf.worst), "best": said(leaf.best)}
+    return _("%(worst)s is 0 points, %(best)s is 100 points") % words
 
 
 def mark_of(
@@ -234,6 +278,7 @@ class Step:
     is_partial: bool
     came: str = ""
     went: str = ""
+    redefined: str = ""
 
     @property
     def verdict(self) -> str:
@@ -262,6 +307,8 @@ class Step:
             parts.append(_("New in it: %(names)s.") % {"names": self.came})
         if self.went:
             parts.append(_("No longer in it: %(names)s.") % {"names": self.went})
+        if self.redefined:
+            parts.append(_("Measured otherwise now: %(names)s.") % {"names": self.redefined})
         return " ".join(parts)
 
 
@@ -282,6 +329,7 @@ def step_of(change: Change | None, scale: Scale = SCORE) -> Step | None:
         is_partial=change.composition_changed,
         came=_("; ").join(change.came),
         went=_("; ").join(change.went),
+        redefined=_("; ").join(change.redefined),
     )
 
 

@@ -32,6 +32,7 @@ from sqcore.indicators.serializers import (
     SystemRow,
     SystemVersionRow,
 )
+from sqcore.indicators.shapes import shape_of
 from sqcore.org.queries import local_day
 
 SEES_RESULTS = {"GET": (Permission.VIEW_RESULTS,)}
@@ -108,6 +109,7 @@ def published_row(system: IndicatorSystem) -> dict[str, Any]:
     if version is None:
         return {
             "version": None, "published_at": None, "grains": [], "since": None, "target": None,
+            "aggregation": "",
             "dimensions": [], "operands": [], "versions": [],
         }  # fmt: skip
     said = definition_of(version)
@@ -119,6 +121,7 @@ def published_row(system: IndicatorSystem) -> dict[str, Any]:
         "grains": version.grains,
         "since": version.since,
         "target": said.target,
+        "aggregation": said.aggregation,
         "dimensions": [
             row for top in said.dimensions for row in dimension_rows(top, None, targets)
         ],
@@ -149,6 +152,7 @@ def _leaf_row(leaf: IndicatorDefinition, target: Target | None) -> dict[str, Any
         "weight": leaf.weight,
         "worst": leaf.worst,
         "best": leaf.best,
+        **shape_of(leaf),
         "stage": leaf.stage,
         "formula": leaf.formula,
         "counts": leaf.counts,

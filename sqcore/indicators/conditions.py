@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.periods import Grain
 from sqcore.indicators.definition import LONGER_THAN_WEEKS, measure_of, with_operands
+from sqcore.indicators.epochs import all_definitions
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
@@ -19,7 +20,9 @@ from sqcore.indicators.models import (
     UnitOfMeasure,
     WeightedIndicator,
 )
+from sqcore.indicators.shapes import is_two_sided
 from sqcore.indicators.sources import SOURCES
+from sqcore.stats.dimensions import UNITS, Side, UnitStatus, check_units
 from sqcore.stats.formula import Fault, Formula, FormulaError, parse
 
 TOLERANCE = Decimal("0.000001")
@@ -102,6 +105,71 @@ def _require_formula(indicator: Indicator) -> None:
         require_covers(found[name], indicator)
 
 
+def require_units(indicator: Indicator) -> None:
+    """Refuse a formula that adds what is not alike, or whose result is in another unit than the
+    one declared; an indicator without a formula has nothing to add. raises: InvalidInput"""
+    if not indicator.formula:
+        return
+    if reason := mixed_units(indicator, with_operands([indicator])):
+        raise InvalidInput(reason, problems=[Problem(reason, field="formula")])
+
+
+def mixed_units(indicator: Indicator, found: Mapping[str, Indicator]) -> str:
+    """Return why the units of a formula do not go together, empty where they do or where that
+    cannot be told. `found` are the indicators by code, those it names among them."""
+    formula = parse(indicator.formula)
+    if any(name not in found for name in formula.names):
+        return ""
+    units = {name: _known_unit(found[name]) for name in formula.names}
+    said = check_units(formula, units, _known_unit(indicator))
+    if not said.is_refused:
+        return ""
+    if said.left is None or said.right is None:
+        return _(
+            "The result of the formula is in %(found)s, but the indicator is measured in"
+            " %(declared)s."
+        ) % {"found": _units_in_words(said.units), "declared": _unit_in_words(said.declared)}
+    left, right = _side_in_words(said.left), _side_in_words(said.right)
+    if said.status == UnitStatus.NUMBER_BESIDE:
+        return _(
+            "%(number)s is a plain number and cannot be added to %(value)s: a number takes on the"
+            " unit of a share, of percent, points or a count, never of a time."
+        ) % {"number": right, "value": left}
+    return _(
+        "%(left)s and %(right)s cannot be added or compared: they are in different units. Write the"
+        " factor that turns one into the other: 60 turns hours into minutes."
+    ) % {"left": left, "right": right}
+
+
+def _known_unit(indicator: Indicator) -> str:
+    unit = indicator.unit_of_measure
+    return unit if unit in UNITS else ""
+
+
+def _side_in_words(side: Side) -> str:
+    if not side.units:
+        return f"“{side.text}”"
+    return _("“%(part)s” (%(unit)s)") % {"part": side.text, "unit": _units_in_words(side.units)}
+
+
+def _units_in_words(units: Sequence[str]) -> str:
+    return _(" or ").join(_unit_in_words(unit) for unit in units)
+
+
+def _unit_in_words(unit: str) -> str:
+    return str(UnitOfMeasure(unit).label) if unit in UnitOfMeasure.values else unit
+
+
+def mixed_formulas(version: SystemVersion) -> list[tuple[Indicator, str]]:
+    """Return the formulas that a version needs and whose units do not go together, each with the
+    reason: kept before units were checked, they compute all the same."""
+    leaves = WeightedIndicator.objects.filter(dimension__version=version)
+    placed = [leaf.indicator for leaf in leaves.select_related("indicator").order_by("id")]
+    found = with_operands(placed)
+    said = ((each, mixed_units(each, found)) for each in found.values() if each.formula)
+    return sorted(((each, why) for each, why in said if why), key=lambda pair: pair[0].code)
+
+
 def circle_of(code: str, found: Mapping[str, Indicator]) -> list[str]:
     """Return a way from an indicator over its formulas back to itself; empty if there is none."""
     seen: set[str] = set()
@@ -142,17 +210,43 @@ def formulas_with(code: str) -> list[Indicator]:
     return [found for found in formulas if code in parse(found.formula).names]
 
 
+def dependents(indicator: Indicator) -> list[Indicator]:
+    """Return the indicator and all whose formulas need it, at whatever remove."""
+    found = {indicator.code: indicator}
+    waiting = [indicator]
+    while waiting:
+        more = [each for each in formulas_with(waiting.pop().code) if each.code not in found]
+        found |= {each.code: each for each in more}
+        waiting += more
+    return list(found.values())
+
+
 def is_published(indicator: Indicator) -> bool:
     """True when a version that was ever published uses it, in its tree or in a formula."""
-    waiting, seen = [indicator], set()
-    while waiting:
-        each = waiting.pop()
-        uses = WeightedIndicator.objects.filter(indicator=each)
-        if uses.exclude(dimension__version__state=SystemVersion.State.DRAFT).exists():
-            return True
-        seen.add(each.code)
-        waiting += [found for found in formulas_with(each.code) if found.code not in seen]
-    return False
+    uses = WeightedIndicator.objects.filter(indicator__in=dependents(indicator))
+    return uses.exclude(dimension__version__state=SystemVersion.State.DRAFT).exists()
+
+
+def problems_of_epoch(before: Indicator, after: Indicator) -> Iterator[Problem]:
+    """Yield what stops an indicator from measuring something else while a version is in force:
+    goalposts that would mean something else. `after` is what it is to be."""
+    if before.unit_of_measure in ("", after.unit_of_measure):
+        return
+    uses = WeightedIndicator.objects.filter(
+        indicator=before, weight__gt=0, dimension__version__state=SystemVersion.State.PUBLISHED
+    )
+    for use in uses.select_related("dimension__version__system").order_by("id"):
+        yield Problem(
+            _(
+                "“%(version)s” scores it by goalposts in %(unit)s: in another unit they would mean"
+                " something else. Define another indicator, and put it into the next version."
+            )
+            % {
+                "version": use.dimension.version,
+                "unit": _unit_in_words(before.unit_of_measure),
+            },
+            field="unit_of_measure",
+        )
 
 
 def require_target(indicator: Indicator, value: float, floor: float | None) -> None:
@@ -258,8 +352,24 @@ def _groups_by_use(
 ) -> Iterator[tuple[WeightedIndicator, set[Group]]]:
     listed = list(uses)
     found = with_operands([use.indicator for use in listed])
+    defined: dict[str, list[Indicator]] = {}
+    for each in all_definitions(found.values()):
+        defined.setdefault(each.code, []).append(each)
     for use in listed:
-        yield use, _groups_of(use.indicator, found)
+        yield use, _groups_ever(use.indicator, found, defined)
+
+
+def _groups_ever(
+    indicator: Indicator,
+    found: Mapping[str, Indicator],
+    defined: Mapping[str, Sequence[Indicator]],
+) -> set[Group]:
+    """Return whose answers an indicator sums or once summed, in what its formula needs too."""
+    groups = _groups_of(indicator, found)
+    for code in with_operands([indicator], among=found):
+        for former in defined[code][1:]:
+            groups |= _groups_of(former, with_operands([former]))
+    return groups
 
 
 def _evaluated_elsewhere(version: SystemVersion) -> dict[Group, str]:
@@ -359,6 +469,14 @@ def _problems_of_ends(
     if indicator.valid_to is not None and indicator.valid_to <= since:
         reason = _("It ended before the first day that is evaluated.")
         yield Problem(reason, field=indicator.code)
+    if is_two_sided(leaf):
+        if targets:
+            reason = _(
+                "It can be too low and too high, so a target has no good side: end its target, or"
+                " let its points rise one way."
+            )
+            yield Problem(reason, field=indicator.code)
+        return
     rising = leaf.best > leaf.worst
     ends = {"worst": f"{leaf.worst:g}", "best": f"{leaf.best:g}"}
     if rising != (indicator.direction == Indicator.Direction.HIGHER):

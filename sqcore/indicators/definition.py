@@ -11,12 +11,22 @@ from django.utils.translation import gettext as _
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText, in_language
+from sqcore.indicators.epochs import Former, as_measured, former_definitions
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
     SystemVersion,
     Target,
     WeightedIndicator,
+)
+from sqcore.indicators.shapes import (
+    Aggregation,
+    Scoring,
+    Shape,
+    Shaped,
+    is_two_sided,
+    scoring_of,
+    shape_of,
 )
 from sqcore.indicators.sources import GROUPED, SOURCES, Counts, HasGroups
 from sqcore.stats.formula import parse
@@ -33,13 +43,21 @@ LONGER_THAN_WEEKS = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
 OVERALL_NAME: TranslatedText = {"en": "Overall quality", "zh-hans": "总体服务质量"}
 
 
+AS_EVER: Mapping[str, Mapping[str, Any]] = {
+    "indicator": {"shape": Shape.GOALPOSTS.value, "dead_band": None, "limit": None, "knots": ()},
+    "system": {"aggregation": Aggregation.ARITHMETIC.value},
+}
+"""What is not stored where it says what was always so: a definition that says nothing new keeps the
+hash that it had before it could."""
+
+
 @dataclass(frozen=True)
-class IndicatorDefinition:
+class IndicatorDefinition(Shaped):
     """An indicator in its place: what is asked of which source, its weight and its goalposts.
 
     With a `formula` it has no source and no measure; what the formula names stands in the system
-    or among its `operands`. `target` and `floor` are those of the day, in natural units. With the
-    weight 0 it is watched: shown, and in no score.
+    or among its `operands`. `target` and `floor` are those of the day, in natural units; what can
+    be too low and too high has none. With the weight 0 it is watched: shown, and in no score.
     """
 
     code: str
@@ -102,6 +120,7 @@ class SystemDefinition:
     operands: tuple[IndicatorDefinition, ...] = ()
     target: float | None = None
     whole: bool = True
+    aggregation: str = Aggregation.ARITHMETIC.value
 
     def all_dimensions(self) -> list[DimensionDefinition]:
         return [found for top in self.dimensions for found in top.walk()]
@@ -144,12 +163,20 @@ class SystemDefinition:
         """Return the keys of the sources it draws on, in order, each once."""
         return list(dict.fromkeys(found.source for found in self.everything() if found.source))
 
+    @property
+    def is_geometric(self) -> bool:
+        return self.aggregation == Aggregation.GEOMETRIC
+
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return it as it is stored, without what is `AS_EVER`."""
+        stored = _without_usual(asdict(self), "system")
+        stored["dimensions"] = [_dimension_json(found) for found in stored["dimensions"]]
+        stored["operands"] = [_without_usual(found, "indicator") for found in stored["operands"]]
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "SystemDefinition":
-        """Rebuild what `as_json` wrote, now or before there were targets and formulas."""
+        """Rebuild what `as_json` wrote, now or before there were targets, formulas and shapes."""
         return cls(
             system=stored["system"],
             name=stored["name"],
@@ -158,7 +185,21 @@ class SystemDefinition:
             operands=tuple(_indicator(found) for found in stored.get("operands", ())),
             target=stored.get("target"),
             whole=stored.get("whole", True),
+            aggregation=stored.get("aggregation", Aggregation.ARITHMETIC.value),
         )
+
+
+def _without_usual(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    usual = AS_EVER[kind]
+    return {key: v for key, v in found.items() if key not in usual or v != usual[key]}
+
+
+def _dimension_json(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **found,
+        "dimensions": [_dimension_json(below) for below in found["dimensions"]],
+        "indicators": [_without_usual(leaf, "indicator") for leaf in found["indicators"]],
+    }
 
 
 Weighted = TypeVar("Weighted", DimensionDefinition, IndicatorDefinition)
@@ -177,7 +218,8 @@ def _dimension(stored: Mapping[str, Any]) -> DimensionDefinition:
 
 def _indicator(stored: Mapping[str, Any]) -> IndicatorDefinition:
     if "worst" in stored:
-        return IndicatorDefinition(**stored)
+        knots = tuple((value, points) for value, points in stored.get("knots", ()))
+        return IndicatorDefinition(**{**stored, "knots": knots})
     # The goalposts were once called floor and target.
     plain = {key: value for key, value in stored.items() if key not in ("floor", "target")}
     return IndicatorDefinition(**plain, worst=stored["floor"], best=stored["target"])
@@ -232,7 +274,7 @@ def definition_of(
     there counts; where all that is left is watched, they are 0. A dimension without any indicator
     is left out, and so is a formula of which an operand is not valid. By week (`grain`) a version
     that is also evaluated by month is without its opinions and not `whole`. Reads two tables,
-    one more for targets, and one for every step of formulas in formulas.
+    one each for targets and epochs where a day is given, and one for every step of formulas.
     """
     dimensions = list(Dimension.objects.filter(version=version).order_by("position", "id"))
     leaves = list(
@@ -258,6 +300,7 @@ def definition_of(
         operands=tuple(catalogue.operands([leaf.indicator for leaf in kept])),
         target=version.target,
         whole=not weekly,
+        aggregation=version.aggregation,
     )
 
 
@@ -296,7 +339,8 @@ class _Catalogue:
         self, indicators: Sequence[Indicator], on: date | None, *, without_opinions: bool
     ) -> None:
         self.on, self.without_opinions = on, without_opinions
-        self.found = with_operands(indicators)
+        former = former_definitions(on)
+        self.found = with_operands(as_measured(indicators, former), former=former)
         self.targets: dict[int, Target] = {}
         if on is not None:
             held = Target.objects.filter(
@@ -324,23 +368,19 @@ class _Catalogue:
 
     def operands(self, placed: Sequence[Indicator]) -> list[IndicatorDefinition]:
         """Return what the formulas of those in the tree need and is not there itself."""
-        codes = {indicator.code for indicator in placed}
-        needed = with_operands(placed, among=self.found)
+        codes = dict.fromkeys(indicator.code for indicator in placed)
+        needed = with_operands([self.found[code] for code in codes], among=self.found)
         return [
-            self.define(indicator, weight=0.0, worst=_ends(indicator)[0], best=_ends(indicator)[1])
+            self.define(indicator, 0.0, Scoring(*_ends(indicator)))
             for code, indicator in needed.items()
             if code not in codes
         ]
 
     def leaf(self, leaf: WeightedIndicator) -> IndicatorDefinition:
-        return self.define(
-            leaf.indicator, weight=float(leaf.weight), worst=leaf.worst, best=leaf.best
-        )
+        return self.define(self.found[leaf.indicator.code], float(leaf.weight), scoring_of(leaf))
 
-    def define(
-        self, indicator: Indicator, *, weight: float, worst: float, best: float
-    ) -> IndicatorDefinition:
-        target = self.targets.get(indicator.pk)
+    def define(self, indicator: Indicator, weight: float, scoring: Scoring) -> IndicatorDefinition:
+        target = None if is_two_sided(scoring) else self.targets.get(indicator.pk)
         return IndicatorDefinition(
             code=indicator.code,
             name=indicator.name,
@@ -354,36 +394,41 @@ class _Catalogue:
             formula=indicator.formula,
             stage=indicator.stage,
             weight=weight,
-            worst=worst,
-            best=best,
+            worst=scoring.worst,
+            best=scoring.best,
             target=None if target is None else target.value,
             floor=None if target is None else target.floor,
+            **shape_of(scoring),
         )
 
 
 def with_operands(
-    indicators: Sequence[Indicator], among: Mapping[str, Indicator] | None = None
+    indicators: Sequence[Indicator],
+    among: Mapping[str, Indicator] | None = None,
+    former: Former | None = None,
 ) -> dict[str, Indicator]:
     """Return these indicators by code, followed by all that their formulas name, and theirs.
 
     `among` are the indicators that are known already; without it the catalogue is read, once for
-    every step of formulas in formulas. What is not there is left out.
+    every step of formulas in formulas. What is not there is left out. `former` is what some of
+    them measured on the day that is meant.
     """
     found = {indicator.code: indicator for indicator in indicators}
     step = list(indicators)
     while step:
         named = [name for each in step if each.formula for name in parse(each.formula).names]
         missing = [name for name in dict.fromkeys(named) if name not in found]
-        known = _by_code(missing) if among is None else among
+        known = _by_code(missing, former or {}) if among is None else among
         step = [known[name] for name in missing if name in known]
         found |= {indicator.code: indicator for indicator in step}
     return found
 
 
-def _by_code(codes: Sequence[str]) -> dict[str, Indicator]:
+def _by_code(codes: Sequence[str], former: Former) -> dict[str, Indicator]:
     if not codes:
         return {}
-    return {found.code: found for found in Indicator.objects.filter(code__in=codes)}
+    found = as_measured(Indicator.objects.filter(code__in=codes), former)
+    return {indicator.code: indicator for indicator in found}
 
 
 def _ends(indicator: Indicator) -> tuple[float, float]:

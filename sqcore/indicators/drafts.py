@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
@@ -15,6 +16,7 @@ from sqcore.identity.principals import Principal
 from sqcore.indicators.conditions import TOP
 from sqcore.indicators.definition import COMPOSITE
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
+from sqcore.indicators.shapes import HasShape, Scoring, fault_of
 
 STEP = Decimal("0.000000000001")
 """The smallest step in which weights are kept."""
@@ -101,27 +103,26 @@ def add_indicator(
     version: SystemVersion,
     within: str,
     indicator: Indicator,
-    worst: float,
-    best: float,
+    scoring: Scoring,
     by: Principal,
     now: datetime,
 ) -> WeightedIndicator:
     """Put an indicator into a dimension of a draft; it weighs as in `add_dimension`.
 
-    raises: Conflict when it is no draft, NotFound, InvalidInput when it is there already or the
-    goalposts are equal
+    raises: Conflict when it is no draft, NotFound, InvalidInput when it is there already or cannot
+    be scored so
     """
     draft = locked_draft(version, by)
     dimension = _required_dimension(draft, within)
     _require_free(draft, indicator.code)
+    require_shape(scoring)
     siblings = _group(draft, dimension)
     leaf = WeightedIndicator(
         dimension=dimension,
         indicator=indicator,
         weight=_make_room(siblings),
-        worst=worst,
-        best=best,
         position=_next_place(siblings),
+        **as_stored(scoring),
     )
     save(leaf, _("indicator “%(code)s”") % {"code": indicator.code})
     note(draft, "indicator_added", by=by, now=now, code=indicator.code)
@@ -143,10 +144,24 @@ def set_goalposts(
     raises: Conflict when it is no draft, NotFound, InvalidInput when they are equal
     """
     draft = locked_draft(version, by)
+    set_scoring(version=draft, code=code, scoring=Scoring(worst, best), by=by, now=now)
+
+
+@transaction.atomic
+def set_scoring(
+    *, version: SystemVersion, code: str, scoring: Scoring, by: Principal, now: datetime
+) -> None:
+    """Say how values of an indicator of a draft become points.
+
+    raises: Conflict when it is no draft, NotFound, InvalidInput when they cannot become it so
+    """
+    draft = locked_draft(version, by)
     leaf = _required_leaf(draft, code)
-    leaf.worst, leaf.best = worst, best
+    require_shape(scoring)
+    for name, value in as_stored(scoring).items():
+        setattr(leaf, name, value)
     save(leaf, _("indicator “%(code)s”") % {"code": code}, new=False)
-    note(draft, "goalposts_set", by=by, now=now, code=code)
+    note(draft, "goalposts_set", by=by, now=now, code=code, shape=scoring.shape)
 
 
 @transaction.atomic
@@ -225,6 +240,26 @@ def weight_of(weight: Decimal | float, code: str) -> Decimal:
         }
         raise InvalidInput(reason, problems=[Problem(reason, field=code)])
     return exact.quantize(STEP)
+
+
+def require_shape(scoring: HasShape) -> None:
+    """Refuse a shape that cannot be. raises: InvalidInput"""
+    fault = fault_of(scoring)
+    if fault is not None:
+        field, reason = fault
+        raise InvalidInput(reason, problems=[Problem(reason, field=field)])
+
+
+def as_stored(scoring: HasShape) -> dict[str, Any]:
+    """Return a shape with its ends by the fields of `WeightedIndicator`."""
+    return {
+        "worst": scoring.worst,
+        "best": scoring.best,
+        "shape": scoring.shape,
+        "dead_band": scoring.dead_band,
+        "limit": scoring.limit,
+        "knots": [list(knot) for knot in scoring.knots or ()] or None,
+    }
 
 
 def save(thing: models.Model, what: str, *, new: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Ready indicator systems: whole trees with weights, goalposts and targets, read from TOML."""
+"""Ready indicator systems: whole trees with weights, shapes of scores and targets, out of TOML."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,19 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from sqcore.base.errors import NotFound
+from sqcore.base.errors import InvalidInput, NotFound
 from sqcore.base.text import TranslatedText
+from sqcore.indicators.shapes import (
+    Aggregation,
+    Scoring,
+    Shape,
+    Shaped,
+    along,
+    by_limit,
+    fault_of,
+    in_the_middle,
+    shape_of,
+)
 from sqcore.stats.formula import parse
 
 READY = Path(__file__).parent / "ready"
@@ -38,7 +49,10 @@ class ReadyIndicator:
 
 
 @dataclass(frozen=True)
-class ReadyLeaf:
+class ReadyLeaf(Shaped):
+    """Its place in the tree. `shape` may be left out for goalposts; `nominal` is given by `best`,
+    `tolerance` and perhaps `dead_band`, `target` by `best` and `limit`, `knots` by `knots`."""
+
     code: str
     weight: Decimal
     worst: float
@@ -80,6 +94,7 @@ class ReadySystem:
     indicators: tuple[ReadyIndicator, ...]
     measures: tuple[ReadyMeasure, ...]
     target: float | None = None
+    aggregation: str = Aggregation.ARITHMETIC.value
 
 
 @cache
@@ -111,6 +126,7 @@ def _system(given: Mapping[str, Any]) -> ReadySystem:
         description=given["description"],
         grains=tuple(given["grains"]),
         target=given.get("target"),
+        aggregation=given.get("aggregation", Aggregation.ARITHMETIC.value),
         dimensions=tuple(_dimension(row) for row in given["dimensions"]),
         indicators=tuple(_in_order_of_need([_indicator(row) for row in rows])),
         measures=tuple(ReadyMeasure(**row) for row in given.get("measures", [])),
@@ -123,15 +139,34 @@ def _dimension(row: Mapping[str, Any]) -> ReadyDimension:
         name=row["name"],
         weight=Decimal(row["weight"]),
         target=row.get("target"),
-        indicators=tuple(
-            ReadyLeaf(leaf["code"], Decimal(leaf["weight"]), leaf["worst"], leaf["best"])
-            for leaf in row["indicators"]
-        ),
+        indicators=tuple(_leaf(leaf) for leaf in row["indicators"]),
     )
 
 
+def _leaf(row: Mapping[str, Any]) -> ReadyLeaf:
+    found = _scoring(row)
+    fault = fault_of(found)
+    if fault is not None:
+        raise InvalidInput(f"{row['code']}, {fault[0]}: {fault[1]}")
+    weight = Decimal(row["weight"])
+    return ReadyLeaf(row["code"], weight, found.worst, found.best, **shape_of(found))
+
+
+def _scoring(row: Mapping[str, Any]) -> Scoring:
+    shape = row.get("shape", Shape.GOALPOSTS.value)
+    if shape == Shape.NOMINAL:
+        rising = row["direction"] == "higher"
+        band = row.get("dead_band", 0.0)
+        return in_the_middle(row["best"], row["tolerance"], band, rising=rising)
+    if shape == Shape.TARGET:
+        return by_limit(row["best"], row["limit"])
+    if shape == Shape.KNOTS:
+        return along(row["knots"])
+    return Scoring(row["worst"], row["best"], shape=shape)
+
+
 def _indicator(row: Mapping[str, Any]) -> ReadyIndicator:
-    places = {"weight", "worst", "best"}
+    places = {"weight", "worst", "best", "shape", "tolerance", "dead_band", "limit", "knots"}
     return ReadyIndicator(**{key: value for key, value in row.items() if key not in places})
 
 

@@ -5,6 +5,7 @@ from math import inf
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators.shapes import Aggregation, Shape, fault_of
 
 
 class UnitOfMeasure(models.TextChoices):
@@ -154,6 +156,44 @@ class Target(models.Model):
         return f"{self.indicator} from {self.valid_from}"
 
 
+class IndicatorEpochQuerySet(models.QuerySet["IndicatorEpoch"]):
+    def visible_to(self, principal: Principal) -> Self:
+        return self if principal.may(Permission.VIEW_RESULTS) else self.none()
+
+
+class IndicatorEpoch(models.Model):
+    """From `starts_on` on, an indicator that was published measures something else than before.
+
+    `before` and `after` hold what is measured: source, parameters, formula, statistic, unit of
+    measure, direction. The first definition is epoch 1 and has no row. Rows are only ever added;
+    of two that begin on one day the one with the higher number counts.
+    """
+
+    indicator = models.ForeignKey(Indicator, on_delete=models.PROTECT, related_name="epochs")
+    number = models.PositiveSmallIntegerField(_("epoch"))
+    starts_on = models.DateField(_("counts from"))
+    before = models.JSONField(_("measured before"))
+    after = models.JSONField(_("measured from then on"))
+    reason = models.CharField(_("reason"), max_length=300)
+    begun_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="indicator_epochs"
+    )
+    begun_at = models.DateTimeField(_("decided"))
+
+    objects = IndicatorEpochQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("epoch of an indicator")
+        verbose_name_plural = _("epochs of indicators")
+        constraints = [
+            models.UniqueConstraint(fields=["indicator", "number"], name="indicator_epoch_number"),
+            models.CheckConstraint(condition=Q(number__gte=2), name="indicator_epoch_after_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.indicator_id} epoch {self.number}"
+
+
 class IndicatorSystemQuerySet(models.QuerySet["IndicatorSystem"]):
     def visible_to(self, principal: Principal) -> Self:
         return self if principal.may(Permission.VIEW_RESULTS) else self.none()
@@ -189,7 +229,8 @@ class SystemVersion(models.Model):
 
     `grains` lists the grains that are evaluated as their periods close, and `since` the first day
     that is evaluated. Where weeks stand beside months, only what is no opinion is evaluated by
-    week. `target` is what the overall score should reach, in points.
+    week. `target` is what the overall score should reach, in points. `aggregation` is how scores
+    become one, in each dimension and overall.
     """
 
     class State(models.TextChoices):
@@ -203,6 +244,9 @@ class SystemVersion(models.Model):
     grains = models.JSONField(_("evaluated by"), default=list)
     since = models.DateField(_("evaluated from"))
     target = models.FloatField(_("target"), null=True, blank=True)
+    aggregation = models.CharField(
+        _("aggregation"), max_length=10, choices=Aggregation, default=Aggregation.ARITHMETIC
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     published_by = models.CharField(max_length=40, blank=True)
 
@@ -221,6 +265,10 @@ class SystemVersion(models.Model):
             models.CheckConstraint(
                 condition=Q(state="draft") | Q(published_at__isnull=False),
                 name="system_version_published_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(aggregation__in=Aggregation.values),
+                name="system_version_aggregation_known",
             ),
         ]
 
@@ -256,9 +304,10 @@ class Dimension(models.Model):
 
 
 class WeightedIndicator(models.Model):
-    """An indicator in a dimension: its weight there, and the goalposts of 0 and 100 points.
+    """An indicator in a dimension: its weight there, and which values have 0 and 100 points.
 
-    With the weight 0 it is watched: shown in its place, and in no score.
+    With the weight 0 it is watched: shown in its place, and in no score. What `shape` says beside
+    `worst` and `best` is told by `sqcore.indicators.shapes`; `knots` are [[value, points], ...].
     """
 
     dimension = models.ForeignKey(Dimension, on_delete=models.CASCADE, related_name="indicators")
@@ -266,6 +315,10 @@ class WeightedIndicator(models.Model):
     weight = models.DecimalField(_("weight"), max_digits=13, decimal_places=12)
     worst = models.FloatField(_("value of 0 points"))
     best = models.FloatField(_("value of 100 points"))
+    shape = models.CharField(_("shape"), max_length=10, choices=Shape, default=Shape.GOALPOSTS)
+    dead_band = models.FloatField(_("dead band"), null=True, blank=True)
+    limit = models.FloatField(_("limit"), null=True, blank=True)
+    knots = models.JSONField(_("points"), null=True, blank=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
 
     class Meta:
@@ -281,7 +334,38 @@ class WeightedIndicator(models.Model):
             models.CheckConstraint(
                 condition=~Q(worst=F("best")), name="weighted_indicator_goalposts_differ"
             ),
+            models.CheckConstraint(
+                condition=Q(shape__in=Shape.values), name="weighted_indicator_shape_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(shape=Shape.NOMINAL, dead_band__gte=0)
+                & (
+                    Q(dead_band__lt=F("best") - F("worst"))
+                    | Q(dead_band__lt=F("worst") - F("best"))
+                )
+                | ~Q(shape=Shape.NOMINAL) & Q(dead_band__isnull=True),
+                name="weighted_indicator_dead_band_within",
+            ),
+            models.CheckConstraint(
+                condition=Q(shape=Shape.TARGET, limit__isnull=False) & ~Q(limit=F("best"))
+                | ~Q(shape=Shape.TARGET) & Q(limit__isnull=True),
+                name="weighted_indicator_limit_of_target",
+            ),
+            models.CheckConstraint(
+                condition=Q(shape=Shape.KNOTS, knots__isnull=False)
+                | ~Q(shape=Shape.KNOTS) & Q(knots__isnull=True),
+                name="weighted_indicator_knots_given",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.indicator} in {self.dimension}"
+
+    def clean(self) -> None:
+        """Refuse a shape that cannot be. raises: ValidationError"""
+        if self.worst is None or self.best is None:
+            return
+        fault = fault_of(self)
+        if fault is not None:
+            known = {field.name for field in self._meta.fields}
+            raise ValidationError({fault[0] if fault[0] in known else "__all__": fault[1]})

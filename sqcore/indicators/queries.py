@@ -9,6 +9,7 @@ from sqcore.base.errors import NotFound
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import (
     Indicator,
+    IndicatorEpoch,
     IndicatorSystem,
     SystemVersion,
     Target,
@@ -61,6 +62,15 @@ def targets_by_code(codes: Sequence[str], *, on: date) -> dict[str, Target]:
         valid_from__lte=on,
     ).select_related("indicator")
     return {target.indicator.code: target for target in held}
+
+
+def epoch_on(principal: Principal, code: str, *, on: date) -> IndicatorEpoch | None:
+    """Return the newest epoch of an indicator that had begun by a day; None while it measures what
+    it always did. One query."""
+    found = IndicatorEpoch.objects.visible_to(principal).filter(
+        indicator__code=code, starts_on__lte=on
+    )
+    return found.order_by("-number").first()
 
 
 def owner_of(principal: Principal, code: str) -> str:

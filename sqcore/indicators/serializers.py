@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from sqcore.base.periods import Grain
 from sqcore.indicators.models import Indicator, SystemVersion
+from sqcore.indicators.shapes import Aggregation, Shape
 from sqcore.indicators.sources import Counts
 from sqcore.org.serializers import TranslatedField
 
@@ -41,7 +42,33 @@ class IndicatorRow(serializers.Serializer[Any]):
     )
 
 
-class SystemIndicator(serializers.Serializer[Any]):
+class KnotField(serializers.ListField):
+    """A value and its points."""
+
+    def __init__(self, **over: Any) -> None:
+        number = serializers.FloatField()
+        super().__init__(child=number, min_length=2, max_length=2, **over)
+
+
+class SystemShape(serializers.Serializer[Any]):
+    """How values become points, beside the values of 0 and 100."""
+
+    shape = serializers.ChoiceField(
+        Shape.choices,
+        help_text="goalposts: evenly from worst to best; nominal: 100 points at best, 0 at worst"
+        " and as far on the other side; target: 100 points at best, 60 at the limit; knots:"
+        " straight lines through the knots",
+    )
+    dead_band = serializers.FloatField(
+        allow_null=True, help_text="Of nominal: so far from best there are still 100 points"
+    )
+    limit = serializers.FloatField(allow_null=True, help_text="Of target: the value of 60 points")
+    knots = serializers.ListField(
+        child=KnotField(), help_text="Of knots: value and points of each, in rising order of values"
+    )
+
+
+class SystemIndicator(SystemShape):
     code = serializers.CharField()
     weight = serializers.FloatField(
         help_text="Share of its dimension, 0 to 1; 0 where it is only watched"
@@ -88,6 +115,10 @@ class SystemDetail(SystemRow):
     grains = serializers.ListField(child=serializers.ChoiceField(Grain.choices))
     since = serializers.DateField(allow_null=True, help_text="The first day that is evaluated")
     target = serializers.FloatField(allow_null=True, help_text="In points")
+    aggregation = serializers.ChoiceField(
+        [*Aggregation.choices, ("", "")],
+        help_text="How scores become one, in each dimension and overall; empty without a version",
+    )
     dimensions = SystemDimension(many=True)
     operands = serializers.ListField(
         child=serializers.CharField(), help_text="Indicators that only formulas need"

@@ -1,7 +1,7 @@
 """Building an indicator system: its catalogue, its drafts, and the publication that freezes one."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,23 +12,32 @@ from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
+from sqcore.base import bus
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
+from sqcore.base.events import IndicatorRedefined
 from sqcore.base.periods import Grain
 from sqcore.base.text import TranslatedText
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
+from sqcore.indicators import epochs
 from sqcore.indicators.conditions import (
+    dependents,
     formulas_with,
     is_published,
+    mixed_formulas,
+    mixed_units,
+    problems_of_epoch,
     problems_of_version,
     require_covers,
     require_measurable,
     require_target,
+    require_units,
 )
 from sqcore.indicators.definition import COMPOSITE
 from sqcore.indicators.drafts import (
     add_indicator,
+    as_stored,
     equal_weights,
     locked_draft,
     note,
@@ -36,10 +45,12 @@ from sqcore.indicators.drafts import (
     save,
     weight_of,
 )
+from sqcore.indicators.epochs import measured_by
 from sqcore.indicators.importers import ReadyIndicator, ReadySystem, ready_system
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
+    IndicatorEpoch,
     IndicatorSystem,
     SystemVersion,
     Target,
@@ -47,18 +58,27 @@ from sqcore.indicators.models import (
     WeightedIndicator,
 )
 from sqcore.indicators.queries import published_version
-
-MEASURED = frozenset(
-    {"source", "parameters", "formula", "statistic", "unit_of_measure", "direction"}
+from sqcore.indicators.shapes import (
+    Aggregation,
+    HasShape,
+    Scoring,
+    Shape,
+    Shaped,
+    scoring_of,
+    shape_of,
 )
-"""What stays as it is once a published version uses an indicator."""
+from sqcore.org.queries import local_day
+
+MEASURED = frozenset(epochs.MEASURED)
+"""What changes only by a new epoch once an indicator was published."""
 TOLD = frozenset({"name", "definition", "owner", "stage", "valid_from", "valid_to"})
 """What can be changed at any time: how an indicator is spoken of, and when it is valid."""
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """An indicator in a dimension, with the values of 0 and 100 points."""
+class Leaf(Shaped):
+    """An indicator in a dimension, with the values of 0 and 100 points and what its shape says."""
 
     indicator: Indicator
     weight: Decimal | float
@@ -118,7 +138,8 @@ def define_indicator(
 
     raises: Conflict when the code is taken; InvalidInput when the source does not exist or does
     not know the measure, when the formula cannot be read, names what is not there or what is not
-    valid, or when the unit of measure is none of `UnitOfMeasure`
+    valid, when its units do not go together, or when the unit of measure is none of
+    `UnitOfMeasure`
     """
     by.require(Permission.MANAGE_INDICATORS)
     indicator = Indicator(
@@ -138,18 +159,29 @@ def define_indicator(
     )
     _require_source_or_formula(indicator)
     require_measurable(indicator)
+    require_units(indicator)
     return _define(indicator, by=by, now=now)
 
 
 @transaction.atomic
 def change_indicator(
-    *, indicator: Indicator, changes: Mapping[str, Any], by: Principal, now: datetime
+    *,
+    indicator: Indicator,
+    changes: Mapping[str, Any],
+    by: Principal,
+    now: datetime,
+    reason: str = "",
+    starts_on: date | None = None,
 ) -> Indicator:
-    """Change fields of an indicator: those of `TOLD` at any time, those of `MEASURED` until a
-    published version uses it.
+    """Change fields of an indicator: those of `TOLD` at any time, those of `MEASURED` freely until
+    a version that uses it is published.
 
-    raises: Conflict when it is used and would be measured otherwise; InvalidInput as
-    `define_indicator`, also when a formula needs it on days on which it would not be valid
+    From then on what it measures changes only by a new epoch: a person says why (`reason`) and
+    from which day on it counts (`starts_on`, not in the past). Periods that end before that day
+    stay as they were measured, also when they are evaluated anew.
+    raises: Conflict when it was published and no epoch is begun, or a version in force does not
+    fit what it would measure; InvalidInput as `define_indicator`, also when a formula needs it on
+    days on which it would not be valid or in another unit, or the epoch lacks a reason or a day
     """
     by.require(Permission.MANAGE_INDICATORS)
     unknown = sorted(set(changes) - MEASURED - TOLD)
@@ -159,22 +191,18 @@ def change_indicator(
     held = {found.pk: found for found in Indicator.objects.select_for_update().order_by("id")}
     present = held[indicator.pk]
     changed = {key for key, value in changes.items() if getattr(present, key) != value}
+    epoch = None
     if changed & MEASURED and is_published(present):
-        raise Conflict(
-            _("A published version uses this indicator: what it measures stays as it is. Define"
-              " another one instead.")
-        )  # fmt: skip
+        epoch = _next_epoch(present, changes, reason, starts_on, by=by, now=now)
     for key in changed:
         setattr(present, key, changes[key])
     _require_source_or_formula(present)
-    if changed & (MEASURED | {"valid_from", "valid_to"}):
-        require_measurable(present)
-        for formula in formulas_with(present.code):
-            require_covers(present, formula)
-        for target in Target.objects.filter(indicator=present).order_by("valid_from"):
-            require_target(present, target.value, target.floor)
-    if changed:
+    _require_fitting(present, changed, held)
+    if epoch is not None:
+        _begin_epoch(epoch, present, by=by, now=now)
+    elif changed:
         save(present, _("indicator “%(code)s”") % {"code": present.code}, new=False)
+    if changed:
         record(
             action="indicator.changed",
             subject=f"indicator:{present.pk}",
@@ -183,6 +211,128 @@ def change_indicator(
             details={"code": present.code, "fields": sorted(changed)},
         )
     return present
+
+
+def _require_fitting(
+    present: Indicator, changed: Collection[str], held: Mapping[int, Indicator]
+) -> None:
+    """Refuse what cannot be measured, or does not fit formulas and targets that are there.
+
+    raises: InvalidInput
+    """
+    if MEASURED.isdisjoint(changed) and {"valid_from", "valid_to"}.isdisjoint(changed):
+        return
+    require_measurable(present)
+    for formula in formulas_with(present.code):
+        require_covers(present, formula)
+    for target in Target.objects.filter(indicator=present).order_by("valid_from"):
+        require_target(present, target.value, target.floor)
+    if not MEASURED.isdisjoint(changed):
+        _require_units_around(present, before=held)
+
+
+def _require_units_around(present: Indicator, *, before: Mapping[int, Indicator]) -> None:
+    """Refuse units that do not go together in its own formula, or in one that names it and in
+    which they did. raises: InvalidInput"""
+    require_units(present)
+    known = {found.code: found for found in before.values()}
+    was = Indicator.objects.get(pk=present.pk)
+    for formula in formulas_with(present.code):
+        reason = mixed_units(formula, known | {present.code: present})
+        if reason and not mixed_units(formula, known | {present.code: was}):
+            message = _("The formula of “%(code)s” needs it: %(reason)s") % {
+                "code": formula.code,
+                "reason": reason,
+            }
+            raise InvalidInput(message, problems=[Problem(message, field="unit_of_measure")])
+
+
+def _next_epoch(
+    present: Indicator,
+    changes: Mapping[str, Any],
+    reason: str,
+    starts_on: date | None,
+    *,
+    by: Principal,
+    now: datetime,
+) -> IndicatorEpoch:
+    """Return the epoch that a change begins, not kept yet. raises: Conflict, InvalidInput"""
+    said = " ".join(reason.split())
+    if not said and starts_on is None:
+        message = _("A published version uses this indicator. To measure something else from a day"
+                    " on, say from which and why: that begins a new epoch.")  # fmt: skip
+        raise Conflict(message, problems=[Problem(message, field="reason")])
+    problems = []
+    if not said or len(said) > LONGEST_REASON:
+        problems.append(
+            Problem(
+                _("Say why, in at most %(most)d characters.") % {"most": LONGEST_REASON},
+                field="reason",
+            )
+        )
+    last = IndicatorEpoch.objects.filter(indicator=present).order_by("-number").first()
+    earliest = max(filter(None, (local_day(now), last and last.starts_on)))
+    if starts_on is None or starts_on < earliest:
+        problems.append(
+            Problem(
+                _("Say the first day from which it counts, %(day)s or later: what was published"
+                  " before stays as it was measured.") % {"day": earliest.isoformat()},
+                field="starts_on",
+            )
+        )  # fmt: skip
+    if by.user is None:
+        problems.append(Problem(_("Only a person can decide that.")))
+    if problems or starts_on is None or by.user is None:
+        raise InvalidInput(problems[0].reason, problems=problems)
+    before = measured_by(present)
+    return IndicatorEpoch(
+        indicator=present,
+        number=2 if last is None else last.number + 1,
+        starts_on=starts_on,
+        before=before,
+        after=before | {key: changes[key] for key in MEASURED & set(changes)},
+        reason=said,
+        begun_by=by.user,
+        begun_at=now,
+    )
+
+
+def _begin_epoch(
+    epoch: IndicatorEpoch, present: Indicator, *, by: Principal, now: datetime
+) -> None:
+    """Keep an epoch with what is measured from now on, when all versions in force can be evaluated
+    so. raises: Conflict"""
+    was = Indicator.objects.get(pk=present.pk)
+    problems = list(problems_of_epoch(was, present))
+    versions = SystemVersion.objects.published().filter(
+        dimensions__indicators__indicator__in=dependents(was)
+    )
+    listed = list(versions.distinct().order_by("id"))
+    known = {version.pk: set(map(str, problems_of_version(version))) for version in listed}
+    save(present, _("indicator “%(code)s”") % {"code": present.code}, new=False)
+    epoch.save()
+    for version in listed:
+        problems += [
+            problem
+            for problem in problems_of_version(version)
+            if str(problem) not in known[version.pk]
+        ]
+    if problems:
+        raise Conflict(problems[0].reason, problems=problems)
+    record(
+        action="indicator.epoch_begun",
+        subject=f"indicator:{present.pk}",
+        by=by,
+        now=now,
+        details={
+            "code": present.code,
+            "number": epoch.number,
+            "from": epoch.starts_on.isoformat(),
+            "reason": epoch.reason,
+            "fields": [key for key in sorted(MEASURED) if epoch.before[key] != epoch.after[key]],
+        },
+    )
+    bus.publish(IndicatorRedefined(epoch_id=epoch.pk), now=now)
 
 
 @transaction.atomic
@@ -301,15 +451,18 @@ def draft_version(
     now: datetime,
     tree: Sequence[Branch] = (),
     target: float | None = None,
+    aggregation: str = Aggregation.ARITHMETIC,
 ) -> SystemVersion:
     """Start the next version of a system as a draft; evaluated by `grains` from `since` on.
 
     Locks the system, so that two drafts started at once get two numbers.
-    raises: InvalidInput for a grain that does not exist, or none, or a target that is no score
+    raises: InvalidInput for a grain that does not exist, or none, a target that is no score or an
+    aggregation that is none
     """
     by.require(Permission.MANAGE_INDICATORS)
     _require_grains(grains)
     require_points(target, "target")
+    _require_aggregation(aggregation)
     IndicatorSystem.objects.select_for_update().get(pk=system.pk)
     last = SystemVersion.objects.filter(system=system).aggregate(last=Max("number"))["last"]
     version = SystemVersion.objects.create(
@@ -318,6 +471,7 @@ def draft_version(
         grains=[grain.value for grain in Grain if grain in grains],
         since=since,
         target=target,
+        aggregation=aggregation,
     )
     record(
         action="indicators.version_drafted",
@@ -349,6 +503,7 @@ def copy_version(*, system: IndicatorSystem, by: Principal, now: datetime) -> Sy
         grains=present.grains,
         since=present.since,
         target=present.target,
+        aggregation=present.aggregation,
         tree=tree_of(present),
         by=by,
         now=now,
@@ -364,7 +519,7 @@ def tree_of(version: SystemVersion) -> list[Branch]:
         .select_related("indicator")
         .order_by("position", "id")
     ):
-        given = Leaf(leaf.indicator, leaf.weight, leaf.worst, leaf.best)
+        given = Leaf(leaf.indicator, leaf.weight, leaf.worst, leaf.best, **shape_of(leaf))
         leaves.setdefault(leaf.dimension_id, []).append(given)
 
     def below(parent: int | None) -> list[Branch]:
@@ -393,8 +548,10 @@ def change_draft(
     target: float | None,
     by: Principal,
     now: datetime,
+    aggregation: str | None = None,
 ) -> SystemVersion:
-    """Change what a draft is evaluated by, from which day on, and what it should reach.
+    """Change what a draft is evaluated by, from which day on, what it should reach, and how scores
+    become one (None: as until now).
 
     raises: Conflict when it is no draft; InvalidInput as `draft_version`
     """
@@ -403,7 +560,10 @@ def change_draft(
     require_points(target, "target")
     draft.grains = [grain.value for grain in Grain if grain in grains]
     draft.since, draft.target = since, target
-    draft.save(update_fields=["grains", "since", "target"])
+    if aggregation is not None:
+        _require_aggregation(aggregation)
+        draft.aggregation = aggregation
+    draft.save(update_fields=["grains", "since", "target", "aggregation"])
     note(draft, "changed", by=by, now=now)
     return draft
 
@@ -432,6 +592,12 @@ def set_tree(
     Dimension.objects.filter(version=draft).delete()
     _plant(draft, tree, parent=None)
     note(draft, "tree_set", by=by, now=now)
+
+
+def doubts_of_draft(version: SystemVersion) -> list[Problem]:
+    """Return what does not stop a draft from being published, and should be looked at: formulas
+    whose units do not go together, kept before units were checked."""
+    return [Problem(reason, field=found.code) for found, reason in mixed_formulas(version)]
 
 
 def problems_of_draft(version: SystemVersion) -> list[Problem]:
@@ -504,6 +670,7 @@ def install_ready_system(
         since=since,
         tree=_ready_tree(ready, indicators),
         target=ready.target,
+        aggregation=ready.aggregation,
         by=by,
         now=now,
     )
@@ -522,7 +689,7 @@ def place_indicator(
 ) -> WeightedIndicator:
     """Put an indicator into a dimension of a draft: one of the catalogue by its code, or one of a
     ready system as "system:code", which comes into the catalogue with what its formula needs.
-    Goalposts that are not given are those of the ready system.
+    Goalposts that are not given are those of the ready system, and where neither is, its shape too.
 
     raises: NotFound; Conflict when it is no draft, or the code stands for something else;
     InvalidInput when it is there already, or goalposts are missing or equal
@@ -530,24 +697,36 @@ def place_indicator(
     draft = locked_draft(version, by)
     system, _colon, code = indicator.rpartition(":")
     found: Indicator | None
+    ready: HasShape | None = None
     if system:
-        place = next(
+        ready = next(
             (leaf for d in ready_system(system).dimensions for leaf in d.indicators
              if leaf.code == code), None,
         )  # fmt: skip
         found = _from_ready(ready_system(system), code, draft.since, by=by, now=now)
-        worst = place.worst if worst is None and place else worst
-        best = place.best if best is None and place else best
     else:
         found = Indicator.objects.filter(code=code).first()
     if found is None:
         raise NotFound(_("There is no indicator “%(code)s”.") % {"code": code})
+    return add_indicator(
+        version=draft,
+        within=within,
+        indicator=found,
+        scoring=_scoring_asked(worst, best, ready),
+        by=by,
+        now=now,
+    )
+
+
+def _scoring_asked(worst: float | None, best: float | None, ready: HasShape | None) -> Scoring:
+    if ready is not None and worst is None and best is None:
+        return scoring_of(ready)
+    worst = ready.worst if worst is None and ready is not None else worst
+    best = ready.best if best is None and ready is not None else best
     if worst is None or best is None:
         reason = _("Say which values are worth 0 and 100 points.")
         raise InvalidInput(reason, problems=[Problem(reason, field="worst")])
-    return add_indicator(
-        version=draft, within=within, indicator=found, worst=worst, best=best, by=by, now=now
-    )
+    return Scoring(worst, best)
 
 
 @transaction.atomic
@@ -598,10 +777,13 @@ def _is_already(
 ) -> bool:
     there = set(
         WeightedIndicator.objects.filter(dimension__version=version).values_list(
-            "dimension__code", "indicator__code", "worst", "best"
+            "dimension__code", "indicator__code", "worst", "best", "shape"
         )
     )
-    wanted = {(each.group, each.code, each.worst, each.best) for each in measures}
+    even = Shape.GOALPOSTS.value
+    wanted = {(each.group, each.code, each.worst, each.best, even) for each in measures}
+    if version.aggregation != Aggregation.ARITHMETIC:
+        return False
     return there == wanted and set(version.grains) == set(grains) and version.since <= since
 
 
@@ -654,9 +836,8 @@ def _plant(version: SystemVersion, tree: Sequence[Branch], *, parent: Dimension 
                 dimension=dimension,
                 indicator=leaf.indicator,
                 weight=weight_of(leaf.weight, leaf.indicator.code),
-                worst=leaf.worst,
-                best=leaf.best,
                 position=at,
+                **as_stored(leaf),
             )
             save(weighted, _("indicator “%(code)s”") % {"code": leaf.indicator.code})
         _plant(version, branch.branches, parent=dimension)
@@ -742,13 +923,21 @@ def _ready_tree(ready: ReadySystem, indicators: Mapping[str, Indicator]) -> list
             name=dimension.name,
             weight=dimension.weight,
             indicators=[
-                Leaf(indicators[leaf.code], leaf.weight, leaf.worst, leaf.best)
+                Leaf(indicators[leaf.code], leaf.weight, leaf.worst, leaf.best, **shape_of(leaf))
                 for leaf in dimension.indicators
             ],
             target=dimension.target,
         )
         for dimension in ready.dimensions
     ]
+
+
+def _require_aggregation(aggregation: str) -> None:
+    if aggregation not in Aggregation.values:
+        reason = _("Choose how scores become one among %(known)s.") % {
+            "known": ", ".join(Aggregation.values)
+        }
+        raise InvalidInput(reason, problems=[Problem(reason, field="aggregation")])
 
 
 def _require_grains(grains: Sequence[str]) -> None:

@@ -111,13 +111,17 @@ def test_a_system_says_its_targets_operands_and_versions(key: str) -> None:
 
     assert (row["version"], row["target"], row["operands"]) == (1, 75.0, ["error-rate"])
     (dimension,) = row["dimensions"]
-    assert dimension["target"] == 70.0
+    assert (dimension["target"], row["aggregation"]) == (70.0, "arithmetic")
     assert dimension["indicators"] == [
         {
             "code": "accuracy",
             "weight": 1.0,
             "worst": 0.95,
             "best": 1.0,
+            "shape": "goalposts",
+            "dead_band": None,
+            "limit": None,
+            "knots": [],
             "stage": "execution",
             "formula": "1 - [error-rate]",
             "counts": "measurements",

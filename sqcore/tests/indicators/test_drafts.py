@@ -32,6 +32,7 @@ from sqcore.indicators.services import (
     set_target,
     tree_of,
 )
+from sqcore.indicators.shapes import Scoring
 from sqcore.indicators.sources import Counts
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW, make_principal
@@ -79,8 +80,7 @@ def _place(draft: SystemVersion, within: str, code: str) -> WeightedIndicator:
         version=draft,
         within=within,
         indicator=_indicator(code),
-        worst=1,
-        best=7,
+        scoring=Scoring(1, 7),
         by=SYSTEM,
         now=NOW,
     )
@@ -378,7 +378,7 @@ class TestCheck:
         )
         _dimension(draft, "a")
         drafts.add_indicator(
-            version=draft, within="a", indicator=half, worst=0, best=1, by=SYSTEM, now=NOW
+            version=draft, within="a", indicator=half, scoring=Scoring(0, 1), by=SYSTEM, now=NOW
         )
         assert _stops(draft) == []
 

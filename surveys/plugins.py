@@ -10,6 +10,7 @@ from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.performance.sources import PERSON_SOURCES
 from sqcore.questionnaires.port import provide_questionnaires
+from sqcore.reports.sections import REPORT_SECTIONS
 from surveys.analyses.port import KINDS
 from surveys.analyses.services import AnalysisJob
 from surveys.campaigns.panels import LiveCampaignsPanel
@@ -17,10 +18,13 @@ from surveys.demo.chapters import AnswersChapter, ReactionsChapter, SystemChapte
 from surveys.demo.employees import EmployeesChapter
 from surveys.drivers.kinds import DriversKind, KanoKind
 from surveys.drivers.panels import StrongestDriversPanel
+from surveys.drivers.review import DriversSection
 from surveys.gaps.kinds import GapsOfCustomers, GapsOfManagers, GapsOfStaff
 from surveys.imports.services import ImportJob
 from surveys.invitations.panels import InvitationsPanel
 from surveys.questionnaires.engine import SurveyQuestionnaires
+from surveys.representation.panels import RepresentationPanel
+from surveys.representation.services import WeighingJob
 from surveys.responses.about_people import AnswersAboutPeople
 from surveys.responses.sources import SurveySource
 from surveys.validation.kinds import Validation
@@ -35,10 +39,12 @@ CHAPTERS.register(ReactionsChapter())
 CHAPTERS.register(EmployeesChapter())
 JOB_KINDS.register(ImportJob())
 JOB_KINDS.register(AnalysisJob())
+JOB_KINDS.register(WeighingJob())
 KINDS.register(Validation())
 PANELS.register(SoundnessPanel())
 PANELS.register(LiveCampaignsPanel())
 PANELS.register(InvitationsPanel())
+PANELS.register(RepresentationPanel())
 PANELS.register(StrongestDriversPanel())
 PANELS.register(StrongestDriversPanel(key="drivers.strongest-of-unit", page=Page.UNIT))
 KINDS.register(DriversKind())
@@ -90,3 +96,4 @@ NAVIGATION.register(
         permission=Permission.MANAGE_SURVEYS,
     )
 )
+REPORT_SECTIONS.register(DriversSection())

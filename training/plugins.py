@@ -10,6 +10,7 @@ from sqcore.files.kinds import ROW_KINDS
 from sqcore.identity.permissions import Permission
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.reports.evidence import EVIDENCE
+from sqcore.reports.sections import REPORT_SECTIONS
 from training.certificates.pages import claims_waiting
 from training.certificates.panels import PersonCertificates
 from training.certificates.sources import HeldCertificates
@@ -37,6 +38,7 @@ from training.incentives.rules import (
 )
 from training.needs.panels import OpenNeeds, PersonNeeds, needs_waiting
 from training.records.panels import MyTrainingPanel, PersonTraining
+from training.records.review import TrainingSection
 from training.records.rows import CertificateRows, TrainingRecordRows
 from training.requirements.services import RequirementsJob
 
@@ -199,3 +201,4 @@ PANELS.register(PersonRecognitions())
 PANELS.register(AwardsWaiting())
 PANELS.register(ThankedPanel())
 EVIDENCE.register(MissingSkills())
+REPORT_SECTIONS.register(TrainingSection())

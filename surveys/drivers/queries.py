@@ -122,13 +122,28 @@ def chosen_by(principal: Principal, asked: Asked) -> Chosen | None:
     return Chosen(versions, version, periods, period, groups, group, against, found)
 
 
-def latest_drivers(principal: Principal, *, unit: Unit | None = None) -> Analysis | None:
+def latest_drivers(
+    principal: Principal, *, unit: Unit | None = None, by: date | None = None
+) -> Analysis | None:
     """Return the newest finding of what matters at a unit; without one, at the highest unit that
-    the asker sees: of the newest period, the one of most answers."""
+    the asker sees: of the newest period, the one of most answers.
+
+    by: the day on which its period had ended
+    """
     rows = Analysis.objects.visible_to(principal).filter(kind=DRIVERS, margin="", status="ok")
+    rows = rows.filter(_ended(by)) if by is not None else rows
     rows = rows.filter(unit=unit) if unit is not None else rows
     rows = rows.select_related("version__instrument", "unit")
     return rows.order_by("-starts_on", "-n", "id").first()
+
+
+def _ended(by: date) -> Q:
+    """Findings of periods that were over on this day."""
+    found = Q(pk__in=[])
+    for grain in (Grain.QUARTER, Grain.YEAR):
+        running = Period.of(by, grain, fiscal_start=fiscal_start())
+        found |= Q(grain=grain, starts_on__lt=running.start)
+    return found
 
 
 def version_key(version: InstrumentVersion) -> str:

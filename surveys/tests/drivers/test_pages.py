@@ -31,7 +31,7 @@ from surveys.analyses.models import Analysis
 from surveys.drivers.kinds import DriversKind
 from surveys.drivers.pages import MattersPage, Nothing, matters_page
 from surveys.drivers.panels import StrongestDriversPanel
-from surveys.drivers.queries import Asked
+from surveys.drivers.queries import Asked, latest_drivers
 from surveys.drivers.reading import Reading, reading_of
 from surveys.drivers.wording import cautions, explained, first_steps, percents
 from surveys.instruments.models import InstrumentVersion
@@ -409,6 +409,21 @@ class TestPanels:
         query = shown["strongest"].query  # type: ignore[attr-defined]  # of our own panel
         html = html_of(manager("mei", bank), f"{reverse('surveys:drivers-matters')}?{query}")
         assert '<option value="unit:north" selected>' in html
+
+    def test_in_a_review_are_the_newest_that_were_over_by_its_end(
+        self, version: InstrumentVersion, bank: Unit
+    ) -> None:
+        make_analysis(version, bank, SPEED, starts_on=date(2025, 7, 1))
+        make_analysis(version, bank, CARE, starts_on=date(2025, 10, 1))
+        principal = analyst()
+
+        def first_by(end: date) -> str:
+            found = latest_drivers(principal, unit=bank, by=end)
+            return "" if found is None else str(found.starts_on)
+
+        assert first_by(date(2026, 1, 1)) == "2025-10-01"
+        assert first_by(date(2025, 12, 31)) == "2025-07-01"
+        assert first_by(date(2025, 9, 30)) == ""
 
     def test_are_not_shown_to_outsiders_or_where_nothing_was_found(
         self, version: InstrumentVersion, bank: Unit, north: Unit, south: Unit

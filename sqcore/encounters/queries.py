@@ -1,7 +1,7 @@
 """Reading encounters: as exact sums by unit, channel and segment, as what there is of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, ExtractHour
 
 from sqcore.encounters.models import (
     MOST_SECONDS,
@@ -36,17 +36,28 @@ from sqcore.encounters.sums import (
     spans_between,
     unbundle,
 )
-from sqcore.org.models import Channel, Segment
+from sqcore.org.models import Channel, Segment, Staff
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, unpack
 
 
 class JointCell(NamedTuple):
-    """A unit itself, a channel and a segment together; by id, 0 where there is none."""
+    """A unit itself, a channel and a segment together; by id, 0 where there is none.
+
+    `group` is the id of who served, or the hour of the arrival, where that was asked for.
+    """
 
     unit_id: int
     channel_id: int
     segment_id: int
     service_id: int = 0
+    group: int = 0
+
+
+class Grouping(NamedTuple):
+    """Whole numbers from 0 on, below `size`, by which encounters are told apart."""
+
+    number: Any
+    size: int
 
 
 JointSums = tuple[list[JointCell], Moments]
@@ -85,19 +96,24 @@ def _ids_below(model: type[Model]) -> int:
     return (model._default_manager.aggregate(last=Max("pk"))["last"] or 0) + 1
 
 
-def row_sums(rows: QuerySet[Encounter], *, by_service: bool = False) -> JointSums:
-    """Return the sums of these encounters.
+def row_sums(
+    rows: QuerySet[Encounter], *, by_service: bool = False, by: Grouping | None = None
+) -> JointSums:
+    """Return the sums of these encounters; with `by` also by service.
 
     Of each row the database sends two numbers, one that says where it belongs and one that holds
     its measures; all of a queryset at once, which should therefore be of one span at the most.
     """
     models: dict[str, type[Model]] = {"channel_id": Channel, "segment_id": Segment}
-    if by_service:
+    if by_service or by is not None:
         models["service_id"] = Service
     sizes = [_ids_below(model) for model in models.values()]
     place: Any = Cast(F("unit_id"), _BIG)
     for name, size in zip(models, sizes, strict=True):
         place = place * _number(size) + _whole(name, 0)
+    if by is not None:
+        place = place * _number(by.size) + Cast(by.number, _BIG)
+        sizes.append(by.size)
     measures: Any = _whole("waiting_s", UNKNOWN) + _number(1)
     measures = measures * _number(MOST_SECONDS) + _whole("handling_s", UNKNOWN) + _number(1)
     for name in ("solved", "reworked"):
@@ -135,6 +151,30 @@ def day_sums(start: date, end: date, *, by_service: bool) -> JointSums:
         )
         found.append(row_sums(days, by_service=by_service))
     return joined(found)
+
+
+def sums_by_staff(start: date, end: date) -> JointSums:
+    """Return the sums of [start, end) by who had the encounter as their own; of no others."""
+    staff = Grouping(F("staff_id"), _ids_below(Staff))
+    return _group_sums(Encounter.objects.filter(staff__isnull=False), staff, start, end)
+
+
+def sums_by_hour(start: date, end: date, zone: tzinfo) -> JointSums:
+    """Return the sums of [start, end) by the hour of the arrival, 0 to 23, in this time zone."""
+    hour = Grouping(ExtractHour("arrived_at", tzinfo=zone), 24)
+    return _group_sums(Encounter.objects.all(), hour, start, end)
+
+
+def _group_sums(rows: QuerySet[Encounter], by: Grouping, start: date, end: date) -> JointSums:
+    return joined(
+        [
+            row_sums(
+                rows.filter(on__gte=max(span.starts_on, start), on__lt=min(span.ends_on, end)),
+                by=by,
+            )
+            for span in spans_between(start, end)
+        ]
+    )
 
 
 def touched_in(start: date, end: date) -> dict[Span, list[int]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -19,10 +20,13 @@ from sqcore.encounters.queries import (
     first_and_last_day,
     span_sums,
     spans_changed_since,
+    sums_by_hour,
+    sums_by_staff,
 )
-from sqcore.encounters.sums import MEASURES, SCALES
-from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
+from sqcore.encounters.sums import MEASURES, SCALES, spans_between
+from sqcore.indicators.sources import Between, Collected, Counts, Offer, SourceCell
 from sqcore.org.models import Channel, Segment
+from sqcore.org.queries import organisation
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, widened
 
 PARAMETERS = {"measure", "channel", "service"}
@@ -34,6 +38,20 @@ OFFERED = {
     "reworked": gettext_lazy("Reworked"),
 }
 """What a form of a new indicator calls the measures."""
+SPREADS = {
+    Between.CHANNEL: gettext_lazy("%(measure)s: how far channels differ"),
+    Between.UNIT: gettext_lazy("%(measure)s: how far units differ"),
+    Between.SHIFT: gettext_lazy("%(measure)s: how far shifts differ"),
+    Between.STAFF: gettext_lazy("%(measure)s: how far colleagues differ"),
+    Between.WEEK: gettext_lazy("%(measure)s: how far weeks differ"),
+}
+SHIFTS = (
+    *(("night", 0), ("morning", 6), ("midday", 11)),
+    *(("afternoon", 14), ("evening", 17), ("night", 22)),
+)
+"""Parts of the day by the hour in which they begin."""
+Named = tuple[JointSums, Sequence[str]]
+"""Sums, and the name of the group that each cell belongs to."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,8 @@ class EncounterSource:
 
     Times are sums of whole seconds with the scale 60, so that an indicator reads minutes; solved
     and reworked are 0 or 1. Weeks and longer periods come from the kept sums, days and whatever
-    names a service from the rows: the same integers either way.
+    names a service from the rows: the same integers either way. How alike they are between
+    channels, units, shifts, staff (encounters that were one person's own) and weeks: `"between"`.
     """
 
     key: str = "encounters"
@@ -104,7 +123,7 @@ class EncounterSource:
             (f" ({channel})", {"channel": channel.code})
             for channel in Channel.objects.order_by("position", "id")
         )]  # fmt: skip
-        return [
+        plain = [
             Offer(
                 title=f"{OFFERED[measure]}{where}",
                 parameters={"measure": measure, **asked},
@@ -115,11 +134,42 @@ class EncounterSource:
             for where, asked in places
             for measure in OFFERED
         ]
+        return plain + [
+            Offer(
+                title=str(SPREADS[between]) % {"measure": OFFERED[measure]},
+                parameters={"measure": measure, "between": between.value},
+                statistic="spread",
+                unit_of_measure="min" if measure in TIMES else "share",
+                lower_is_better=True,
+            )
+            for measure in OFFERED
+            for between in Between
+        ]
 
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         wanted = [Wanted.parse(name) for name in measures]
         sums = _joint_sums(period, by_service=any(each.service for each in wanted))
         cells, moments = _by_margin(_chosen(sums, wanted))
+        scales = [SCALES[MEASURES.index(each.measure)] for each in wanted]
+        return Collected(cells, list(measures), scales, moments)
+
+    def groups_of(self, measure: str) -> Sequence[Between]:
+        return list(Between)
+
+    def collect_groups(
+        self, *, measures: Sequence[str], between: Between, period: Period
+    ) -> Collected:
+        wanted = [Wanted.parse(name) for name in measures]
+        if between is Between.WEEK:
+            parts = _parts_by_week(wanted, period)
+        elif between is Between.STAFF:
+            sums = _chosen(sums_by_staff(period.start, period.end), wanted)
+            parts = [(sums, _numbered(sums))]
+        else:
+            zone = ZoneInfo(organisation().time_zone)
+            sums = _chosen(sums_by_hour(period.start, period.end, zone), wanted)
+            parts = [(sums, [shift_of(cell.group) for cell in sums[0]])]
+        cells, moments = _by_group(parts, between)
         scales = [SCALES[MEASURES.index(each.measure)] for each in wanted]
         return Collected(cells, list(measures), scales, moments)
 
@@ -185,6 +235,54 @@ def _by_margin(sums: JointSums) -> tuple[list[SourceCell], Moments]:
             sources.append(at)
     cells = np.array(sources, dtype=np.int64)
     return list(index), merge(sums[1], np.array(owners, dtype=np.int64), len(index), cell=cells)
+
+
+def shift_of(hour: int) -> str:
+    """Return the part of the day that an hour belongs to.
+
+    >>> [shift_of(hour) for hour in (0, 6, 11, 16, 17, 22)]
+    ['night', 'morning', 'midday', 'afternoon', 'evening', 'night']
+    """
+    return next(name for name, begins in reversed(SHIFTS) if hour >= begins)
+
+
+def _parts_by_week(wanted: Sequence[Wanted], period: Period) -> list[Named]:
+    """Return the sums of each span with its ISO week; a week that the period cuts has its part."""
+    parts: list[Named] = []
+    by_service = any(each.service for each in wanted)
+    for span in spans_between(period.start, period.end):
+        first, end = max(span.starts_on, period.start), min(span.ends_on, period.end)
+        if by_service or (first, end) != span:
+            sums = _chosen(day_sums(first, end, by_service=by_service), wanted)
+        else:
+            sums = _chosen(span_sums(first, end), wanted)
+        parts.append((sums, [Period.of(first, Grain.WEEK).key] * len(sums[0])))
+    return parts
+
+
+def _numbered(sums: JointSums) -> list[str]:
+    """Return for each cell a number of its person that says nothing about who it is: they stand in
+    the order of their figures, which are the same whenever they are read."""
+    cells, moments = sums
+    figures: dict[int, list[tuple[Any, ...]]] = {}
+    rows = np.concatenate([moments.n, moments.linear, moments.products], axis=1).tolist()
+    for cell, row in sorted(zip(cells, rows, strict=True)):
+        figures.setdefault(cell.group, []).append((*cell[:4], *row))
+    order = sorted(figures, key=figures.__getitem__)
+    numbers = {staff: str(at) for at, staff in enumerate(order, 1)}
+    return [numbers[cell.group] for cell in cells]
+
+
+def _by_group(parts: Sequence[Named], between: Between) -> tuple[list[SourceCell], Moments]:
+    """Add up by unit and group."""
+    index: dict[SourceCell, int] = {}
+    owners = [
+        index.setdefault(SourceCell(cell.unit_id, between.value, name), len(index))
+        for (cells, _moments), names in parts
+        for cell, name in zip(cells, names, strict=True)
+    ]
+    whole = stacked([moments for (_cells, moments), _names in parts])
+    return list(index), merge(whole, np.array(owners, dtype=np.int64), len(index))
 
 
 def _margins(

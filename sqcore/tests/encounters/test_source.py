@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from sqcore.base.periods import Grain, Period
 from sqcore.encounters.models import Encounter, Service
 from sqcore.encounters.services import NewEncounter, sum_up, take_encounters
 from sqcore.encounters.sources import EncounterSource
-from sqcore.indicators.sources import Collected, SourceCell
+from sqcore.encounters.sums import MEASURES as ALL
+from sqcore.encounters.sums import SCALES
+from sqcore.indicators.sources import Between, Collected, SourceCell
 from sqcore.org.models import Channel, Segment, Unit
 from sqcore.stats.moments import Moments, moments_of
 from sqcore.tests.encounters.factories import MORNING, encounter, step
-from sqcore.tests.factories import NOW, make_channel, make_segment, make_unit
+from sqcore.tests.factories import NOW, make_channel, make_segment, make_staff, make_unit
 
 pytestmark = pytest.mark.django_db
 
@@ -205,3 +208,86 @@ class TestParameters:
     ) -> None:
         with pytest.raises(InvalidInput, match=reason):
             SOURCE.measure(parameters)
+
+
+class TestGroups:
+    """Groups that are compared: the same rows, told apart by week, shift and person."""
+
+    def collected(self, between: Between, period: str, names: list[str]) -> dict[SourceCell, Any]:
+        found = SOURCE.collect_groups(measures=names, between=between, period=Period.parse(period))
+        assert found.scales == [SCALES[ALL.index(name.partition("#")[0])] for name in names]
+        return {cell: found.moments.take([at]) for at, cell in enumerate(found.cells)}
+
+    @pytest.mark.parametrize("period", PERIODS)
+    @pytest.mark.parametrize("names", [["waiting", "solved"], ["waiting#loan"]])
+    def test_by_week_are_what_the_weeks_have(
+        self, world: dict[str, list[int]], period: str, names: list[str]
+    ) -> None:
+        take_encounters(rows=some_encounters(world, 400, seed=3), now=NOW)
+        sum_all_up()
+        whole = Period.parse(period)
+
+        found = self.collected(Between.WEEK, period, names)
+
+        rows = Encounter.objects.filter(on__gte=whole.start, on__lt=whole.end)
+        weeks = {Period.of(day, Grain.WEEK).key for day in rows.values_list("on", flat=True)}
+        assert {cell.value for cell in found} == weeks
+        all_of_it = {
+            cell: moments for cell, moments in naive(whole, names).items() if not cell.margin
+        }
+        for cell, moments in all_of_it.items():
+            mine = [part for each, part in found.items() if each.unit_id == cell.unit_id]
+            assert sum(part.n for part in mine).tolist() == moments.n.tolist()
+            assert sum(part.linear for part in mine).tolist() == moments.linear.tolist()
+            assert sum(part.products for part in mine).tolist() == moments.products.tolist()
+
+    def test_by_shift_go_by_the_local_hour_of_arrival(self, world: dict[str, list[int]]) -> None:
+        unit = Unit.objects.get(pk=world["units"][0])
+        hours = {9: "morning", 12: "midday", 15: "afternoon", 18: "evening", 23: "night"}
+        for hour in hours:
+            at = MORNING + timedelta(hours=hour - 9)
+            take_encounters(rows=[encounter(f"h{hour}", unit, at=at, wait=hour)], now=NOW)
+
+        found = self.collected(Between.SHIFT, "2026-03", ["waiting"])
+
+        assert {cell.value: moments.linear[0].tolist() for cell, moments in found.items()} == {
+            name: [1, 60 * hour] for hour, name in hours.items()
+        }
+
+    def test_by_staff_count_what_was_their_own_and_name_nobody(
+        self, world: dict[str, list[int]]
+    ) -> None:
+        units = [Unit.objects.get(pk=pk) for pk in world["units"]]
+        mei, li = make_staff("Mei"), make_staff("Li")
+        shares: list[tuple[Unit, dict[int, int], float]] = [
+            (units[0], {mei.pk: 10_000}, 4),
+            (units[1], {mei.pk: 8_000, li.pk: 2_000}, 6),
+            (units[0], {li.pk: 10_000}, 2),
+            (units[0], {mei.pk: 5_000, li.pk: 5_000}, 50),
+            (units[0], {}, 60),
+        ]
+        for at, (unit, parts, wait) in enumerate(shares):
+            one = encounter(f"s{at}", unit, wait=wait, shares=parts)
+            take_encounters(rows=[one], now=NOW)
+
+        found = self.collected(Between.STAFF, "2026-03", ["waiting"])
+
+        assert {
+            (cell.unit_id, cell.value): moments.linear[0].tolist()
+            for cell, moments in found.items()
+        } == {
+            (units[0].pk, "1"): [1, 120],
+            (units[0].pk, "2"): [1, 240],
+            (units[1].pk, "2"): [1, 360],
+        }
+
+    def test_every_measure_can_be_compared_between_every_kind_of_group(self) -> None:
+        offered = [offer for offer in SOURCE.offers() if offer.statistic == "spread"]
+
+        assert len(offered) == len(ALL) * len(Between)
+        assert offered[0].title == "Waiting time: how far channels differ"
+        assert {str(each.unit_of_measure) for each in offered} == {"min", "share"}
+
+    def test_nothing_is_there_where_nobody_came(self) -> None:
+        for between in (Between.WEEK, Between.SHIFT, Between.STAFF):
+            assert self.collected(between, "2026-03", ["waiting"]) == {}

@@ -48,6 +48,17 @@ class Groups:
             return everything.of(segment=self.ids[group])
         return everything.of(units=list(self.tree.below(group.unit)))
 
+    def people(self, group: Group, everything: ItemAnswers) -> IntArray:
+        """Return the ids of a group's answers, ascending."""
+        if group == self.whole:
+            return everything.response
+        if group.margin == "channel":
+            return everything.response[everything.channel == self.ids[group]]
+        if group.margin == "segment":
+            return everything.response[everything.segment == self.ids[group]]
+        below = np.isin(everything.unit, list(self.tree.below(group.unit)))
+        return everything.response[below]
+
     def families(self) -> Families:
         """Return which groups are sums of others: units of those below them, all of the margins."""
         at = {group: place for place, group in enumerate(self.of)}
@@ -75,35 +86,27 @@ def tree_of(period: Period) -> UnitTree:
     return tree
 
 
-def groups_of(everything: ItemAnswers, tree: UnitTree) -> tuple[Groups, IntArray]:
-    """Return the groups that have answers, and how many each has."""
-    counted = dict(_counts(everything, tree))
+def groups_of(everything: ItemAnswers, tree: UnitTree) -> Groups:
+    """Return the groups that have answers."""
+    found = list(_units(everything, tree))
     names = {("channel", pk): code for pk, code in Channel.objects.values_list("id", "code")}
     names |= {("segment", pk): code for pk, code in Segment.objects.values_list("id", "code")}
     ids: dict[Group, int] = {}
     for margin, values in (("channel", everything.channel), ("segment", everything.segment)):
-        found, people = np.unique(values, return_counts=True)
-        for pk, n in zip(found.tolist(), people.tolist(), strict=True):
-            if pk:
-                group = Group(tree.roots[0], margin, names[margin, pk])
-                counted[group], ids[group] = n, pk
-    people_of = np.array(list(counted.values()), dtype=np.int64)
-    return Groups(tree, tuple(counted), ids), people_of
+        for pk in np.unique(values[values > 0]).tolist():
+            ids[Group(tree.roots[0], margin, names[margin, pk])] = pk
+    return Groups(tree, (*found, *ids), ids)
 
 
-def _counts(everything: ItemAnswers, tree: UnitTree) -> Iterator[tuple[Group, int]]:
+def _units(everything: ItemAnswers, tree: UnitTree) -> Iterator[Group]:
     """Yield every unit that somebody answered about or below, parents before children."""
-    found, people = np.unique(everything.unit, return_counts=True)
-    total: dict[int, int] = {}
-    for unit, n in zip(found.tolist(), people.tolist(), strict=True):
-        for above in tree.path(unit):
-            total[above] = total.get(above, 0) + n
+    named = {above for unit in np.unique(everything.unit).tolist() for above in tree.path(unit)}
     first, *_others = tree.roots
     if len(everything):
-        yield Group(first), len(everything)
+        yield Group(first)
     for unit in _in_order(tree):
-        if unit != first and unit in total:
-            yield Group(unit), total[unit]
+        if unit != first and unit in named:
+            yield Group(unit)
 
 
 def _in_order(tree: UnitTree) -> Sequence[int]:

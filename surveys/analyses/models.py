@@ -1,7 +1,9 @@
 """Analyses of questionnaires: what a method found in the answers of a group in a closed period."""
 
+import zlib
 from typing import Self
 
+import numpy as np
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +13,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.jobs.models import Job
 from sqcore.org.models import Unit
+from sqcore.stats.arrays import IntArray
 from surveys.instruments.models import InstrumentVersion
 
 
@@ -74,3 +77,56 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.version_id} at unit {self.unit_id} {self.grain}"
+
+
+class ShownGroup(models.Model):
+    """Whose answers the analyses of a group were found in while they were on show.
+
+    By these rows a later analysis knows who came and who left since. `revision` counts, by version
+    and period, how often what is on show changed; the row was on show from `revision` on, before
+    `until` (None: it still is). No moment is kept: nothing tells when a single answer came in.
+    `responses` are ids, without a foreign key: answers may be withdrawn and erased.
+    """
+
+    version = models.ForeignKey(
+        InstrumentVersion, on_delete=models.PROTECT, related_name="shown_groups", db_index=False
+    )
+    grain = models.CharField(max_length=8, choices=Grain)
+    starts_on = models.DateField()
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="shown_groups")
+    margin = models.CharField(max_length=8, blank=True)
+    margin_value = models.CharField(max_length=50, blank=True)
+    revision = models.PositiveIntegerField()
+    until = models.PositiveIntegerField(null=True)
+    responses = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    *("version", "grain", "starts_on", "unit", "margin", "margin_value"),
+                    "revision",
+                ],
+                name="shown_group_once_a_revision",
+            ),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(until__gt=models.F("revision")),
+                name="shown_group_until_later",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"unit {self.unit_id} {self.grain} {self.starts_on}, revision {self.revision}"
+
+
+def packed_ids(ids: IntArray) -> bytes:
+    """Return ascending ids as few bytes: what one is more than the one before, compressed.
+
+    >>> ids_of(packed_ids(np.array([3, 4, 900]))).tolist()
+    [3, 4, 900]
+    """
+    return zlib.compress(np.diff(ids, prepend=0).astype("<i8").tobytes(), 1)
+
+
+def ids_of(packed: bytes) -> IntArray:
+    return np.cumsum(np.frombuffer(zlib.decompress(packed), dtype="<i8"), dtype=np.int64)

@@ -11,6 +11,9 @@ from sqcore.stats.results import MethodStatus
 from surveys.instruments.codebook import Codebook
 from surveys.responses.items import ItemAnswers
 
+SMALLEST = 5
+"""The smallest group that is shown where the organisation did not choose another."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,8 +33,10 @@ class AnalysisKind(Protocol):
     - `key` never changes: rows name it. `method` rises when its numbers would differ.
     - `suits(codebook)`: whether a questionnaire has what it needs; if not, it is never run.
     - `only_whole`: asks for the whole organisation only, not for units, channels and segments.
-    - `find(answers)` is a pure function of the answers of one group; it is never called for fewer
-      than `fewest` respondents, and never raises for what answers may well be.
+    - `find(answers, k=k)` is a pure function of the answers of one group; it is never called for
+      fewer than `fewest` respondents, nor for fewer than k, the organisation's smallest group, and
+      never raises for what answers may well be. Of questions that fewer than k answered it says
+      nothing.
     """
 
     @property
@@ -45,7 +50,7 @@ class AnalysisKind(Protocol):
     @property
     def fewest(self) -> int: ...
     def suits(self, codebook: Codebook) -> bool: ...
-    def find(self, answers: ItemAnswers) -> Found: ...
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found: ...
 
 
 KINDS: Registry[AnalysisKind] = Registry("kinds of analyses")

@@ -1,16 +1,17 @@
-"""Reading analyses: what is shown, what is due, what a group's numbers were."""
+"""Reading analyses: what is and was shown, what is due."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from sqcore.base.periods import FINENESS, Grain, Period
 from sqcore.org.queries import local_day, organisation
 from surveys.analyses.groups import Group
-from surveys.analyses.models import Analysis
+from surveys.analyses.models import Analysis, ShownGroup, ids_of
 from surveys.analyses.port import KINDS, AnalysisKind
+from surveys.analyses.release import History, People, Sum
 from surveys.instruments.codebook import codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import Response, RollupMonth
@@ -37,39 +38,68 @@ def kinds_for(version: InstrumentVersion) -> list[AnalysisKind]:
     return [kind for kind in KINDS if kind.suits(codebook)]
 
 
-def shown_counts(version: InstrumentVersion, period: Period) -> dict[Group, int]:
-    """Return the respondents of each group of which something is shown in this period."""
-    rows = analyses_of(version, period).filter(n__isnull=False)
-    found: dict[Group, int] = {}
-    for unit, margin, value, n in rows.values_list("unit_id", "margin", "margin_value", "n"):
-        group = Group(unit, margin, value)
-        found[group] = max(n or 0, found.get(group, 0))
+def shown_groups(version: InstrumentVersion, period: Period) -> list[ShownGroup]:
+    """Return what was ever shown of a version in a quarter or year, the year that it lies in, and
+    the quarters of that; of a group and period the newest last."""
+    year = Period.of(period.start, Grain.YEAR, fiscal_start=period.fiscal_start)
+    starts = [quarter.start for quarter in _quarters(year)]
+    rows = ShownGroup.objects.filter(version=version).filter(
+        Q(grain=Grain.YEAR, starts_on=year.start) | Q(grain=Grain.QUARTER, starts_on__in=starts)
+    )
+    return list(rows.order_by("revision", "id"))
+
+
+def of_period(rows: Iterable[ShownGroup], period: Period) -> list[ShownGroup]:
+    return [row for row in rows if (row.grain, row.starts_on) == (period.grain, period.start)]
+
+
+def history_of(rows: Sequence[ShownGroup], period: Period, groups: Sequence[Group]) -> History:
+    """Return what was shown of these groups before, in this period and beside it."""
+    people = {row.pk: ids_of(row.responses) for row in rows}
+    mine = of_period(rows, period)
+    moments = sorted({row.revision for row in mine} | {row.until for row in mine if row.until})
+    earlier = []
+    for moment in moments:
+        there = {
+            group_of(row): people[row.pk]
+            for row in mine
+            if row.revision <= moment and (row.until is None or row.until > moment)
+        }
+        earlier.append([there.get(group) for group in groups])
+    year = Period.of(period.start, Grain.YEAR, fiscal_start=period.fiscal_start)
+    others = [quarter for quarter in _quarters(year) if quarter != period]
+    parts = _last_known(rows, others, people)
+    if period.grain == Grain.YEAR:
+        beside = [[Sum(parts[group])] if group in parts else [] for group in groups]
+    else:
+        beside = [[] for _group in groups]
+        at = {group: place for place, group in enumerate(groups)}
+        for row in of_period(rows, year):
+            group = group_of(row)
+            if group in at:
+                beside[at[group]].append(Sum((people[row.pk],), parts.get(group, ())))
+    return History(earlier, beside)
+
+
+def _last_known(
+    rows: Sequence[ShownGroup], quarters: Iterable[Period], people: Mapping[int, People]
+) -> dict[Group, tuple[People, ...]]:
+    """Return, of each group, the people of these quarters as last shown."""
+    found: dict[Group, tuple[People, ...]] = {}
+    for quarter in quarters:
+        last = {group_of(row): people[row.pk] for row in of_period(rows, quarter)}
+        for group, there in last.items():
+            found[group] = (*found.get(group, ()), there)
     return found
 
 
-def counts_beside(version: InstrumentVersion, period: Period) -> dict[Group, int]:
-    """Return what other periods leave for this one, by group: of a year the sum of its quarters
-    that are shown; of a quarter its shown year less the other quarters."""
-    if period.grain == Grain.YEAR:
-        return _summed(shown_counts(version, quarter) for quarter in _quarters(period))
-    year = Period.of(period.start, Grain.YEAR, fiscal_start=period.fiscal_start)
-    others = [quarter for quarter in _quarters(year) if quarter.start != period.start]
-    taken = _summed(shown_counts(version, quarter) for quarter in others)
-    whole = shown_counts(version, year)
-    return {group: n - taken.get(group, 0) for group, n in whole.items()}
+def group_of(row: Analysis | ShownGroup) -> Group:
+    return Group(row.unit_id, row.margin, row.margin_value)
 
 
 def _quarters(year: Period) -> list[Period]:
     first = Period.of(year.start, Grain.QUARTER, fiscal_start=year.fiscal_start)
     return [first, first.next, first.next.next, first.next.next.next]
-
-
-def _summed(parts: Iterator[dict[Group, int]]) -> dict[Group, int]:
-    total: dict[Group, int] = {}
-    for part in parts:
-        for group, n in part.items():
-            total[group] = total.get(group, 0) + n
-    return total
 
 
 def due_periods(*, now: datetime) -> Iterator[Due]:

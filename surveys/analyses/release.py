@@ -1,88 +1,202 @@
-"""Which groups may be shown, given how many answered and what was shown before. Pure functions.
+"""Which groups may be shown, given who answered and what was ever shown of them. Pure functions.
 
 docs/decisions/analyses-of-groups.md argues the rules.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sqcore.stats.arrays import BoolArray, IntArray
-from sqcore.stats.suppression import Families, differences, suppress
+from sqcore.stats.suppression import Families, suppress
 
 LEAST = 30
 """Answers that most analyses of a group rest on; below, their figures say more about chance."""
-NEVER = -1
-"""The count of a group of which nothing is on show."""
+
+People = IntArray
+"""The ids of a group's answers, each once."""
+Shown = Sequence[People | None]
+"""Whose answers what is shown of each of C groups was found in; None where nothing is shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """People added up and taken away: a year that was shown less the other quarters."""
+
+    plus: tuple[People, ...]
+    minus: tuple[People, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What was shown when this is decided.
+
+    earlier: the revisions of this period, the one on show last
+    beside: for each of C groups what other periods leave for it: of a year its quarters, as last
+        shown; of a quarter each revision of its year less the other quarters
+    """
+
+    earlier: Sequence[Shown] = ()
+    beside: Sequence[Sequence[Sum]] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """hidden: (C,), nothing is shown; held: (C,), what was shown stays, without the late answers;
-    all others are shown as they are now."""
+    """hidden: (C,), nothing is shown; held: (C,), what was shown stays, without those who came or
+    left since; all others are shown as they are now."""
 
     hidden: BoolArray
     held: BoolArray
 
 
 def release(
-    now: IntArray,
-    before: IntArray,
-    beside: IntArray,
+    now: Sequence[People],
     families: Families,
     *,
     k: int,
+    history: History | None = None,
     least: int = LEAST,
 ) -> Release:
     """Decide what is shown of C groups, so that no difference tells of 1 to k-1 people.
 
-    now: shape (C,), people who answered
-    before: shape (C,), people in what is shown of this period now, NEVER where nothing is
-    beside: shape (C,), what other periods leave for this one: of a year the sum of its quarters
-        that are shown, of a quarter its year less the other quarters; 0 where nothing follows
+    Who came and who left are added, not set off: the difference of two revisions with the same n
+    may be one person who left and one who came.
+
+    now: of each group, whose answers there are
     families: which groups are sums of which; k: smallest group that is shown; least: fewest answers
         that any of the analyses asked for rests on
 
     >>> from sqcore.stats.suppression import families_of
-    >>> lattice = families_of([(0, [1, 2, 3])])
-    >>> nobody = np.full(4, NEVER)
-    >>> release(np.array([163, 60, 100, 3]), nobody, np.zeros(4, int), lattice, k=5).hidden.tolist()
-    [False, True, False, True]
+    >>> lattice = families_of([(0, [1, 2])])
+    >>> everybody = np.arange(100)
+    >>> then = [everybody, everybody[:60], everybody[60:]]
+    >>> one_for_another = np.append(everybody[1:], 100)
+    >>> now = [one_for_another, one_for_another[:59], one_for_another[59:]]
+    >>> release(now, lattice, k=5, history=History([then])).held.tolist()
+    [True, True, True]
     """
-    change = np.where(before == NEVER, 0, now - before)
-    held = _is_small(change, k)
-    clash = _is_small(np.where(held, before, now) - beside, k)
-    # Groups under `least` are not secret, so nobody else is hidden for their sake.
-    hidden = suppress(now, families, k=k, hidden=clash) | (now < least)
-    while True:
-        told = _told(now, before, Release(hidden, held), families, k)
-        if not told.any():
-            return Release(hidden, held & ~hidden)
-        # What was shown stays as it was, if that helps; else, or the first time, it is hidden.
-        helps = ~held & (before != NEVER)
-        hidden, held = hidden | (told & ~helps), held | (told & helps)
+    desk = _Desk(now, families, k, history or History(), least)
+    desk.decide()
+    return Release(desk.hidden, desk.held & ~desk.hidden)
 
 
-def _told(
-    now: IntArray, before: IntArray, so_far: Release, families: Families, k: int
-) -> BoolArray:
-    """Return whose figures, less those of the groups within, would be those of a small group.
+def gross(plus: Iterable[People], minus: Iterable[People]) -> int:
+    """Return how many people are in a sum of groups less others: each who does not cancel out.
 
-    Of the people in them, and of those who came or went since they were shown.
+    >>> gross([np.array([1, 2, 3])], [np.array([2, 3, 4])])
+    2
     """
-    shown = ~so_far.hidden
-    counts = np.where(so_far.held, before, now)
-    rest = differences(np.maximum(counts, 0), shown, families)
-    fresh = shown & ~so_far.held & (before != NEVER)
-    change = np.where(fresh, now - before, 0)
-    below = np.zeros(families.size, dtype=np.int64)
-    np.add.at(below, families.family, change[families.children])
-    came = np.where(fresh[families.parents], change[families.parents] - below, 0)
-    told = np.zeros(now.shape, dtype=np.bool_)
-    told[families.parents[_is_small(rest, k) | _is_small(came, k)]] = True
-    return np.asarray(told & shown)
+    more, less = list(plus), list(minus)
+    if len(more) == len(less) == 1 and np.array_equal(more[0], less[0]):
+        return 0
+    people = np.concatenate([*more, *less, np.zeros(0, dtype=np.int64)])
+    signs = np.ones(len(people), dtype=np.int64)
+    signs[sum(map(len, more)) :] = -1
+    _ids, place = np.unique(people, return_inverse=True)
+    return int(np.count_nonzero(np.bincount(place, weights=signs)))
 
 
-def _is_small(people: IntArray, k: int) -> BoolArray:
-    size = np.abs(people)
-    return np.asarray((size > 0) & (size < k))
+class _Desk:
+    """What is about to be shown; `decide` takes back what would tell of a few."""
+
+    def __init__(
+        self, now: Sequence[People], families: Families, k: int, history: History, least: int
+    ) -> None:
+        self.now, self.k, self.history, self.families = now, k, history, families
+        self.size = np.array([len(people) for people in now], dtype=np.int64)
+        self.few = self.size < least
+        self.held = np.zeros(len(now), dtype=np.bool_)
+        self.forced = np.zeros(len(now), dtype=np.bool_)
+        self.family = [
+            (int(parent), families.children[families.family == at].tolist())
+            for at, parent in enumerate(families.parents)
+        ]
+        nothing: Shown = [None] * len(now)
+        self.on_show = history.earlier[-1] if history.earlier else nothing
+
+    @property
+    def hidden(self) -> BoolArray:
+        # Groups under `least` are not secret, so nobody else is hidden for their sake.
+        found = suppress(self.size, self.families, k=self.k, hidden=self.forced)
+        return np.asarray(found | self.few)
+
+    def decide(self) -> None:
+        for place in range(len(self.now)):
+            if not self.few[place] and any(map(self._is_small, self._differences(place))):
+                self._take_back(place)
+        while (place := self._worst()) is not None:
+            self._take_back(place)
+
+    def _take_back(self, place: int) -> None:
+        """Keep what was shown; where nothing was, show nothing."""
+        known = self.on_show[place] is not None
+        (self.held if known else self.forced)[place] = True
+
+    def _is_small(self, people: int) -> bool:
+        return 0 < people < self.k
+
+    def _differences(self, place: int) -> Iterator[int]:
+        """Yield what a group less each that was ever shown of it would tell of."""
+        now = self.now[place]
+        for shown in self._revisions(place):
+            yield gross([now], [shown])
+        if self.history.beside:
+            for other in self.history.beside[place]:
+                yield gross([now, *other.minus], other.plus)
+
+    def _revisions(self, place: int) -> Iterator[People]:
+        last: People | None = None
+        for moment in self.history.earlier:
+            shown = moment[place]
+            if shown is not None and shown is not last:
+                yield shown
+                last = shown
+
+    def _worst(self) -> int | None:
+        """Return the group to take back next, of a family whose groups together tell of a few.
+
+        The total, if it is new; else the smallest part that is new.
+        """
+        hidden = self.hidden
+        if not self.history.earlier and not self.held.any():
+            return None  # All are new: `suppress` has seen to them.
+        public: Shown = [
+            None if hidden[at] else self.on_show[at] if self.held[at] else people
+            for at, people in enumerate(self.now)
+        ]
+        fresh = ~(hidden | self.held)
+        for parent, children in self.family:
+            new = [place for place in (parent, *children) if fresh[place]]
+            if new and any(map(self._is_small, self._rests(parent, children, public))):
+                return new[0] if new[0] == parent else min(new, key=lambda at: int(self.size[at]))
+        return None
+
+    def _rests(self, parent: int, children: Sequence[int], public: Shown) -> Iterator[int]:
+        """Yield who a total less its parts tells of: now, and of what changed since a revision."""
+        total = public[parent]
+        if total is None:
+            return
+        shown = [people for child in children if (people := public[child]) is not None]
+        if shown:
+            yield gross([total], shown)
+        known = [people for child in children if (people := self._last(child, public)) is not None]
+        if len(known) > len(shown):
+            yield gross([total], known)
+        for moment in self.history.earlier:
+            then = moment[parent]
+            if then is not None:
+                both = [at for at in children if public[at] is not None and moment[at] is not None]
+                came, went = [public[at] for at in both], [moment[at] for at in both]
+                yield gross([total, *_there(went)], [then, *_there(came)])
+
+    def _last(self, place: int, public: Shown) -> People | None:
+        """Return what is or was last known of a group."""
+        if public[place] is not None:
+            return public[place]
+        known = (each[place] for each in reversed(self.history.earlier))
+        return next((people for people in known if people is not None), None)
+
+
+def _there(people: Iterable[People | None]) -> list[People]:
+    return [each for each in people if each is not None]

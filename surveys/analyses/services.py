@@ -1,12 +1,11 @@
 """Analysing: what is due becomes jobs; a job replaces all analyses of a version and period."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 
-import numpy as np
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
@@ -17,19 +16,20 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext
 from sqcore.jobs.services import start
 from sqcore.org.queries import local_day, organisation
-from sqcore.stats.arrays import IntArray
 from sqcore.stats.results import MethodStatus
 from surveys.analyses.groups import Group, Groups, groups_of, tree_of
-from surveys.analyses.models import Analysis
+from surveys.analyses.models import Analysis, ShownGroup, packed_ids
 from surveys.analyses.port import AnalysisKind, Found
 from surveys.analyses.queries import (
     analyses_of,
-    counts_beside,
     due_periods,
+    group_of,
+    history_of,
     kinds_for,
-    shown_counts,
+    of_period,
+    shown_groups,
 )
-from surveys.analyses.release import NEVER, Release, release
+from surveys.analyses.release import People, Release, release
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.items import ItemAnswers, item_answers
 from surveys.responses.queries import lock_version
@@ -106,6 +106,7 @@ class AnalysisJob:
                         raise _ShownMeanwhile
                     analyses_of(version, period).delete()
                     Analysis.objects.bulk_create(rows)
+                    desk.remember(rows)
                     result["analyses"] = len(rows)
             except _ShownMeanwhile:
                 continue
@@ -124,11 +125,11 @@ class _Desk:
     period: Period
     context: JobContext
     read_at: datetime
+    k: int
     answers: ItemAnswers
     groups: Groups
-    people: IntArray
-    shown: Mapping[Group, int]
-    beside: Mapping[Group, int]
+    people: Sequence[People]
+    shown: Sequence[ShownGroup]
     release: Release
     former: Former
 
@@ -136,29 +137,60 @@ class _Desk:
     def of(cls, version: InstrumentVersion, period: Period, context: JobContext) -> "_Desk":
         # The clock first: what comes in while it reads is found by the next tick.
         read_at = context.now()
-        answers = item_answers(version, period)
-        groups, people = groups_of(answers, tree_of(period))
         k = organisation().smallest_group
-        shown = shown_counts(version, period)
-        beside = counts_beside(version, period)
+        answers = item_answers(version, period)
+        groups = groups_of(answers, tree_of(period))
+        people = [groups.people(group, answers) for group in groups.of]
+        shown = shown_groups(version, period)
         decided = release(
             people,
-            np.array([shown.get(group, NEVER) for group in groups.of], dtype=np.int64),
-            np.array([beside.get(group, 0) for group in groups.of], dtype=np.int64),
             groups.families(),
             k=k,
+            history=history_of(shown, period, groups.of),
             least=max(k, min((kind.fewest for kind in kinds_for(version)), default=k)),
         )
-        former = {(row.kind, _group(row)): row for row in analyses_of(version, period)}
+        former = {(row.kind, group_of(row)): row for row in analyses_of(version, period)}
         return cls(
-            *(version, period, context, read_at, answers, groups, people),
-            *(shown, beside, decided, former),
+            *(version, period, context, read_at, k, answers),
+            *(groups, people, shown, decided, former),
         )
 
     def still_holds(self) -> bool:
         """Whether what else is shown of the version is what this was decided by."""
-        now = shown_counts(self.version, self.period), counts_beside(self.version, self.period)
-        return now == (self.shown, self.beside)
+        now = shown_groups(self.version, self.period)
+        return [(row.pk, row.until) for row in now] == [(row.pk, row.until) for row in self.shown]
+
+    def remember(self, rows: Iterable[Analysis]) -> None:
+        """Keep whose answers are on show by these rows, if that is another revision."""
+        mine = of_period(self.shown, self.period)
+        was = {group_of(row): row for row in mine if row.until is None}
+        told = {group_of(row) for row in rows if row.n is not None}
+        now = {
+            group: packed_ids(self.people[place])
+            for place, group in enumerate(self.groups.of)
+            if group in told and not self.release.held[place]
+        }
+        revision = 1 + max((row.until or row.revision for row in mine), default=0)
+        over = [
+            row.pk
+            for group, row in was.items()
+            if group not in told or now.get(group, bytes(row.responses)) != bytes(row.responses)
+        ]
+        ShownGroup.objects.filter(pk__in=over).update(until=revision)
+        ShownGroup.objects.bulk_create(
+            ShownGroup(
+                version=self.version,
+                grain=self.period.grain,
+                starts_on=self.period.start,
+                unit_id=group.unit,
+                margin=group.margin,
+                margin_value=group.margin_value,
+                revision=revision,
+                responses=responses,
+            )
+            for group, responses in now.items()
+            if group not in was or was[group].pk in over
+        )
 
     def rows(self) -> Iterator[Analysis]:
         kinds = kinds_for(self.version)
@@ -171,14 +203,14 @@ class _Desk:
                 if self._is_fresh(kind, place):
                     if mine is None:
                         mine = self.groups.answers(group, self.answers)
-                    yield self._row(kind, group, kind.find(mine), int(self.people[place]))
+                    yield self._row(kind, group, kind.find(mine, k=self.k), len(self.people[place]))
                 else:
                     yield self._unchanged(kind, place)
         self.context.progress(len(self.groups.of), len(self.groups.of))
 
     def _is_fresh(self, kind: AnalysisKind, place: int) -> bool:
         may = not (self.release.hidden[place] or self.release.held[place])
-        return may and int(self.people[place]) >= kind.fewest
+        return may and len(self.people[place]) >= kind.fewest
 
     def _unchanged(self, kind: AnalysisKind, place: int) -> Analysis:
         """Return the row of a group that shows nothing, or what it showed before.
@@ -208,10 +240,6 @@ class _Desk:
             job=self.context.job,
             made_at=self.read_at,
         )
-
-
-def _group(row: Analysis) -> Group:
-    return Group(row.unit_id, row.margin, row.margin_value)
 
 
 def _checked(kind: AnalysisKind, found: Found) -> dict[str, object]:

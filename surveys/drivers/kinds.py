@@ -16,7 +16,7 @@ from sqcore.stats.drivers import drivers
 from sqcore.stats.importance import PenaltyReward, importance_performance, penalty_reward
 from sqcore.stats.kano import kano
 from sqcore.stats.results import Figure, MethodStatus
-from surveys.analyses.port import Found
+from surveys.analyses.port import SMALLEST, Found
 from surveys.drivers.predictors import (
     Predictor,
     levels_of,
@@ -51,13 +51,13 @@ class DriversKind:
     def suits(self, codebook: Codebook) -> bool:
         return bool(outcomes_of(codebook)) and bool(levels_of(codebook))
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
         levels = [
             _Level(level, predictors, answers, points_of(answers, predictors), at == 0)
             for at, (level, predictors) in enumerate(levels_of(answers.codebook).items())
         ]
         found = {
-            item.code: [level.found(item) for level in levels]
+            item.code: [level.found(item, k) for level in levels]
             for item in outcomes_of(answers.codebook)
         }
         said = [level["status"] for each in found.values() for level in each]
@@ -81,13 +81,15 @@ class _Level:
     points: FloatArray
     with_both_sides: bool
 
-    def found(self, outcome: Item) -> Json:
+    def found(self, outcome: Item, k: int) -> Json:
         given = self.answers.values([outcome.code])[:, 0]
         products = self.answers.cross_products(np.column_stack([self.points, given]))
         parts = drivers(products)
         said: Json = {"level": self.level, "status": parts.status.value}
         if parts.status != MethodStatus.OK:
             return said
+        if parts.n < k:
+            return said | {"status": MethodStatus.INSUFFICIENT_N.value}
         performance = performance_of(self.answers, self.points)
         both = penalty_reward(self.points, given) if self.with_both_sides else ()
         placed = importance_performance(performance, parts.parts)
@@ -137,8 +139,9 @@ class KanoKind:
     def suits(self, codebook: Codebook) -> bool:
         return bool(kano_pairs(codebook))
 
-    def find(self, answers: ItemAnswers) -> Found:
-        pairs = [_pair(answers, item) for item in kano_pairs(answers.codebook)]
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
+        fewest = max(self.fewest, k)
+        pairs = [_pair(answers, item, fewest) for item in kano_pairs(answers.codebook)]
         if all(pair["status"] != MethodStatus.OK for pair in pairs):
             return Found.nothing(MethodStatus(pairs[0]["status"]))
         return Found(MethodStatus.OK, {"pairs": pairs})
@@ -149,11 +152,11 @@ def kano_pairs(codebook: Codebook) -> list[Item]:
     return [item for item in codebook.scored if item.role == Item.Role.PRESENT]
 
 
-def _pair(answers: ItemAnswers, item: Item) -> Json:
+def _pair(answers: ItemAnswers, item: Item, fewest: int) -> Json:
     given = answers.values([item.code, item.pair])
     both = given[~np.isnan(given).any(axis=1)].astype(np.int64) - 1
     said: Json = {"code": item.code}
-    if len(both) < FEWEST_KANO:
+    if len(both) < fewest:
         return said | {"status": MethodStatus.INSUFFICIENT_N.value}
     table = np.zeros((KANO_ANSWERS, KANO_ANSWERS), dtype=np.int64)
     np.add.at(table, (both[:, 0], both[:, 1]), 1)

@@ -27,7 +27,7 @@ from sqcore.stats.gaps import (
     standards_gap,
 )
 from sqcore.stats.results import Figure, MethodStatus
-from surveys.analyses.port import Found
+from surveys.analyses.port import SMALLEST, Found
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import Item
 from surveys.responses.items import ItemAnswers
@@ -41,8 +41,8 @@ BELIEVED = re.compile(r"e[0-9]+")
 """The codes of expectations: managers are asked for them as they think that customers answer."""
 DIGITS = 9
 FEWEST_EMPLOYEES = 5
-"""Employees who must have answered before anything is said: a question that fewer of them answered
-says nothing, however many answered the others."""
+"""Employees who must have answered before anything is said, or as many as the smallest group: a
+question that fewer of them answered says nothing, however many answered the others."""
 Json = dict[str, Any]
 
 
@@ -59,7 +59,7 @@ class GapsOfCustomers:
     def suits(self, codebook: Codebook) -> bool:
         return bool(_pairs(codebook))
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
         pairs = _pairs(answers.codebook)
         scale = _scale(item for dimension in pairs.values() for item, _code in dimension)
         expected, gaps = [], []
@@ -68,8 +68,9 @@ class GapsOfCustomers:
             p = answers.values([perceived for _item, perceived in dimension])
             expected.append(half_mean(e))
             gaps.append(half_mean(p - e))
-        told = by_enough(np.column_stack(expected), self.fewest)
-        judged = by_enough(np.column_stack(gaps), self.fewest)
+        fewest = max(self.fewest, k)
+        told = by_enough(np.column_stack(expected), fewest)
+        judged = by_enough(np.column_stack(gaps), fewest)
         values = {
             "dimensions": list(pairs),
             "scale": list(scale),
@@ -92,20 +93,23 @@ class GapsOfManagers:
     def suits(self, codebook: Codebook) -> bool:
         return codebook.instrument == MANAGERS
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
         believed = _believed(answers.codebook)
         scale = _scale(item for items in believed.values() for item in items)
         wanted = np.column_stack(
             [half_mean(answers.values([i.code for i in items])) for items in believed.values()]
         )
-        wanted = by_enough(wanted, self.fewest)
+        fewest = max(self.fewest, k)
+        wanted = by_enough(wanted, fewest)
         values = {
             "dimensions": list(believed),
             "scale": list(scale),
             "expectations": _side(side_of(wanted)),
-            "standards": _gap(standards_gap(_by_dimension(answers, "standards", believed))),
-            "communication": _gap(communication_gap(_by_dimension(answers, "promises", believed))),
-            "causes": _causes(answers, (Gap.KNOWLEDGE, Gap.STANDARDS)),
+            "standards": _gap(standards_gap(_by_dimension(answers, "standards", believed, fewest))),
+            "communication": _gap(
+                communication_gap(_by_dimension(answers, "promises", believed, fewest))
+            ),
+            "causes": _causes(answers, (Gap.KNOWLEDGE, Gap.STANDARDS), fewest),
         }
         return Found(MethodStatus.OK, values)
 
@@ -123,15 +127,16 @@ class GapsOfStaff:
     def suits(self, codebook: Codebook) -> bool:
         return codebook.instrument == STAFF
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
         dimensions = _asked_for(answers.codebook, "standards")
+        fewest = max(self.fewest, k)
         values = {
             "dimensions": dimensions,
-            "delivery": _gap(delivery_gap(_by_dimension(answers, "standards", dimensions))),
+            "delivery": _gap(delivery_gap(_by_dimension(answers, "standards", dimensions, fewest))),
             "communication": _gap(
-                communication_gap(_by_dimension(answers, "promises", dimensions))
+                communication_gap(_by_dimension(answers, "promises", dimensions, fewest))
             ),
-            "causes": _causes(answers, (Gap.DELIVERY, Gap.COMMUNICATION)),
+            "causes": _causes(answers, (Gap.DELIVERY, Gap.COMMUNICATION), fewest),
         }
         return Found(MethodStatus.OK, values)
 
@@ -167,9 +172,11 @@ def _asked_for(codebook: Codebook, what: str) -> list[str]:
     return [item.dimension for item in codebook.scored if item.code == f"{what}-{item.dimension}"]
 
 
-def _by_dimension(answers: ItemAnswers, what: str, dimensions: Iterable[str]) -> FloatArray:
+def _by_dimension(
+    answers: ItemAnswers, what: str, dimensions: Iterable[str], fewest: int
+) -> FloatArray:
     values = answers.values([f"{what}-{dimension}" for dimension in dimensions])
-    return by_enough(values, FEWEST_EMPLOYEES)
+    return by_enough(values, fewest)
 
 
 def _scale(items: Iterable[Item]) -> tuple[float, float]:
@@ -177,7 +184,7 @@ def _scale(items: Iterable[Item]) -> tuple[float, float]:
     return min(low for low, _high in ends), max(high for _low, high in ends)
 
 
-def _causes(answers: ItemAnswers, gaps: Sequence[Gap]) -> Json:
+def _causes(answers: ItemAnswers, gaps: Sequence[Gap], fewest: int) -> Json:
     """Return the likely causes of these gaps; reversed items were turned on the way in."""
     found: Json = {}
     for gap in gaps:
@@ -192,7 +199,7 @@ def _causes(answers: ItemAnswers, gaps: Sequence[Gap]) -> Json:
         for cause in {cause for _code, cause in asked}:
             columns = [at for at, (_code, each) in enumerate(asked) if each == cause]
             people = int((~np.isnan(half_mean(values[:, columns]))).sum())
-            if people < FEWEST_EMPLOYEES:
+            if people < fewest:
                 values[:, columns] = np.nan
         found[str(int(gap))] = [
             {"cause": names[each.number], "speaks": each.speaks, **_figure(each.figure)}

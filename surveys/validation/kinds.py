@@ -34,7 +34,7 @@ from sqcore.stats.psychometrics import (
     reliability,
 )
 from sqcore.stats.results import Figure, MethodStatus
-from surveys.analyses.port import Found
+from surveys.analyses.port import SMALLEST, Found
 from surveys.analyses.release import LEAST
 from surveys.instruments.codebook import MISSING, NOT_APPLICABLE, Codebook
 from surveys.instruments.models import Item
@@ -61,10 +61,10 @@ class Validation:
         """Whether at least three questions on a scale ask for perceptions."""
         return len(judged(codebook)) >= 3
 
-    def find(self, answers: ItemAnswers) -> Found:
-        sheet = _Sheet(answers)
+    def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
+        sheet = _Sheet(answers, max(LEAST, k))
         # What all say less what the attentive say is what the marked say.
-        are_many = sheet.careless.sum() >= LEAST
+        are_many = sheet.careless.sum() >= sheet.least
         values: Json = {
             "all": sheet.part(np.ones(len(answers), dtype=np.bool_)),
             "attentive": sheet.part(~sheet.careless) if are_many else None,
@@ -93,10 +93,13 @@ def blocks_of(items: Iterable[Item]) -> dict[str, list[str]]:
 
 
 class _Sheet:
-    """The answers of all, as judged (reversed items turned) and as they were given."""
+    """The answers of all, as judged (reversed items turned) and as they were given.
 
-    def __init__(self, answers: ItemAnswers) -> None:
-        self.answers = answers
+    least: of fewer answers nothing is told
+    """
+
+    def __init__(self, answers: ItemAnswers, least: int) -> None:
+        self.answers, self.least = answers, least
         self.items = judged(answers.codebook)
         self.codes = [item.code for item in self.items]
         self.values = answers.values(self.codes)
@@ -105,6 +108,9 @@ class _Sheet:
         self.given = np.where(turned, ends - self.values, self.values)
         self.blocks = blocks_of(self.items)
         self.column = {code: at for at, code in enumerate(self.codes)}
+
+    def _told(self, figure: Figure) -> Json:
+        return _figure(figure, self.least)
 
     # Attention
 
@@ -143,12 +149,12 @@ class _Sheet:
         in_a_row = _share(int(self._in_a_row.sum()), int(long_enough.sum()))
         return {
             "limit": self.longest_fair_run,
-            "straight": _figure(self._straight.share),
-            "in_a_row": _figure(
+            "straight": self._told(self._straight.share),
+            "in_a_row": self._told(
                 in_a_row if can_be_long else Figure.none(MethodStatus.NOT_APPLICABLE)
             ),
-            "unusual": _figure(self._far.share),
-            "either": _figure(_share(int(self.careless.sum()), int(judged_rows.sum()))),
+            "unusual": self._told(self._far.share),
+            "either": self._told(_share(int(self.careless.sum()), int(judged_rows.sum()))),
         }
 
     # Reliability and dimensions
@@ -176,11 +182,11 @@ class _Sheet:
         found: Json = {
             "n": sums.rows,
             "left_out": sums.left_out,
-            "straight": _figure(straight_lines(given, fewest=len(columns)).share),
+            "straight": self._told(straight_lines(given, fewest=len(columns)).share),
             **self._ends(columns, keep),
         }
-        if sums.rows < LEAST:
-            nothing = _figure(Figure.none(MethodStatus.INSUFFICIENT_N))
+        if sums.rows < self.least:
+            nothing = self._told(Figure.none(MethodStatus.INSUFFICIENT_N))
             return found | {"alpha": nothing, "omega": nothing, "items": [], "turn_round": []}
         return found | _reliability(reliability(sums.covariance, sums.rows), codes)
 
@@ -192,7 +198,7 @@ class _Sheet:
         for name, end in (("lowest", "low"), ("highest", "high")):
             ends = np.array([getattr(self.items[column], end) for column in columns])
             there = (complete == ends).all(axis=1)
-            found[name] = _figure(_share(int(there.sum()), len(complete)))
+            found[name] = self._told(_share(int(there.sum()), len(complete)))
         return found
 
     def _factors(self, keep: BoolArray) -> Json:
@@ -203,7 +209,7 @@ class _Sheet:
         codes = [code for codes in self.blocks.values() for code in codes]
         factors = [at for at, codes in enumerate(self.blocks.values()) for _code in codes]
         sums = cross_products(self.values[keep][:, self._columns(codes)])
-        if sums.rows < LEAST or not codes:
+        if sums.rows < self.least or not codes:
             short = MethodStatus.INSUFFICIENT_N if codes else MethodStatus.NOT_APPLICABLE
             nothing = {"status": short.value}
             return {"adequacy": nothing, "one": nothing, "many": nothing}
@@ -228,10 +234,12 @@ class _Sheet:
             everybody = len(column)
             yield {
                 "code": item.code,
-                "missing": _figure(_share(int((column == MISSING).sum()), everybody)),
-                "not_applicable": _figure(_share(int((column == NOT_APPLICABLE).sum()), everybody)),
-                "lowest": _figure(_share(int((answered == item.low).sum()), len(answered))),
-                "highest": _figure(_share(int((answered == item.high).sum()), len(answered))),
+                "missing": self._told(_share(int((column == MISSING).sum()), everybody)),
+                "not_applicable": self._told(
+                    _share(int((column == NOT_APPLICABLE).sum()), everybody)
+                ),
+                "lowest": self._told(_share(int((answered == item.low).sum()), len(answered))),
+                "highest": self._told(_share(int((answered == item.high).sum()), len(answered))),
             }
 
 
@@ -246,9 +254,9 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(float(number), DIGITS)
 
 
-def _figure(figure: Figure) -> Json:
-    """Return a figure as JSON; of fewer than LEAST answers only that they are too few."""
-    if figure.status == MethodStatus.OK and figure.n < LEAST:
+def _figure(figure: Figure, least: int = LEAST) -> Json:
+    """Return a figure as JSON; of fewer than `least` answers only that they are too few."""
+    if figure.status == MethodStatus.OK and figure.n < least:
         figure = Figure.none(MethodStatus.INSUFFICIENT_N)
     return {
         "value": _rounded(figure.value),

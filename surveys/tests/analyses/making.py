@@ -40,7 +40,7 @@ class Counting:
     def suits(self, codebook: Codebook) -> bool:
         return self.needs in codebook.by_code
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = 5) -> Found:
         mean = float(answers.values(["overall"]).mean())
         return Found(self.status, {"people": len(answers), "mean": mean})
 
@@ -74,6 +74,12 @@ def answer(
         NewResponse(answers=given, unit_id=unit.pk, answered_on=on, **over) for _ in range(times)
     ]
     add_responses(campaign=campaign, responses=responses, origin=Response.Origin.API, now=NOW)
+
+
+def leave(campaign: Campaign, unit: Unit, times: int) -> None:
+    """The first of those who answered about a unit take their answers back."""
+    gone = campaign.responses.filter(unit=unit, withdrawn=False).order_by("id")[:times]
+    campaign.responses.filter(pk__in=[row.pk for row in gone]).update(withdrawn=True)
 
 
 def take_in(now: datetime = NOW) -> None:

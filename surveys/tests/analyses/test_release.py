@@ -1,26 +1,40 @@
 """Nothing that is shown tells of a group of 1 to k-1 people, by itself or by subtraction."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sqcore.stats.arrays import IntArray
 from sqcore.stats.suppression import families_of
-from surveys.analyses.release import LEAST, NEVER, Release, release
+from surveys.analyses.release import LEAST, History, Release, Sum, gross, release
 
 LATTICE = families_of([(0, [1, 2, 3])])
+K = 5
+APART = 1000
+"""Ids of the people of a unit begin at its place times this."""
+
+
+def groups(sizes: Sequence[int]) -> list[IntArray]:
+    """The whole and three units of so many people; who is in no unit has the lowest ids."""
+    own = sizes[0] - sum(sizes[1:])
+    parts = [np.arange(at * APART, at * APART + n) for at, n in enumerate([own, *sizes[1:]])]
+    return [np.concatenate(parts), *parts[1:]]
 
 
 def decide(
-    now: list[int], before: list[int] | None = None, beside: list[int] | None = None
+    now: Sequence[int],
+    before: Sequence[int] | None = None,
+    beside: Sequence[int] | None = None,
 ) -> Release:
-    return release(
-        np.array(now),
-        np.array(before or [NEVER] * len(now)),
-        np.array(beside or [0] * len(now)),
-        LATTICE,
-        k=5,
-    )
+    """beside: so many of each group are in another period that is shown as well."""
+    earlier = [groups(before)] if before else []
+    sums = [[Sum((people,))] for people in groups(beside)] if beside else []
+    return release(groups(now), LATTICE, k=K, history=History(earlier, sums))
 
 
 def test_all_is_shown_where_groups_are_large() -> None:
@@ -67,6 +81,36 @@ def test_withdrawn_answers_are_late_answers_too() -> None:
     ]
 
 
+@pytest.mark.parametrize(("gone", "come", "waits"), [(1, 1, True), (2, 2, True), (3, 2, False)])
+def test_who_came_does_not_make_up_for_who_left(gone: int, come: int, waits: bool) -> None:
+    then = groups([150, 50, 60, 40])
+    unit = np.concatenate([then[1][gone:], np.arange(5000, 5000 + come)])
+    now = [np.concatenate([unit, *then[2:]]), unit, *then[2:]]
+
+    found = release(now, LATTICE, k=K, history=History([then]))
+
+    assert found.held.tolist() == [waits, waits, False, False]
+
+
+def test_every_revision_that_was_ever_shown_counts_not_the_last_alone() -> None:
+    first, second = groups([150, 50, 60, 40]), groups([160, 60, 60, 40])
+    unit = np.concatenate([first[1], np.arange(7000, 7003)])
+    now = [np.concatenate([unit, *first[2:]]), unit, *first[2:]]
+
+    found = release(now, LATTICE, k=K, history=History([first, second]))
+
+    assert found.held.tolist() == [True, True, False, False], "13 from the second, 3 from the first"
+
+
+def test_what_was_hidden_since_is_known_all_the_same() -> None:
+    first = groups([150, 50, 60, 40])
+    hidden: list[IntArray | None] = [first[0], None, first[2], first[3]]
+
+    found = release(groups([153, 53, 60, 40]), LATTICE, k=K, history=History([first, hidden]))
+
+    assert found.hidden[1], "it would tell of three; there is nothing on show that could stay"
+
+
 def test_a_group_that_is_too_small_by_now_is_hidden_though_it_was_shown() -> None:
     found = decide([128, 28, 60, 40], before=[130, 30, 60, 40])
 
@@ -79,44 +123,117 @@ def test_a_year_that_would_tell_of_a_quarter_is_hidden() -> None:
     assert found.hidden.tolist() == [False, False, True, True], "and one more, for its sake"
 
 
-def test_nobody_at_all_is_no_group() -> None:
-    none = np.zeros(0, dtype=np.int64)
+def test_a_quarter_that_would_tell_of_the_rest_of_its_year_is_hidden() -> None:
+    now = groups([150, 50, 60, 40])
+    rest = np.arange(9000, 9040)
+    year = [np.concatenate([people, rest, np.arange(9900, 9903)]) for people in now]
+    beside = [[Sum((whole,), (rest,))] for whole in year]
 
-    found = release(none, none, none, families_of([]), k=5)
+    assert release(now, LATTICE, k=K, history=History([], beside)).hidden.all()
+
+
+def test_nobody_at_all_is_no_group() -> None:
+    found = release([], families_of([]), k=K)
 
     assert found.hidden.size == 0
 
 
-CELLS = st.lists(st.integers(0, 80), min_size=4, max_size=4)
-CHANGES = st.lists(st.integers(-8, 8), min_size=4, max_size=4)
+def test_who_is_in_both_cancels_out() -> None:
+    one, other = np.array([1, 2, 3]), np.array([3, 4])
+
+    assert gross([one, other], [np.array([1, 3])]) == 3
+    assert gross([], []) == 0
 
 
-def totals(own: list[int]) -> IntArray:
-    """The whole with three units and own answers."""
-    return np.array([sum(own), *own[1:]], dtype=np.int64)
+# ---- Histories: a reader who keeps all that was ever shown ---------------------------------------
+
+STEP = st.tuples(
+    *(
+        st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 2), st.integers(0, 2))
+        for _unit in range(4)
+    )
+)
+"""Of each unit how many come and leave, each times 1, 0 or 5 by the number that follows."""
+
+Page = dict[int, frozenset[int]]
+"""Whose answers a page shows, by group."""
 
 
-def small(people: int, k: int = 5) -> bool:
-    return 0 < abs(people) < k
+def changed(units: list[set[int]], step: Iterable[tuple[int, int, int, int]], fresh: int) -> int:
+    """Let people come and leave; return the next free id."""
+    for unit, (come, leave, many, more) in zip(units, step, strict=True):
+        for gone in sorted(unit)[: leave * (1, 0, 5)[more]]:
+            unit.remove(gone)
+        for _person in range(come * (1, 0, 5)[many]):
+            unit.add(fresh)
+            fresh += 1
+    return fresh
 
 
-@given(own=CELLS, changes=CHANGES)
-def test_no_difference_of_what_was_ever_shown_tells_of_few(
-    own: list[int], changes: list[int]
+def as_groups(units: Sequence[set[int]]) -> list[IntArray]:
+    everybody = sorted(set().union(*units))
+    return [np.array(sorted(each), dtype=np.int64) for each in (everybody, *units[1:])]
+
+
+def nonzero(*signed: tuple[int, frozenset[int]]) -> int:
+    """How many people do not cancel out, counted without any code of the product."""
+    total: Counter[int] = Counter()
+    for sign, people in signed:
+        for person in people:
+            total[person] += sign
+    return sum(count != 0 for count in total.values())
+
+
+def secrets(pages: Sequence[Page]) -> list[int]:
+    """What a reader of all pages computes: of one group between two pages, of a page less its
+    parts, and of what changed in a total less what changed in its parts."""
+    found = []
+    for one, other in combinations(pages, 2):
+        found += [nonzero((1, other[at]), (-1, one[at])) for at in one.keys() & other.keys()]
+        if 0 in one and 0 in other:
+            parts = [at for at in (1, 2, 3) if at in one and at in other]
+            found.append(
+                nonzero(
+                    *((1, other[0]), (-1, one[0])),
+                    *((-1, other[at]) for at in parts),
+                    *((1, one[at]) for at in parts),
+                )
+            )
+    for page in pages:
+        if 0 in page and len(page) > 1:
+            found.append(nonzero((1, page[0]), *((-1, page[at]) for at in page if at)))
+    return found
+
+
+@given(start=st.tuples(*(st.integers(0, 60),) * 4), steps=st.lists(STEP, min_size=1, max_size=4))
+def test_no_history_of_comings_and_goings_tells_of_few(
+    start: Sequence[int], steps: Sequence[Sequence[tuple[int, int, int, int]]]
 ) -> None:
-    then = totals(own)
-    nobody = np.full(4, NEVER)
-    first = release(then, nobody, np.zeros(4, np.int64), LATTICE, k=5)
-    before = np.where(first.hidden, NEVER, then)
-    now = totals([max(n + by, 0) for n, by in zip(own, changes, strict=True)])
+    fresh = sum(start)
+    ends = np.cumsum(start).tolist()
+    units = [set(range(end - n, end)) for n, end in zip(start, ends, strict=True)]
+    earlier: list[list[IntArray | None]] = []
+    pages: list[Page] = []
+    for step in [None, *steps]:
+        if step is not None:
+            fresh = changed(units, step, fresh)
+        now = as_groups(units)
 
-    second = release(now, before, np.zeros(4, np.int64), LATTICE, k=5)
+        found = release(now, LATTICE, k=K, history=History(earlier))
 
-    for decided, counts in ((first, then), (second, np.where(second.held, before, now))):
-        shown = np.where(decided.hidden, 0, counts)
-        assert all(n == 0 or n >= LEAST for n in shown.tolist())
-        assert decided.hidden[0] or not small(int(shown[0] - shown[1:].sum()))
-    change = np.where(second.hidden | second.held | (before == NEVER), 0, now - before)
-    assert not any(small(by) for by in change.tolist())
-    if change[0]:
-        assert not small(int(change[0] - change[1:].sum()))
+        on_show: list[IntArray | None] = [
+            None if found.hidden[at] else earlier[-1][at] if found.held[at] else people
+            for at, people in enumerate(now)
+        ]
+        earlier.append(on_show)
+        pages.append(
+            {
+                at: frozenset(people.tolist())
+                for at, people in enumerate(on_show)
+                if people is not None
+            }
+        )
+    assert all(
+        len(people) == 0 or len(people) >= LEAST for page in pages for people in page.values()
+    )
+    assert [n for n in secrets(pages) if 0 < n < K] == []

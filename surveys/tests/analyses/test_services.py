@@ -15,7 +15,7 @@ from sqcore.jobs.runner import run_job
 from sqcore.org.models import Unit
 from sqcore.stats.results import MethodStatus
 from sqcore.tests.factories import NOW, make_channel, make_segment, make_unit
-from surveys.analyses.models import Analysis
+from surveys.analyses.models import Analysis, ShownGroup, ids_of
 from surveys.analyses.port import Found
 from surveys.analyses.services import analyse, queue_due
 from surveys.campaigns.models import Campaign
@@ -26,6 +26,7 @@ from surveys.tests.analyses.making import (
     Counting,
     analyse_due,
     answer,
+    leave,
     only,
     run,
     shown,
@@ -219,6 +220,52 @@ class TestAgain:
         assert shown() == {"bank": 80, "north": 40, "south": 40}
         assert (row.found, row.made_at) == ({"people": 40, "mean": 5.0}, LATER)
 
+    def test_one_who_came_for_one_who_left_changes_nothing_that_is_shown(
+        self, campaign: Campaign, north: Unit, south: Unit
+    ) -> None:
+        answer(campaign, north, 40)
+        answer(campaign, south, 40)
+        run(campaign)
+        leave(campaign, north, 1)
+        answer(campaign, north, 1, answers={"overall": 1})
+
+        run(campaign, now=LATER)
+
+        row = Analysis.objects.get(unit=north)
+        assert (row.n, row.found) == (40, {"people": 40, "mean": 5.0})
+
+    def test_what_was_hidden_for_a_while_does_not_come_back_with_a_few_others(
+        self, campaign: Campaign, counting: Counting, north: Unit, south: Unit
+    ) -> None:
+        answer(campaign, north, 40)
+        answer(campaign, south, 40)
+        run(campaign)
+        leave(campaign, north, 20)
+        run(campaign, now=LATER)
+        assert shown()["north"] is None
+        campaign.responses.filter(unit=north).update(withdrawn=False)
+        answer(campaign, north, 2)
+
+        run(campaign, now=LATER)
+
+        assert shown()["north"] is None, "42 would tell of the two beside the first 40"
+
+    def test_whose_answers_were_shown_is_kept_without_a_moment(
+        self, campaign: Campaign, north: Unit
+    ) -> None:
+        answer(campaign, north, 40)
+        run(campaign)
+        run(campaign, now=LATER)
+        answer(campaign, north, 10)
+        run(campaign, now=LATER)
+
+        kept = ShownGroup.objects.filter(unit=north).order_by("revision")
+        assert [(row.revision, row.until) for row in kept] == [(1, 2), (2, None)]
+        ids = list(campaign.responses.order_by("id").values_list("id", flat=True))
+        assert [ids_of(row.responses).tolist() for row in kept] == [ids[:40], ids]
+        kinds = {field.get_internal_type() for field in ShownGroup._meta.get_fields()}
+        assert "DateTimeField" not in kinds
+
     def test_a_new_method_does_not_keep_what_the_old_one_found(
         self, campaign: Campaign, counting: Counting, north: Unit
     ) -> None:
@@ -305,9 +352,9 @@ class TestAsking:
 class TakenOver(Counting):
     """While it looks, another worker takes the job over."""
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = 5) -> Found:
         Job.objects.update(fence=F("fence") + 1)
-        return super().find(answers)
+        return super().find(answers, k=k)
 
 
 @dataclass
@@ -317,11 +364,11 @@ class AtOnce(Counting):
     campaign: Campaign | None = None
     other: Period | None = None
 
-    def find(self, answers: ItemAnswers) -> Found:
+    def find(self, answers: ItemAnswers, *, k: int = 5) -> Found:
         other, self.other = self.other, None
         if self.campaign is not None and other is not None:
             run(self.campaign, other)
-        return super().find(answers)
+        return super().find(answers, k=k)
 
 
 class TestAtOnce:

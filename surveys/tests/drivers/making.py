@@ -73,6 +73,7 @@ def answers_of(book: Codebook, packed: npt.ArrayLike, weight: float = 1.0) -> It
         weight=np.full(size, weight),
         bucket=np.arange(size, dtype=np.int64) % 50,
         packed=table,
+        response=np.arange(1, size + 1, dtype=np.int64),
     )
 
 

@@ -37,6 +37,7 @@ def answers_of(book: Codebook, packed: npt.ArrayLike) -> ItemAnswers:
         weight=np.ones(len(rows)),
         bucket=nobody,
         packed=rows,
+        response=np.arange(1, len(rows) + 1, dtype=np.int64),
     )
 
 

@@ -19,15 +19,17 @@ from sqcore.demo.calendar import Floats
 from sqcore.demo.chapters import CHAPTERS, Story
 from sqcore.demo.services import story_of
 from sqcore.encounters.models import Customer, Encounter
-from sqcore.evaluation.models import KpiValue
+from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.evaluation.services import replay
 from sqcore.indicators.importers import ready_system
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
 from sqcore.measurements.models import Equipment, Observation
 from sqcore.monitoring.models import Signal
 from sqcore.org.models import Staff, Unit
-from sqcore.performance.models import StaffResult
+from sqcore.performance.models import ResultsRun, StaffResult
 from sqcore.performance.queries import current_run
+from sqcore.performance.services import replay_run
 from sqcore.stats.cusum import false_alarms_a_year
 from sqcore.tests.factories import NOW
 from surveys.analyses.models import Analysis
@@ -113,6 +115,15 @@ class TestTruths(TestCase):
         assert Unit.objects.filter(kind="branch").count() == 20
         assert Staff.objects.count() == 300
         assert Equipment.objects.count() == 60
+
+    def test_every_evaluation_and_every_run_of_results_replays_to_its_hash(self) -> None:
+        runs = EvaluationRun.objects.filter(state="published").order_by("pk")
+        results = ResultsRun.objects.filter(is_current=True).order_by("pk")
+        assert runs.count() > 100
+        assert results.count() >= 1
+
+        assert [run.pk for run in runs if not replay(run_id=run.pk).is_same] == []
+        assert [run.pk for run in results if not replay_run(run.pk).is_same] == []
 
     def test_every_answer_came_by_invitation_and_knows_its_encounter(self) -> None:
         uninvited = Response.objects.exclude(origin=Response.Origin.INVITED)

@@ -3,6 +3,7 @@
 docs/methods/careless-answers.md
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ SECONDS_AN_ITEM = 2.0
 ROWS, ROWS_AN_ITEM = 30, 2
 """Distances from fewer rows say little, as each row draws the middle towards itself."""
 FAR = 0.001
+ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +76,10 @@ def straight_lines(
     x = _table(values)
     if fewest < 2:
         raise StatisticsError("one answer is always like itself: fewest must be at least 2")
-    known = ~np.isnan(x)
-    judged = known.sum(axis=1) >= fewest
-    lowest = np.where(known, x, np.inf).min(axis=1, initial=np.inf)
-    highest = np.where(known, x, -np.inf).max(axis=1, initial=-np.inf)
+    judged = (~np.isnan(x)).sum(axis=1) >= fewest
+    # They pass over what is missing.
+    lowest = np.fmin.reduce(x, axis=1, initial=np.inf)
+    highest = np.fmax.reduce(x, axis=1, initial=-np.inf)
     return _marked(judged & (lowest == highest), judged, confidence)
 
 
@@ -132,7 +134,7 @@ def mahalanobis(
     if items:
         status = MethodStatus.INSUFFICIENT_N
         if n >= max(least, items + 2):
-            distances, status = _squared(x[whole])
+            distances, status = _squared(x, whole)
             if status is MethodStatus.OK:
                 squared[whole] = distances
                 share = np.minimum(distances * (n / (n - 1.0) ** 2), 1.0)
@@ -185,17 +187,39 @@ def _marked(flagged: BoolArray, judged: BoolArray, confidence: float) -> Careles
     return Careless(flagged, Figure(marked / n, float(wide.low), float(wide.high), n), n)
 
 
-def _squared(x: FloatArray) -> tuple[FloatArray, MethodStatus]:
-    centred = x - x.mean(axis=0)
-    scale = np.abs(centred).max(axis=0)
-    if (scale == 0.0).any() or (scale < 1e-12 * np.abs(x).max(axis=0)).any():
+def _squared(x: FloatArray, whole: BoolArray) -> tuple[FloatArray, MethodStatus]:
+    """Return the squared distances of the complete rows, of which only a block is written out."""
+    n, size = int(whole.sum()), x.shape[1]
+    total, low, high = np.zeros(size), np.full(size, np.inf), np.full(size, -np.inf)
+    for rows in _blocks(x, whole):
+        total += rows.sum(axis=0)
+        low, high = np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))
+    mean = total / n
+    scale = np.maximum(high - mean, mean - low)
+    if (scale == 0.0).any() or (scale < 1e-12 * np.maximum(np.abs(low), np.abs(high))).any():
         return np.zeros(0), MethodStatus.ZERO_VARIANCE
-    centred = centred / scale
-    r, status = correlation_matrix(centred.T @ centred / (len(x) - 1.0))
+    products = np.zeros((size, size))
+    for rows in _blocks(x, whole):
+        centred = (rows - mean) / scale
+        products += centred.T @ centred
+    covariance = products / (n - 1.0)
+    r, status = correlation_matrix(covariance)
     if status is not MethodStatus.OK:
         return np.zeros(0), status
-    z = centred / centred.std(axis=0, ddof=1)
-    return np.einsum("ij,ji->i", z, np.linalg.solve(r, z.T)), status
+    deviation = scale * np.sqrt(np.diag(covariance))
+    squared = []
+    for rows in _blocks(x, whole):
+        z = (rows - mean) / deviation
+        squared.append(np.einsum("ij,ji->i", z, np.linalg.solve(r, z.T)))
+    return np.concatenate(squared), status
+
+
+def _blocks(x: FloatArray, whole: BoolArray) -> Iterator[FloatArray]:
+    """Yield the complete rows, so many at once that there are some."""
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        here = slice(start, start + ROWS_AT_ONCE)
+        if whole[here].any():
+            yield x[here][whole[here]]
 
 
 def _table(values: npt.ArrayLike) -> FloatArray:
@@ -210,6 +234,7 @@ def _numbers(values: npt.ArrayLike, name: str) -> FloatArray:
         x = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise StatisticsError(f"{name} must be numbers, NaN where missing") from error
-    if (np.abs(x[~np.isnan(x)]) > LARGEST).any():
+    # They pass over what is missing, without a copy.
+    if x.size and max(np.fmax.reduce(x, axis=None), -np.fmin.reduce(x, axis=None)) > LARGEST:
         raise StatisticsError(f"{name} must be finite and no larger than {LARGEST:g}")
     return x

@@ -14,6 +14,7 @@ from sqcore.stats.errors import StatisticsError
 
 BUCKETS = 50
 """Enough for a steady jackknife, few enough to keep beside each other."""
+ROWS_AT_ONCE = 1 << 16
 LARGEST, HEAVIEST = 1e50, 1e20
 """Beyond them sums of squares leave the range of the numbers."""
 
@@ -106,22 +107,44 @@ def cross_products(
         raise StatisticsError(f"buckets must be 0 to {buckets - 1}")
     if ((w < 1.0 / HEAVIEST) | (w > HEAVIEST)).any():
         raise StatisticsError(f"weights must be above 0 and no more than {HEAVIEST:g}")
-    whole = ~np.isnan(x).any(axis=1)
-    x, owner, w = x[whole], owner[whole], w[whole]
     size = x.shape[1]
-    sums, products = np.zeros((buckets, size)), np.zeros((buckets, size, size))
-    for b in np.unique(owner):
-        here = owner == b
-        weighted = x[here] * w[here, None]
-        sums[b] = weighted.sum(axis=0)
-        products[b] = weighted.T @ x[here]
+    found = CrossProducts(
+        n=np.zeros(buckets, dtype=np.int64),
+        weight=np.zeros(buckets),
+        squares=np.zeros(buckets),
+        sums=np.zeros((buckets, size)),
+        products=np.zeros((buckets, size, size)),
+        left_out=0,
+    )
+    # Block by block: a million rows take no more room beside them than some thousand.
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        here = slice(start, start + ROWS_AT_ONCE)
+        found = _with_rows(found, x[here], owner[here], w[here])
+    return found
+
+
+def _with_rows(
+    before: CrossProducts, x: FloatArray, owner: IntArray, w: FloatArray
+) -> CrossProducts:
+    whole = ~np.isnan(x).any(axis=1)
+    in_order = np.flatnonzero(whole)[np.argsort(owner[whole], kind="stable")]
+    x, owner, w = x[in_order], owner[in_order], w[in_order]
+    buckets = len(before.n)
+    n = np.bincount(owner, minlength=buckets).astype(np.int64)
+    weighted = x * w[:, None]
+    sums, products = before.sums.copy(), before.products.copy()
+    ends = np.cumsum(n)
+    for b in np.flatnonzero(n):
+        here = slice(ends[b] - n[b], ends[b])
+        sums[b] += weighted[here].sum(axis=0)
+        products[b] += weighted[here].T @ x[here]
     return CrossProducts(
-        n=np.bincount(owner, minlength=buckets).astype(np.int64),
-        weight=np.asarray(np.bincount(owner, weights=w, minlength=buckets), np.float64),
-        squares=np.asarray(np.bincount(owner, weights=w * w, minlength=buckets), np.float64),
+        n=before.n + n,
+        weight=before.weight + np.bincount(owner, weights=w, minlength=buckets),
+        squares=before.squares + np.bincount(owner, weights=w * w, minlength=buckets),
         sums=sums,
         products=products,
-        left_out=int((~whole).sum()),
+        left_out=before.left_out + int((~whole).sum()),
     )
 
 
@@ -130,9 +153,18 @@ def _table(values: npt.ArrayLike) -> FloatArray:
         x = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise StatisticsError("values must be numbers, NaN where missing") from error
-    if x.ndim != 2 or (np.abs(x[~np.isnan(x)]) > LARGEST).any():
+    if x.ndim != 2 or not _is_within(x, LARGEST):
         raise StatisticsError(f"values must be a table of numbers up to {LARGEST:g}")
     return x
+
+
+def _is_within(x: FloatArray, largest: float) -> bool:
+    """Whether all that is known lies between -largest and largest."""
+    if not x.size:
+        return True
+    # They pass over what is missing, without a copy; of nothing else they give -largest.
+    highest = np.fmax.reduce(x, axis=None, initial=-largest)
+    return bool(highest <= largest and np.fmin.reduce(x, axis=None, initial=largest) >= -largest)
 
 
 def _covariance(n: int, weight: float, sums: FloatArray, products: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, confidence_level
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import Figure, MethodStatus
 
@@ -21,6 +21,7 @@ Cross = Literal["means", "middle"]
 ROWS_A_COEFFICIENT = 10
 FEWEST_A_SIDE = 10
 """So many must score low, high and in between before a driver's two effects are told apart."""
+COLUMNS_AT_ONCE = 30
 
 
 class Quadrant(StrEnum):
@@ -230,7 +231,7 @@ def penalty_reward(
     status = _status(y, len(used))
     fit = None
     if status is MethodStatus.OK and len(used):
-        fit = _regress(np.column_stack([low[:, used], high[:, used]]), y)
+        fit = _regress(low[:, used], high[:, used], y)
         status = status if fit else MethodStatus.SINGULAR
     is_small = n < ROWS_A_COEFFICIENT * 2 * size
     unfit = MethodStatus.INSUFFICIENT_N if is_small else MethodStatus.NOT_APPLICABLE
@@ -269,20 +270,40 @@ class _Fit:
     df: int
 
 
-def _regress(dummies: npt.NDArray[np.bool_], y: FloatArray) -> _Fit | None:
-    """Return slopes with their HC3 covariance; None where they cannot be told apart."""
-    x = np.column_stack([np.ones(len(y)), dummies.astype(np.float64)])
-    gram = x.T @ x
+def _regress(low: BoolArray, high: BoolArray, y: FloatArray) -> _Fit | None:
+    """Return slopes with their HC3 covariance; None where they cannot be told apart.
+
+    Rows of the same sides are one pattern, with one leverage: only patterns are written out.
+    """
+    sides, pattern, people = _patterns(low, high)
+    x = np.column_stack([np.ones(len(sides)), sides])
+    gram = x.T @ (x * people[:, None])
     if np.linalg.matrix_rank(x) < x.shape[1]:
         return None
     inverse = np.linalg.inv(gram)
-    slopes = inverse @ (x.T @ y)
+    slopes = inverse @ (x.T @ np.bincount(pattern, weights=y))
     rest = 1.0 - np.einsum("ij,jk,ik->i", x, inverse, x)
     if rest.min() < 1e-9:
         return None
-    pulled = x * ((y - x @ slopes) / rest)[:, None]
-    covariance = inverse @ (pulled.T @ pulled) @ inverse
+    errors = y - (x @ slopes)[pattern]
+    pulled = np.bincount(pattern, weights=errors * errors) / rest**2
+    covariance = inverse @ (x.T @ (x * pulled[:, None])) @ inverse
     return _Fit(slopes[1:], covariance[1:, 1:], len(y) - x.shape[1])
+
+
+def _patterns(low: BoolArray, high: BoolArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return the different rows of low and high side by side, which of them each row is, and how
+    many rows are alike."""
+    columns = [*low.T, *high.T]
+    pattern = np.zeros(len(low), dtype=np.int64)
+    # Numbered anew after some columns, so that numbers stay within 63 bits.
+    for start in range(0, len(columns), COLUMNS_AT_ONCE):
+        for column in columns[start : start + COLUMNS_AT_ONCE]:
+            pattern = 2 * pattern + column
+        pattern = np.unique(pattern, return_inverse=True)[1]
+    _found, first, people = np.unique(pattern, return_index=True, return_counts=True)
+    sides = np.column_stack([low[first], high[first]]).astype(np.float64)
+    return sides, pattern, people
 
 
 def _told(fit: _Fit, at: int, drivers: int, n: int, confidence: float) -> PenaltyReward:

@@ -18,7 +18,7 @@ from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.indicators.models import UnitOfMeasure
-from sqcore.indicators.shapes import HasShape, Shape, is_even
+from sqcore.indicators.shapes import HasShape, ends_of, is_even, words_of
 from sqcore.indicators.sources import Counts
 
 
@@ -51,17 +51,8 @@ def scale_of(leaf: IndicatorDefinition | None) -> Scale:
     factor, decimals, unit = by_statistic.get(leaf.statistic) or _units().get(
         leaf.unit_of_measure, (1.0, 2, "")
     )
-    ends = _ends(leaf, factor)
+    ends = sorted(end * factor for end in ends_of(leaf))
     return Scale(factor, decimals, unit, *ends)
-
-
-def _ends(leaf: HasShape, factor: float) -> list[float]:
-    """The least and the greatest value whose points its shape tells from others."""
-    values = [leaf.worst, leaf.best, *(knot[0] for knot in leaf.knots or ())]
-    if leaf.shape == Shape.NOMINAL:
-        values.append(2 * leaf.best - leaf.worst)
-    ends = sorted(value * factor for value in values)
-    return [ends[0], ends[-1]]
 
 
 def _units() -> dict[str, tuple[float, int, str]]:
@@ -195,27 +186,10 @@ def step_in_points(change: Change | None, leaf: IndicatorDefinition | None) -> "
 def scoring_words(leaf: HasShape, scale: Scale) -> str:
     """Return how values become points, as people read it."""
 
-    def said(value: float, factor: float = scale.factor) -> str:
-        return f"{number(value * factor, scale.decimals)} {scale.unit}".strip()
+    def said(value: float) -> str:
+        return f"{number(value * scale.factor, scale.decimals)} {scale.unit}".strip()
 
-    if leaf.shape == Shape.NOMINAL:
-        low, high = sorted((leaf.worst, 2 * leaf.best - leaf.worst))
-        words = {"best": said(leaf.best), "low": said(low), "high": said(high)}
-        if not leaf.dead_band:
-            return _("%(best)s is 100 points; %(low)s and %(high)s are 0") % words
-        words |= {"from": said(leaf.best - leaf.dead_band), "to": said(leaf.best + leaf.dead_band)}
-        return _("%(from)s to %(to)s is 100 points; %(low)s and %(high)s are 0") % words
-    if leaf.shape == Shape.TARGET and leaf.limit is not None:
-        words = {"best": said(leaf.best), "limit": said(leaf.limit), "worst": said(leaf.worst)}
-        return _("%(best)s is 100 points, %(limit)s is 60, %(worst)s is 0") % words
-    if leaf.shape == Shape.KNOTS:
-        return _("; ").join(
-            _("%(value)s is %(points)s points")
-            % {"value": said(value), "points": number(points, 0 if points % 1 == 0 else 1)}
-            for value, points in leaf.knots or ()
-        )
-    words = {"worst": said(leaf.worst), "best": said(leaf.best)}
-    return _("%(worst)s is 0 points, %(best)s is 100 points") % words
+    return words_of(leaf, said)
 
 
 def mark_of(

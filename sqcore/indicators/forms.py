@@ -17,6 +17,16 @@ from sqcore.base.text import TranslatedText, in_language
 from sqcore.identity.models import User
 from sqcore.indicators.importers import ready_systems
 from sqcore.indicators.models import Indicator, UnitOfMeasure
+from sqcore.indicators.shapes import (
+    Aggregation,
+    HasShape,
+    Scoring,
+    Shape,
+    along,
+    by_limit,
+    fault_of,
+    in_the_middle,
+)
 from sqcore.indicators.sources import SOURCES, Offer, OffersMeasures
 
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
@@ -101,6 +111,21 @@ class PeriodsForm(forms.Form):
     target = _number(
         label=_("Target of the overall score"), required=False, min_value=0, max_value=100
     )
+    aggregation = forms.ChoiceField(
+        label=_("How scores become one"),
+        choices=Aggregation.choices,
+        initial=Aggregation.ARITHMETIC,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text=_(
+            "In each dimension and overall. In an arithmetic mean a good score makes up for a bad"
+            " one; in a geometric mean it does so less, the worse the bad one is."
+        ),
+    )
+
+    def clean_aggregation(self) -> str | None:
+        """What is left out stays as it is."""
+        return self.cleaned_data["aggregation"] or None
 
 
 class NewSystemForm(NamedForm):
@@ -158,6 +183,130 @@ class GoalpostsForm(forms.Form):
 
     worst = _number(label=_("Value of 0 points"))
     best = _number(label=_("Value of 100 points"))
+
+
+class ShapeForm(forms.Form):
+    """How values of an indicator become points; one form a shape. `scoring` once it is valid."""
+
+    shape = Shape.GOALPOSTS
+    scoring: Scoring | None = None
+
+    def __init__(self, *args: Any, rising: bool, **over: Any) -> None:
+        super().__init__(*args, **over)
+        self.rising = rising
+
+    @classmethod
+    def initial_of(cls, present: HasShape) -> dict[str, Any]:
+        """Return what stands in the form of an indicator that is scored so, or in another shape."""
+        return {"worst": present.worst, "best": present.best}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            self.scoring = self.made(cleaned)
+            if fault := fault_of(self.scoring):
+                self.scoring = None
+                self.add_error(fault[0] if fault[0] in self.fields else None, fault[1])
+        return cleaned
+
+    def made(self, cleaned: Mapping[str, Any]) -> Scoring:
+        return Scoring(cleaned["worst"], cleaned["best"])
+
+
+class EvenForm(ShapeForm, GoalpostsForm):
+    """Evenly from the value of 0 points to that of 100."""
+
+
+class MiddleForm(ShapeForm):
+    """Best at a value, worse on either side."""
+
+    shape = Shape.NOMINAL
+    best = _number(label=_("Best value"))
+    tolerance = _number(
+        label=_("Tolerance"), help_text=_("So far from it, on either side, there are 0 points.")
+    )
+    dead_band = _number(
+        label=_("Dead band"),
+        required=False,
+        help_text=_("So far from it, on either side, there are still 100 points."),
+    )
+
+    @classmethod
+    def initial_of(cls, present: HasShape) -> dict[str, Any]:
+        tolerance = abs(present.best - present.worst)
+        return {"best": present.best, "tolerance": tolerance, "dead_band": present.dead_band}
+
+    def clean_tolerance(self) -> float:
+        tolerance: float = self.cleaned_data["tolerance"]
+        if tolerance <= 0:
+            raise forms.ValidationError(_("The tolerance must be above 0."))
+        return tolerance
+
+    def made(self, cleaned: Mapping[str, Any]) -> Scoring:
+        band = cleaned.get("dead_band") or 0.0
+        return in_the_middle(cleaned["best"], cleaned["tolerance"], band, rising=self.rising)
+
+
+class LimitForm(ShapeForm):
+    """By a target and a limit."""
+
+    shape = Shape.TARGET
+    best = _number(label=_("Target: the value of 100 points"))
+    limit = _number(label=_("Limit: the value of 60 points"))
+
+    @classmethod
+    def initial_of(cls, present: HasShape) -> dict[str, Any]:
+        limit = present.best + 0.4 * (present.worst - present.best)
+        known = present.limit if present.limit is not None else round(limit, 6)
+        return {"best": present.best, "limit": known}
+
+    def made(self, cleaned: Mapping[str, Any]) -> Scoring:
+        return by_limit(cleaned["best"], cleaned["limit"])
+
+
+class KnotsForm(ShapeForm):
+    """Along given points."""
+
+    shape = Shape.KNOTS
+    knots = forms.CharField(
+        label=_("Values and their points"),
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text=_(
+            "One a line, the least value first: the value, a space, its points. Between them points"
+            " run straight, beyond the ends they stay."
+        ),
+    )
+
+    @classmethod
+    def initial_of(cls, present: HasShape) -> dict[str, Any]:
+        ends = sorted([(present.worst, 0.0), (present.best, 100.0)])
+        if present.shape == Shape.NOMINAL:
+            ends = sorted([*ends, (2 * present.best - present.worst, 0.0)])
+        knots = present.knots or ends
+        return {"knots": "\n".join(f"{value:.12g} {points:g}" for value, points in knots)}
+
+    def clean_knots(self) -> list[tuple[float, float]]:
+        found = []
+        for line in self.cleaned_data["knots"].splitlines():
+            if not line.strip():
+                continue
+            parts = line.replace(",", ".").split()
+            try:
+                value, points = (float(part) for part in parts)
+            except ValueError as error:
+                raise forms.ValidationError(
+                    _("“%(line)s” is not a value and its points."), params={"line": line.strip()}
+                ) from error
+            found.append((value, points))
+        return found
+
+    def made(self, cleaned: Mapping[str, Any]) -> Scoring:
+        return along(cleaned["knots"])
+
+
+SHAPE_FORMS: Mapping[str, type[ShapeForm]] = {
+    form.shape.value: form for form in (EvenForm, MiddleForm, LimitForm, KnotsForm)
+}
 
 
 class PlaceForm(GoalpostsForm):
@@ -292,7 +441,7 @@ class IndicatorForm(NamedForm):
     )
 
     def __init__(
-        self, *args: Any, indicator: Indicator | None = None, fixed: bool = False, **over: Any
+        self, *args: Any, indicator: Indicator | None = None, epoch: bool = False, **over: Any
     ) -> None:
         name = None if indicator is None else indicator.name
         super().__init__(*args, name=name, **over)
@@ -312,15 +461,14 @@ class IndicatorForm(NamedForm):
         if indicator is not None:
             del self.fields["code"]
             self._fill(indicator)
-        if fixed:
-            for key in ("measures", "parameters", "formula", "statistic", "unit_of_measure"):
-                del self.fields[key]
-            del self.fields["direction"]
+        if epoch:
+            self.fields |= _epoch_fields()
         names = [f"name_{code}" for code in LANGUAGES]
         definitions = [f"definition_{code}" for code in LANGUAGES]
         first = [*names, "measures", "formula", "parameters", "unit_of_measure", "statistic"]
         last = ["stage", "owner", "valid_from", "valid_to", "code"]
-        self.order_fields([*first, "direction", *definitions, *last])
+        begun = ["direction", "reason", "starts_on"]
+        self.order_fields([*first, *begun, *definitions, *last])
 
     def _fill(self, indicator: Indicator) -> None:
         for key in ("formula", "statistic", "unit_of_measure", "direction", "stage", "owner"):
@@ -343,8 +491,6 @@ class IndicatorForm(NamedForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if "measures" not in self.fields:
-            return cleaned
         kind = cleaned.get("measures")
         if kind == FORMULA and not cleaned.get("formula"):
             self.add_error("formula", _("Write the formula."))
@@ -388,6 +534,11 @@ class IndicatorForm(NamedForm):
             "direction": cleaned["direction"] or offered or Indicator.Direction.HIGHER.value,
         }
 
+    def begun(self) -> dict[str, Any]:
+        """Return why and from when on it measures something else, in the words of the service."""
+        cleaned = self.cleaned_data
+        return {key: cleaned[key] for key in ("reason", "starts_on") if key in self.fields}
+
     def told(self) -> dict[str, Any]:
         """Return how it is spoken of and when it is valid, in the words of the service."""
         cleaned = self.cleaned_data
@@ -401,6 +552,26 @@ def _offers() -> Iterator[tuple[str, str, Offer]]:
             for offer in source.offers():
                 asked = json.dumps(dict(offer.parameters), sort_keys=True)
                 yield f"{source.key}:{asked}", source.key, offer
+
+
+def _epoch_fields() -> dict[str, forms.Field]:
+    """Why, and from which day on, a published indicator measures something else."""
+    return {
+        "reason": forms.CharField(
+            label=_("Why it measures something else"),
+            max_length=300,
+            required=False,
+            help_text=_(
+                "Only where you change what is measured, its unit, statistic or direction."
+            ),
+        ),
+        "starts_on": DayField(
+            label=_("From which day on"),
+            required=False,
+            widget=Day(),
+            help_text=_("What was published for periods before it stays as it was measured."),
+        ),
+    }
 
 
 class TargetForm(forms.Form):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
 
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -17,9 +18,11 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.conditions import TOLERANCE, TOP, formulas_with
 from sqcore.indicators.definition import measure_of, source_title, with_operands
+from sqcore.indicators.epochs import MEASURED
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
+    IndicatorEpoch,
     IndicatorSystem,
     SystemVersion,
     Target,
@@ -27,8 +30,12 @@ from sqcore.indicators.models import (
     WeightedIndicator,
 )
 from sqcore.indicators.queries import targets_by_code
+from sqcore.indicators.shapes import Scoring, curve_of, ends_of, is_even, points_at, words_of
 from sqcore.indicators.sources import SOURCES, IsSetUp
 from sqcore.stats.formula import parse
+
+STEPS_SHOWN = 6
+"""A shape is shown at about so many values."""
 
 
 def in_unit(value: float | None, unit: str) -> str:
@@ -63,6 +70,46 @@ def percent(weight: Decimal) -> str:
     ('33.33', '25')
     """
     return f"{(weight * 100).quantize(Decimal('0.01')):f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True)
+class ScorePreview:
+    """The points of a few values, and their line in a field of 100 by 40."""
+
+    rows: list[tuple[str, str]]
+    line: str
+    ends: tuple[str, str]
+    words: str
+
+
+def score_preview(scoring: Scoring | None, unit: str) -> ScorePreview | None:
+    """Return what values become which points; None where there is no shape yet."""
+    if scoring is None:
+        return None
+    low, high = ends_of(scoring)
+    curve = curve_of(scoring)
+    corners = [low, high] if curve is None else curve.values.tolist()
+    steps = max(1, round(STEPS_SHOWN / (len(corners) - 1)))
+    values = [
+        before + (after - before) * step / steps
+        for before, after in pairwise(corners)
+        for step in range(steps)
+    ]
+    beyond = (corners[-1] - corners[0]) / 10
+    values = [corners[0] - beyond, *values, corners[-1], corners[-1] + beyond]
+    points = [points_at(scoring, value) for value in values]
+    width = values[-1] - values[0]
+    places = zip(values, points, strict=True)
+    line = " ".join(f"{100 * (x - values[0]) / width:.2f},{38 - y * 0.36:.2f}" for x, y in places)
+    return ScorePreview(
+        rows=[
+            (in_unit(value, unit), number(each, 0 if each % 1 == 0 else 1))
+            for value, each in zip(values, points, strict=True)
+        ],
+        line=line,
+        ends=(in_unit(values[0], unit), in_unit(values[-1], unit)),
+        words=words_of(scoring, lambda value: in_unit(value, unit)),
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +156,8 @@ class LeafRow:
     best: str
     target: str
     weight: Decimal
+    points: str
+    is_even: bool
     typed: str | None = None
     wrong: str = ""
 
@@ -273,6 +322,8 @@ def _leaf_row(use: WeightedIndicator, targets: Mapping[str, Target]) -> LeafRow:
         best=in_unit(use.best, unit),
         target="" if target is None else in_unit(target.value, unit),
         weight=use.weight,
+        points=words_of(use, lambda value: in_unit(value, unit)),
+        is_even=is_even(use),
     )
 
 
@@ -391,6 +442,50 @@ class TargetRow:
 
 
 @dataclass(frozen=True)
+class EpochRow:
+    """A definition that replaced another one: what was measured before, and what from then on."""
+
+    epoch: IndicatorEpoch
+    changes: list[tuple[str, str, str]]
+    is_coming: bool
+
+
+def _epochs_of(indicator: Indicator, on: date) -> list[EpochRow]:
+    found = IndicatorEpoch.objects.filter(indicator=indicator).select_related("begun_by")
+    return [
+        EpochRow(
+            epoch,
+            [
+                (
+                    str(Indicator._meta.get_field(key).verbose_name),  # type: ignore[union-attr]  # a plain field
+                    _measured_as(key, epoch.before[key]),
+                    _measured_as(key, epoch.after[key]),
+                )
+                for key in MEASURED
+                if epoch.before[key] != epoch.after[key]
+            ],
+            epoch.starts_on > on,
+        )
+        for epoch in found.order_by("-number")
+    ]
+
+
+def _measured_as(key: str, value: Any) -> str:
+    if key == "parameters":
+        return "; ".join(f"{name}: {_as_text(each)}" for name, each in value.items())
+    match key:
+        case "source":
+            return source_title(value) if value else ""
+        case "unit_of_measure":
+            return unit_name(value)
+        case "direction" if value in Indicator.Direction.values:
+            return str(Indicator.Direction(value).label)
+        case "statistic" if value in Indicator.Statistic.values:
+            return str(Indicator.Statistic(value).label)
+    return str(value)
+
+
+@dataclass(frozen=True)
 class IndicatorPage:
     """One indicator of the catalogue and all that hangs on it."""
 
@@ -402,6 +497,7 @@ class IndicatorPage:
     formulas: list[Indicator]
     uses: list[WeightedIndicator]
     targets: list[TargetRow]
+    epochs: list[EpochRow]
     has_results: bool
 
 
@@ -445,6 +541,7 @@ def indicator_page(principal: Principal, code: str, *, on: date) -> IndicatorPag
             )
             for target in Target.objects.filter(indicator=indicator).order_by("-valid_from")
         ],
+        epochs=_epochs_of(indicator, on),
         has_results=any(
             use.dimension.version.state == SystemVersion.State.PUBLISHED for use in listed
         ),

@@ -1,6 +1,6 @@
 """How values of an indicator become points: evenly between two ends, or in another shape."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -150,6 +150,36 @@ def is_two_sided(thing: HasShape) -> bool:
         return True
     steps = [after[1] - before[1] for before, after in pairwise(thing.knots or ())]
     return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+
+
+def ends_of(thing: HasShape) -> tuple[float, float]:
+    """Return the least and the greatest value up to which its points tell values apart."""
+    values = [thing.worst, thing.best, *(knot[0] for knot in thing.knots or ())]
+    if thing.shape == Shape.NOMINAL:
+        values.append(2 * thing.best - thing.worst)
+    return min(values), max(values)
+
+
+def words_of(thing: HasShape, said: Callable[[float], str]) -> str:
+    """Return how values become points in words; `said` writes a value with its unit."""
+    words = {"best": said(thing.best), "worst": said(thing.worst)}
+    if thing.shape == Shape.NOMINAL:
+        low, high = ends_of(thing)
+        words |= {"low": said(low), "high": said(high)}
+        if not thing.dead_band:
+            return _("%(best)s is 100 points; %(low)s and %(high)s are 0") % words
+        words |= {"from": said(thing.best - thing.dead_band)}
+        words |= {"to": said(thing.best + thing.dead_band)}
+        return _("%(from)s to %(to)s is 100 points; %(low)s and %(high)s are 0") % words
+    if thing.shape == Shape.TARGET and thing.limit is not None:
+        words |= {"limit": said(thing.limit)}
+        return _("%(best)s is 100 points, %(limit)s is 60, %(worst)s is 0") % words
+    if thing.shape == Shape.KNOTS:
+        return _("; ").join(
+            _("%(value)s is %(points)s points") % {"value": said(value), "points": f"{points:g}"}
+            for value, points in thing.knots or ()
+        )
+    return _("%(worst)s is 0 points, %(best)s is 100 points") % words
 
 
 def fault_of(thing: HasShape) -> tuple[str, str] | None:

@@ -23,9 +23,9 @@ from sqcore.identity.principals import Principal, principal_of
 from sqcore.indicators import drafts, pages, services
 from sqcore.indicators.conditions import TOP, is_published
 from sqcore.indicators.forms import (
+    SHAPE_FORMS,
     DayForm,
     DimensionForm,
-    GoalpostsForm,
     IndicatorForm,
     NewDimensionForm,
     NewSystemForm,
@@ -36,6 +36,7 @@ from sqcore.indicators.forms import (
     weights_given,
 )
 from sqcore.indicators.models import Indicator, SystemVersion, Target
+from sqcore.indicators.shapes import Shape, scoring_of
 from sqcore.indicators.sources import SOURCES
 from sqcore.org.queries import local_day
 
@@ -203,12 +204,13 @@ def settings(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """Change what a draft is evaluated by, from when on, and its target."""
     principal, found = _draft(request, code, number)
     initial = {"grains": found.grains, "since": found.since, "target": found.target}
+    initial["aggregation"] = found.aggregation
     form = PeriodsForm(request.POST or None, initial=initial)
 
     def act() -> None:
         services.change_draft(version=found, **form.cleaned_data, by=principal, now=timezone.now())
 
-    title = _("Periods and target")
+    title = _("Periods, target and mean")
     return _edit(request, form, act, title, found, verb=_("Keep"))
 
 
@@ -303,7 +305,8 @@ def place_indicator(request: HttpRequest, code: str, number: int, within: str) -
         found,
         lead=_(
             "From the catalogue, or from a ready system. The two values say what is worth 0 and 100"
-            " points; between them points rise evenly."
+            " points; between them points rise evenly. Once it is there, its points can take"
+            " another shape."
         ),
         verb=_("Add the indicator"),
     )
@@ -312,34 +315,54 @@ def place_indicator(request: HttpRequest, code: str, number: int, within: str) -
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def leaf(request: HttpRequest, code: str, number: int, indicator: str) -> HttpResponse:
-    """Set the goalposts of an indicator in a draft, or take it out."""
+    """Say how values of an indicator in a draft become points, or take it out.
+
+    `shape` in the address asks for another form; “preview” shows the points and keeps nothing.
+    """
     principal, found = _draft(request, code, number)
     present = drafts.leaf_of(found, indicator)
     if "remove" in request.POST:
         drafts.remove_indicator(version=found, code=indicator, by=principal, now=timezone.now())
         messages.success(request, _("“%(name)s” is taken out.") % {"name": present.indicator})
         return _to_version(found, present.dimension.code)
-    initial = {"worst": present.worst, "best": present.best}
-    form = GoalpostsForm(request.POST or None, initial=initial)
-
-    def act() -> None:
-        drafts.set_goalposts(
-            version=found, code=indicator, **form.cleaned_data, by=principal, now=timezone.now()
-        )
-
-    unit = pages.unit_name(present.indicator.unit_of_measure)
-    asked = _("Which value is worth 0 points, and which 100?")
-    measured = _("It is measured in: %(unit)s.") % {"unit": unit} if unit else ""
-    return _edit(
-        request,
-        form,
-        act,
-        in_language(present.indicator.name),
-        found,
-        lead=f"{asked} {measured}",
-        verb=_("Keep"),
-        remove=_("Take the indicator out"),
-    )
+    shape = _among(request, "shape", Shape.values) or present.shape
+    form_of = SHAPE_FORMS[shape]
+    rising = present.indicator.direction == Indicator.Direction.HIGHER
+    initial = form_of.initial_of(present)
+    form = form_of(request.POST or None, initial=initial, rising=rising)
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and form.scoring
+        and "preview" not in request.POST
+    ):
+        try:
+            drafts.set_scoring(
+                version=found, code=indicator, scoring=form.scoring, by=principal,
+                now=timezone.now(),
+            )  # fmt: skip
+        except DomainError as refusal:
+            tell(form, refusal)
+        else:
+            messages.success(request, _("The draft is changed."))
+            return _to_version(found)
+    title = in_language(present.indicator.name)
+    context = {
+        "form": form,
+        "title": title,
+        "trail": _trail(found.system.name, (title, ""), found),
+        "back": _address(found),
+        "unit": pages.unit_name(present.indicator.unit_of_measure),
+        "shape": shape,
+        "shapes": Shape.choices,
+        "preview": pages.score_preview(
+            form.scoring or (scoring_of(present) if shape == present.shape else None),
+            present.indicator.unit_of_measure,
+        ),
+        "is_kept": not form.is_bound,
+    }
+    status = 400 if form.errors else 200
+    return render(request, "sqcore/indicators/leaf.html", context, status=status)
 
 
 @login_required
@@ -360,6 +383,7 @@ def publish(request: HttpRequest, code: str, number: int) -> HttpResponse:
         "version": found,
         "system": found.system,
         "problems": pages.shown_problems(found, problems, groups),
+        "doubts": pages.shown_problems(found, services.doubts_of_draft(found), groups),
         "former": former,
         "indicators": sum(len(group.leaves) for group in groups),
         "dimensions": len(groups) - 1,
@@ -460,23 +484,34 @@ def new_indicator(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_indicator(request: HttpRequest, code: str) -> HttpResponse:
-    """Change an indicator; what it measures only until a published version uses it."""
+    """Change an indicator; once it was published, what it measures by a new epoch."""
     principal = _manager(request)
     found = pages.indicator_named(principal, code)
-    fixed = is_published(found)
-    form = IndicatorForm(request.POST or None, indicator=found, fixed=fixed)
+    published = is_published(found)
+    form = IndicatorForm(request.POST or None, indicator=found, epoch=published)
     if request.method == "POST" and form.is_valid():
-        changes = form.told() if fixed else form.told() | form.measured()
         try:
             services.change_indicator(
-                indicator=found, changes=changes, by=principal, now=timezone.now()
+                indicator=found,
+                changes=form.told() | form.measured(),
+                by=principal,
+                now=timezone.now(),
+                **form.begun(),
             )
         except DomainError as refusal:
             tell(form, refusal)
         else:
             messages.success(request, _("The changes are kept."))
             return redirect("sqcore:indicators-detail", code=code)
-    lead = _("A published version uses it: what it measures stays as it is.") if fixed else ""
+    lead = (
+        _(
+            "It has been published. Whoever changes what it measures begins a new epoch: with a"
+            " reason, from a day on. No change is computed over that border, and its charts are"
+            " marked."
+        )
+        if published
+        else ""
+    )
     trail = _catalogue_trail(found.name, _("Edit"), code)
     back = reverse("sqcore:indicators-detail", args=[code])
     return _form_page(

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from surveys.analyses.api import AnalysisListView
 from surveys.invitations.api import HandOutView, InvitationListView
+from surveys.representation.api import WeighingListView
 from surveys.responses.api import (
     CampaignListView,
     CampaignView,
@@ -25,4 +26,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("invitations", InvitationListView.as_view(), name="invitations-list"),
     path("invitations/hand-out", HandOutView.as_view(), name="invitations-hand-out"),
+    path("weighings", WeighingListView.as_view(), name="weighings-list"),
 ]

@@ -1,6 +1,6 @@
 """The models of the surveys app, room by room."""
 
-from surveys.analyses.models import Analysis
+from surveys.analyses.models import Analysis, ShownGroup
 from surveys.campaigns.models import Campaign, Link
 from surveys.imports.models import Import
 from surveys.instruments.models import Instrument, InstrumentVersion, Item
@@ -11,6 +11,7 @@ from surveys.invitations.models import (
     SamplingPlan,
     SpentLink,
 )
+from surveys.representation.models import Population, Weighing
 from surveys.responses.models import Response, Rollup, RollupMonth
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "Item",
     "LastInvited",
     "Link",
+    "Population",
     "Response",
     "Rollup",
     "RollupMonth",
     "SamplingPlan",
     "SpentLink",
+    "Weighing",
 ]

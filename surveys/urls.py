@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("surveys.validation.urls")),
     path("", include("surveys.drivers.urls")),
     path("", include("surveys.gaps.urls")),
+    path("", include("surveys.representation.urls")),
 ]

@@ -87,6 +87,7 @@ THINGS = {
     "surveys.instruments": {"codebook", "definitions"},
     "surveys.invitations": {"crowd", "links", "rates", "sampling"},
     "surveys.questionnaires": {"engine"},
+    "surveys.representation": {"margins", "pages", "weighing", "wording"},
     "surveys.responses": {"about_people", "intake", "items", "pages", "sums"},
     "surveys.validation": {
         *("attention", "conventions", "kinds", "pages", "reading", "structure"),

@@ -30,7 +30,7 @@ ROOMS = {
     ),
     "surveys": (
         *("text", "instruments", "campaigns", "responses", "invitations", "imports"),
-        *("analyses", ("validation", "drivers", "gaps")),
+        *("analyses", ("validation", "drivers", "gaps", "representation")),
     ),
     "training": (
         "competencies",

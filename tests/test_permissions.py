@@ -15,6 +15,7 @@ from improvement.tests.factories import make_ticket
 from improvement.tickets.models import Comment, Ticket
 from sqcore.audit.models import AuditEntry
 from sqcore.base.models import RememberedRequest
+from sqcore.comparators.models import Comparator, ComparatorValue
 from sqcore.encounters.models import Encounter
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
@@ -66,6 +67,7 @@ TOKENS: dict[str, tuple[tuple[Permission, ...], str]] = {
     "people token": ((P.VIEW_PEOPLE,), "north"),
     "sending token": ((P.SUBMIT_RESPONSES,), "north"),
     "feeding token": ((P.SEND_MEASUREMENTS,), "north"),
+    "market token": ((P.MANAGE_COMPARATORS,), ""),
     "ticket token": ((P.VIEW_TICKETS, P.PROPOSE_TICKETS), "north"),
     "training token": ((P.VIEW_TRAINING, P.MANAGE_TRAINING), "north"),
     "people's results token": ((P.VIEW_PEOPLE_RESULTS,), "north"),
@@ -89,6 +91,11 @@ ALLOWED: dict[str, set[str]] = {
     "GET systems/service": EVERYBODY | {"results token"},
     "GET systems/service/weights": EVERYBODY | {"results token"},
     "GET systems/service/weights/sensitivity": EVERYBODY | {"results token"},
+    "GET systems/service/comparison?unit=north": (EVERYBODY - {"chen"}) | {"results token"},
+    "GET comparators": EVERYBODY | {"results token", "market token"},
+    "GET comparator-values": EVERYBODY | {"results token", "market token"},
+    "POST comparator-values": {"ada", "ana", "market token"},
+    "POST comparator-values/1/withdraw": {"ada", "ana", "market token"},
     "GET measures": EVERYBODY | {"results token", "feeding token"},
     "GET measurements?measure=errors": EVERYBODY | {"results token"},
     "POST measurements": {"ana", "feeding token"},
@@ -101,6 +108,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET process-map": EVERYBODY | {"results token"},
     "GET kpi-values": EVERYBODY | {"results token"},
     "GET analyses": EVERYBODY | {"results token"},
+    "GET weighings": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},
     "GET runs/1": EVERYBODY | {"results token"},
     "POST runs": {"ada", "ana"},
@@ -163,6 +171,15 @@ BODIES = {
     "POST equipment-states": {
         "states": [{"equipment": "atm-1", "state": "down", "at": "2026-02-17T09:30:00Z"}]
     },
+    "POST comparator-values": {
+        "comparator": "market",
+        "indicator": "care",
+        "starts_on": "2025-01-01",
+        "ends_on": "2026-01-01",
+        "value": 5.5,
+        "source": "Yearbook",
+    },
+    "POST comparator-values/1/withdraw": {"because": "A misprint."},
     "POST campaigns/visits/responses": RESPONSE,
     "POST campaigns/visits/response-batches": {"responses": [RESPONSE]},
     "POST invitations/hand-out": {"campaign": "visits", "encounters": ["visit-north"]},
@@ -231,6 +248,7 @@ def bank() -> dict[str, Unit]:
     for unit in units.values():
         make_value(run, unit)
     _indicator()
+    _market()
     measure("errors")
     for code in ("north", "south"):
         machine(f"atm-{'12'[code == 'south']}", units[code])
@@ -280,6 +298,15 @@ def _indicator() -> None:
     )
 
 
+def _market() -> None:
+    ComparatorValue.objects.create(
+        id=1, comparator=Comparator.objects.create(code="market", name={"en": "M"}, kind="average"),
+        indicator=Indicator.objects.get(code="care"), starts_on=date(2024, 1, 1),
+        ends_on=date(2025, 1, 1), value=5.0, source="Yearbook", recorded_by="system",
+        recorded_at=NOW,
+    )  # fmt: skip
+
+
 def client_of(who: str, bank: dict[str, Unit]) -> Client:
     if who == "anonymous":
         return Client()
@@ -326,6 +353,7 @@ def test_a_refused_request_changes_nothing(who: str, bank: dict[str, Unit]) -> N
     assert not Response.objects.exists()
     assert Observation.objects.count() == 2
     assert not EquipmentState.objects.exists()
+    assert not ComparatorValue.objects.get().is_withdrawn
     assert not Encounter.objects.exists()
     assert not Invitation.objects.filter(handed_out_on__isnull=False).exists()
     assert not RememberedRequest.objects.exists()

@@ -188,6 +188,21 @@ def period_sums(version: InstrumentVersion, codebook: Codebook, period: Period) 
     return combined(late, row_sums(rows.filter(TO_SUBTRACT), codebook), sign=-1)
 
 
+def sums_by_week(
+    version: InstrumentVersion, codebook: Codebook, period: Period
+) -> Iterator[tuple[str, CellSums]]:
+    """Yield the sums of each ISO week of this period, from the rows; a week that the period cuts
+    has its part. Only answers whose week is known count. Run it under `lock_version`."""
+    known = [grain for grain in GRAINS if FINENESS[Grain(grain)] <= FINENESS[Grain.WEEK]]
+    rows = Response.objects.counted().filter(version=version, finest_grain__in=known)
+    first = period.start
+    while first < period.end:
+        week = Period.of(first, Grain.WEEK)
+        end = min(week.end, period.end)
+        yield week.key, row_sums(rows.filter(answered_on__gte=first, answered_on__lt=end), codebook)
+        first = end
+
+
 def rollup_sums(
     version: InstrumentVersion, codebook: Codebook, period: Period, known: Sequence[str]
 ) -> CellSums:

@@ -13,20 +13,27 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
-from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
+from sqcore.indicators.sources import Between, Collected, Counts, Offer, SourceCell
 from sqcore.org.models import Channel, Segment
 from sqcore.stats.moments import Moments, add, merge, no_moments, scaled, widened
 from surveys.instruments.codebook import Codebook, codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import RollupMonth
-from surveys.responses.queries import CellSums, first_and_last_day, lock_version, period_sums
+from surveys.responses.queries import (
+    CellSums,
+    first_and_last_day,
+    lock_version,
+    period_sums,
+    sums_by_week,
+)
 
 
 @dataclass(frozen=True)
 class SurveySource:
     """Measures of questionnaires: `{"instrument": code, "measure": key of the codebook}`.
 
-    A measure is summed over all published versions of the instrument that have it.
+    A measure is summed over all published versions of the instrument that have it. How alike its
+    answers are between channels, units and weeks: `"between"`.
     """
 
     key: str = "surveys"
@@ -86,6 +93,32 @@ class SurveySource:
                     total = _merged(total, moments, _source_cells(part, names), cells)
         return Collected(list(cells), list(measures), scales, total)
 
+    def groups_of(self, measure: str) -> Sequence[Between]:
+        # The difference of two shares has no spread of its own.
+        kind = measure.partition("/")[2].partition(":")[0]
+        return () if kind == "nps" else (Between.CHANNEL, Between.UNIT, Between.WEEK)
+
+    def collect_groups(
+        self, *, measures: Sequence[str], between: Between, period: Period
+    ) -> Collected:
+        wanted = _by_instrument(measures)
+        scales = _scales(wanted, len(measures))
+        cells: dict[SourceCell, int] = {}
+        total = no_moments(0, len(measures))
+        with transaction.atomic():
+            for instrument, places in wanted.items():
+                for version, book in _codebooks(instrument):
+                    lock_version(version)
+                    for week, (found, sums) in sums_by_week(version, book, period):
+                        whole = [at for at, cell in enumerate(found) if not cell.margin]
+                        moments = _placed(sums.take(np.array(whole, dtype=np.int64)), book, places,
+                                          scales)  # fmt: skip
+                        owners = [
+                            SourceCell(found[at].unit_id, between.value, week) for at in whole
+                        ]
+                        total = _merged(total, moments, owners, cells)
+        return Collected(list(cells), list(measures), scales, total)
+
     def spans(self) -> Mapping[Grain, tuple[date, date]]:
         spans: dict[Grain, tuple[date, date]] = {}
         for version in InstrumentVersion.objects.published().order_by("id"):
@@ -101,6 +134,13 @@ class SurveySource:
         return [(first, Period(first, Grain.MONTH).end - timedelta(days=1)) for first in firsts]
 
 
+SPREADS = {
+    Between.CHANNEL: _("%(what)s: how far channels differ"),
+    Between.UNIT: _("%(what)s: how far units differ"),
+    Between.WEEK: _("%(what)s: how far weeks differ"),
+}
+COMPARED = frozenset({"perception", "index"})
+"""What a form offers to compare; of anything else one writes the parameters."""
 WAYS = {
     "perception": _("%(instrument)s: %(what)s as perceived"),
     "gap": _("%(instrument)s: %(what)s against expectation"),
@@ -120,12 +160,22 @@ def _offers(version: InstrumentVersion, book: Codebook) -> Iterator[Offer]:
             "instrument": in_language(version.instrument.name),
             "what": in_language(names.get(code, {"en": code})),
         }
+        title = str(WAYS[kind]) % asked if kind in WAYS else measure.key
+        parameters = {"instrument": version.instrument.code, "measure": measure.key}
         yield Offer(
-            title=str(WAYS[kind]) % asked if kind in WAYS else measure.key,
-            parameters={"instrument": version.instrument.code, "measure": measure.key},
+            title=title,
+            parameters=parameters,
             statistic={"top2": "proportion", "nps": "nps"}.get(kind, "mean"),
             unit_of_measure="share" if kind == "top2" else "points",
         )
+        for between, words in SPREADS.items() if kind in COMPARED else ():
+            yield Offer(
+                title=str(words) % {"what": title},
+                parameters={**parameters, "between": between.value},
+                statistic="spread",
+                unit_of_measure="points",
+                lower_is_better=True,
+            )
 
 
 def _codebooks(instrument: str) -> Iterable[tuple[InstrumentVersion, Codebook]]:

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import SourceCell
+from sqcore.indicators.sources import Between, SourceCell
 from sqcore.org.models import Unit
 from sqcore.stats.loyalty import loyalty_index
 from sqcore.tests.factories import NOW, make_channel, make_unit
@@ -141,7 +141,8 @@ class TestLoyalty:
     def test_is_offered_beside_the_questions_it_is_made_of(self) -> None:
         make_ready_version("experience")
 
-        offers = {str(o.parameters["measure"]): o for o in SurveySource().offers()}
+        plain = [o for o in SurveySource().offers() if "between" not in o.parameters]
+        offers = {str(o.parameters["measure"]): o for o in plain}
 
         assert offers["index:loyalty"].title == (
             "Experience, value and loyalty: Loyalty, index 0 to 100"
@@ -203,6 +204,53 @@ class TestAbsorb:
         total = sum(int(moments.respondents.sum()) for _cells, moments in days)
 
         assert total == int(period_sums(version, book, MARCH)[1].respondents.sum()) == 5
+
+
+class TestWeeks:
+    """Weeks that are compared: the days of the period, told apart by ISO week."""
+
+    def weeks(self, period: Period) -> dict[tuple[int, str], float]:
+        found = SurveySource().collect_groups(
+            measures=[MEASURES[2]], between=Between.WEEK, period=period
+        )
+        assert {cell.margin for cell in found.cells} <= {"week"}
+        return {
+            (cell.unit_id, cell.value): total / weight / found.scales[0]
+            for cell, (weight, total) in zip(
+                found.cells, found.moments.linear.tolist(), strict=True
+            )
+        }
+
+    def test_have_the_answers_of_their_days_within_the_period(self, branch: Unit) -> None:
+        campaign, phone = make_campaign(), make_channel("phone")
+        for day, overall in ((1, 2), (2, 6), (8, 4), (9, 7), (31, 3)):
+            on = date(2026, 3, day)
+            answer(campaign, branch, {"overall": overall}, on=on, channel_id=phone.pk)
+        answer(campaign, branch, {"overall": 5}, on=date(2026, 4, 1))
+
+        key = branch.pk
+        assert self.weeks(MARCH) == {
+            (key, "2026-W09"): 2.0,
+            (key, "2026-W10"): 5.0,
+            (key, "2026-W11"): 7.0,
+            (key, "2026-W14"): 3.0,
+        }
+
+    def test_leave_out_answers_of_which_only_the_month_is_known(self, branch: Unit) -> None:
+        answer(make_campaign(finest_grain=Grain.MONTH), branch, {"overall": 2})
+
+        assert self.weeks(MARCH) == {}
+
+    def test_are_offered_for_what_is_made_of_several_answers(self) -> None:
+        make_ready_version("experience")
+
+        found = [each for each in SurveySource().offers() if each.statistic == "spread"]
+
+        assert [each.parameters["between"] for each in found] == ["channel", "unit", "week"]
+        assert found[0].title == (
+            "Experience, value and loyalty: Loyalty, index 0 to 100: how far channels differ"
+        )
+        assert SurveySource().groups_of("experience/nps:recommend") == ()
 
 
 class TestImportsAsAWhole:

@@ -89,24 +89,28 @@ def item_answers(version: InstrumentVersion, period: Period) -> ItemAnswers:
         answered_on__lt=period.end,
     )
     pieces = list(answer_columns(rows, codebook))
-    none = np.zeros(0, dtype=np.int64)
-    ids = np.concatenate([none, *(numbers for numbers, _columns in pieces)])
-    in_order = np.argsort(ids)
-    ids = ids[in_order]
-
-    def joined(name: str) -> Ints:
-        found = np.concatenate([none, *(getattr(columns, name) for _ids, columns in pieces)])
-        return found[in_order]
-
-    number = ids.astype(np.uint64) * np.uint64(SPREAD)
-    packed = np.concatenate([codebook.decode([]), *(columns.packed for _ids, columns in pieces)])
-    return ItemAnswers(
+    ids = np.concatenate([np.zeros(0, dtype=np.int64), *(numbers for numbers, _columns in pieces)])
+    place = np.empty(len(ids), dtype=np.int64)
+    place[np.argsort(ids)] = np.arange(len(ids))
+    found = ItemAnswers(
         codebook=codebook,
-        unit=joined("unit"),
-        channel=joined("channel"),
-        segment=joined("segment"),
-        weight=joined("weight") / WEIGHT_ONE,
-        bucket=((number >> np.uint64(16)) % np.uint64(BUCKETS)).astype(np.int64),
-        packed=packed[in_order],
-        response=ids,
+        unit=np.empty(len(ids), dtype=np.int64),
+        channel=np.empty(len(ids), dtype=np.int64),
+        segment=np.empty(len(ids), dtype=np.int64),
+        weight=np.empty(len(ids)),
+        bucket=np.empty(len(ids), dtype=np.int64),
+        packed=np.empty((len(ids), len(codebook.scored)), dtype=np.uint8),
+        response=np.empty(len(ids), dtype=np.int64),
     )
+    start = len(ids)
+    # Each piece makes room as it goes: of a million answers a second copy would be much.
+    while pieces:
+        numbers, columns = pieces.pop()
+        start -= len(numbers)
+        to = place[start : start + len(numbers)]
+        spread = numbers.astype(np.uint64) * np.uint64(SPREAD) >> np.uint64(16)
+        found.unit[to], found.channel[to] = columns.unit, columns.channel
+        found.segment[to], found.weight[to] = columns.segment, columns.weight / WEIGHT_ONE
+        found.bucket[to] = spread % np.uint64(BUCKETS)
+        found.packed[to], found.response[to] = columns.packed, numbers
+    return found

@@ -105,7 +105,10 @@ class _Sheet:
         self.values = answers.values(self.codes)
         ends = np.array([float(item.low + item.high) for item in self.items])
         turned = np.array([item.is_reversed for item in self.items])
-        self.given = np.where(turned, ends - self.values, self.values)
+        self.given = self.values
+        if turned.any():
+            self.given = self.values.copy()
+            self.given[:, turned] = ends[turned] - self.given[:, turned]
         self.blocks = blocks_of(self.items)
         self.column = {code: at for at, code in enumerate(self.codes)}
 
@@ -177,14 +180,15 @@ class _Sheet:
     def _together(self, codes: Sequence[str], keep: BoolArray) -> Json:
         """Return how far these questions belong together, and beside it who answered all alike."""
         columns = self._columns(codes)
-        sums = cross_products(self.values[keep][:, columns])
-        given = self.given[keep][:, columns]
+        sums = cross_products(_chosen(self.values, keep, columns))
+        given = _chosen(self.given, keep, columns)
         found: Json = {
             "n": sums.rows,
             "left_out": sums.left_out,
             "straight": self._told(straight_lines(given, fewest=len(columns)).share),
-            **self._ends(columns, keep),
         }
+        del given
+        found |= self._ends(columns, keep)
         if sums.rows < self.least:
             nothing = self._told(Figure.none(MethodStatus.INSUFFICIENT_N))
             return found | {"alpha": nothing, "omega": nothing, "items": [], "turn_round": []}
@@ -192,13 +196,15 @@ class _Sheet:
 
     def _ends(self, columns: Sequence[int], keep: BoolArray) -> Json:
         """Return how many complete respondents gave the lowest, or the highest, throughout."""
-        values = self.values[keep][:, columns]
-        complete = values[~np.isnan(values).any(axis=1)]
+        complete = keep.copy()
+        for column in columns:
+            complete &= ~np.isnan(self.values[:, column])
         found: Json = {}
         for name, end in (("lowest", "low"), ("highest", "high")):
-            ends = np.array([getattr(self.items[column], end) for column in columns])
-            there = (complete == ends).all(axis=1)
-            found[name] = self._told(_share(int(there.sum()), len(complete)))
+            there = complete.copy()
+            for column in columns:
+                there &= self.values[:, column] == getattr(self.items[column], end)
+            found[name] = self._told(_share(int(there.sum()), int(complete.sum())))
         return found
 
     def _factors(self, keep: BoolArray) -> Json:
@@ -208,7 +214,7 @@ class _Sheet:
         """
         codes = [code for codes in self.blocks.values() for code in codes]
         factors = [at for at, codes in enumerate(self.blocks.values()) for _code in codes]
-        sums = cross_products(self.values[keep][:, self._columns(codes)])
+        sums = cross_products(_chosen(self.values, keep, self._columns(codes)))
         if sums.rows < self.least or not codes:
             short = MethodStatus.INSUFFICIENT_N if codes else MethodStatus.NOT_APPLICABLE
             nothing = {"status": short.value}
@@ -241,6 +247,11 @@ class _Sheet:
                 "lowest": self._told(_share(int((answered == item.low).sum()), len(answered))),
                 "highest": self._told(_share(int((answered == item.high).sum()), len(answered))),
             }
+
+
+def _chosen(values: FloatArray, rows: BoolArray, columns: Sequence[int]) -> FloatArray:
+    """Return some rows and columns in one copy: of a million answers each copy counts."""
+    return values[:, columns] if rows.all() else values[np.ix_(rows, columns)]
 
 
 def _share(count: int, n: int) -> Figure:

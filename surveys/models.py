@@ -30,6 +30,7 @@ __all__ = [
     "Rollup",
     "RollupMonth",
     "SamplingPlan",
+    "ShownGroup",
     "SpentLink",
     "Weighing",
 ]

@@ -10,7 +10,7 @@ from sqcore.dashboards.figures import Column, Figure, plain
 from sqcore.stats.importance import Quadrant
 from sqcore.stats.results import Figure as Number
 from surveys.drivers.reading import Driver, Reading
-from surveys.drivers.wording import QUADRANTS, percents
+from surveys.drivers.wording import EFFECTS, QUADRANTS, percents, turned
 
 Ends = tuple[float, float]
 
@@ -137,6 +137,67 @@ def _hover(driver: Driver) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:59]}…"
+
+
+def effects_figure(reading: Reading) -> Figure | None:
+    """Draw what bad costs and what good brings, a row each; None where neither was found."""
+    drivers = [driver for driver in reading.drivers if driver.effect is not None]
+    if not drivers:
+        return None
+    names = [_short(driver.name) for driver in drivers]
+    losses = [turned(driver.penalty) for driver in drivers if driver.penalty]
+    gains = [driver.reward for driver in drivers if driver.reward]
+    traces = [
+        _effect_bars(_("where it is judged low"), names, losses, "--series-2"),
+        _effect_bars(_("where it is judged high"), names, gains, "--series-1"),
+    ]
+    layout: dict[str, Any] = {
+        "barmode": "relative",
+        "xaxis": {
+            "title": {"text": _("difference in the outcome, in points"), "font": {"size": 12}},
+            "zeroline": True,
+            "nticks": 7,
+        },
+        "yaxis": {"autorange": "reversed", "automargin": True, "type": "category"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "y": 1.12, "x": 0},
+        "bargap": 0.45,
+    }
+    columns = [
+        Column(_("Name")),
+        Column(_("Where it is judged low"), "number"),
+        Column(_("95 % interval"), "interval"),
+        Column(_("Where it is judged high"), "number"),
+        Column(_("95 % interval"), "interval"),
+        Column(_("What it is")),
+    ]
+    rows = [
+        [
+            driver.name,
+            number(loss.value or 0.0, 2),
+            _between(loss, 1.0, 2),
+            number(gain.value or 0.0, 2),
+            _between(gain, 1.0, 2),
+            str(EFFECTS[driver.effect].title) if driver.effect else "",
+        ]
+        for driver, loss, gain in zip(drivers, losses, gains, strict=True)
+    ]
+    return Figure(traces, layout, columns, rows)
+
+
+def _effect_bars(
+    name: str, names: Sequence[str], figures: Sequence[Number], color: str
+) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "y": list(names),
+        "x": [figure.value for figure in figures],
+        "error_x": {**_bars(figures, 1.0), "color": "--ink-soft", "width": 3},
+        "marker": {"color": color},
+        "hovertemplate": "%{y}: %{x:.2f}<extra></extra>",
+    }
 
 
 def _cross(cross: Ends) -> Iterable[dict[str, Any]]:

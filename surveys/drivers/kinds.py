@@ -15,6 +15,7 @@ from sqcore.stats.arrays import FloatArray
 from sqcore.stats.drivers import drivers
 from sqcore.stats.importance import PenaltyReward, importance_performance, penalty_reward
 from sqcore.stats.kano import kano
+from sqcore.stats.ordinal import Ordinal, proportional_odds
 from sqcore.stats.results import Figure, MethodStatus
 from surveys.analyses.port import SMALLEST, Found
 from surveys.drivers.predictors import (
@@ -34,6 +35,10 @@ KANO_TITLE = _("What is taken for granted, what delights")
 FEWEST, FEWEST_KANO = 100, 50
 KANO_ANSWERS = 5
 DECIMALS = 4
+POINTS_A_STEP = 10.0
+"""Odds are told for so many points more, of 100."""
+MOST_BY_STEPS = 20_000
+"""An ordinal regression looks at no more people, evenly taken: it is a check of an order."""
 
 Json = dict[str, Any]
 
@@ -44,7 +49,7 @@ class DriversKind:
 
     key: str = DRIVERS
     title: str | Promise = DRIVERS_TITLE
-    method: int = 2
+    method: int = 3
     only_whole: bool = False
     fewest: int = FEWEST
 
@@ -71,8 +76,8 @@ class DriversKind:
 class _Level:
     """One way to ask what matters; `points` are the predictors of all respondents, 0 to 100.
 
-    with_both_sides: penalty and reward are looked at; two for each of many questions would tell
-        more of chance than of the questions
+    with_both_sides: penalty and reward are looked at, and what an ordinal regression says; two
+        numbers for each of many questions would tell more of chance than of the questions
     """
 
     level: str
@@ -93,6 +98,7 @@ class _Level:
         performance = performance_of(self.answers, self.points)
         both = penalty_reward(self.points, given) if self.with_both_sides else ()
         placed = importance_performance(performance, parts.parts)
+        steps = self._steps(given) if self.with_both_sides else None
         return said | {
             "n": parts.n,
             "left_out": products.left_out,
@@ -102,6 +108,7 @@ class _Level:
                 "performance": _rounded(placed.performance),
                 "importance": _rounded(placed.importance),
             },
+            **({"ordinal": _ordinal(steps)} if steps else {}),
             "drivers": [
                 {
                     "code": predictor.code,
@@ -112,16 +119,62 @@ class _Level:
                     "quadrant": placed.placed[at].quadrant,
                     "is_certain": placed.placed[at].certain,
                     **(_both_sides(both[at]) if both else {}),
+                    **(_steps_of(steps, at) if steps else {}),
                 }
                 for at, predictor in enumerate(self.predictors)
             ],
         }
+
+    def _steps(self, given: FloatArray) -> "_Steps":
+        """Return what an ordinal regression says of who answered all of it: of ten points more."""
+        whole = np.flatnonzero(~np.isnan(np.column_stack([self.points, given])).any(axis=1))
+        taken = whole[:: -(-len(whole) // MOST_BY_STEPS) or 1]
+        x = self.points[taken] / POINTS_A_STEP
+        found = proportional_odds(x, given[taken].astype(np.int64))
+        strength = [
+            abs(slope.value or 0.0) * float(spread)
+            for slope, spread in zip(found.slopes, x.std(axis=0), strict=True)
+        ]
+        order = sorted(range(len(strength)), key=lambda at: (-strength[at], at))
+        return _Steps(found, [order.index(at) + 1 for at in range(len(order))])
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """An ordinal regression, and the place of each predictor in its order."""
+
+    found: Ordinal
+    places: Sequence[int]
+
+
+def _ordinal(steps: _Steps) -> Json:
+    found = steps.found
+    return {
+        "status": found.status.value,
+        "n": found.n,
+        "alike": {
+            "status": found.parallel.status.value,
+            "chi2": _rounded(found.parallel.chi2),
+            "df": found.parallel.df,
+            "p": _rounded(found.parallel.p),
+        },
+    }
+
+
+def _steps_of(steps: _Steps, at: int) -> Json:
+    ratio = steps.found.odds_ratios[at]
+    return {
+        "odds": figure_json(ratio),
+        "odds_place": steps.places[at] if ratio.value is not None else None,
+        "alike_p": _rounded(steps.found.parallel.columns[at]),
+    }
 
 
 def _both_sides(found: PenaltyReward) -> Json:
     return {
         "penalty": figure_json(found.penalty),
         "reward": figure_json(found.reward),
+        "asymmetry": figure_json(found.asymmetry),
         "effect": found.kind,
     }
 

@@ -16,7 +16,21 @@ from sqcore.stats.importance import Kind
 from sqcore.stats.results import MethodStatus
 from surveys.analyses.models import Analysis
 from surveys.drivers import wording
-from surveys.drivers.drawing import ends_of, map_figure, place_text, points_text
+from surveys.drivers.drawing import (
+    effects_figure,
+    ends_of,
+    map_figure,
+    place_text,
+    points_text,
+)
+from surveys.drivers.effects import (
+    EffectLine,
+    OddsLine,
+    agreement,
+    effect_lines,
+    odds_lines,
+    steps_alike,
+)
 from surveys.drivers.kinds import DRIVERS, KANO
 from surveys.drivers.queries import (
     Asked,
@@ -116,9 +130,25 @@ class Side:
         said = (wording.kinds_sentence(self.reading, k) for k in (Kind.BASIC, Kind.EXCITEMENT))
         return [sentence for sentence in said if sentence]
 
+    @cached_property
+    def effects(self) -> list[EffectLine]:
+        return effect_lines(self.reading) if self.reading else []
+
+    @cached_property
+    def effects_figure(self) -> Chart | None:
+        return effects_figure(self.reading) if self.reading else None
+
     @property
-    def has_effects(self) -> bool:
-        return any(line.effect for line in self.lines)
+    def odds(self) -> list[OddsLine]:
+        return odds_lines(self.reading) if self.reading else []
+
+    @property
+    def agreement(self) -> str:
+        return agreement(self.reading) if self.reading else ""
+
+    @property
+    def steps_alike(self) -> str:
+        return steps_alike(self.reading) if self.reading else ""
 
     @property
     def cautions(self) -> list[str]:

@@ -24,6 +24,9 @@ class Driver:
 
     rank: its number on map and list, usually 1 for the largest share; 0 for one whose answers
         are all alike, which has no share
+    odds, odds_place: by how much ten points more multiply the odds of a better answer, and its
+        place in the order of an ordinal regression; alike_p: of the test that this holds for
+        every step of the scale
     """
 
     rank: int
@@ -36,7 +39,21 @@ class Driver:
     is_certain: bool
     penalty: Figure | None
     reward: Figure | None
+    asymmetry: Figure | None
     effect: Kind | None
+    odds: Figure | None = None
+    odds_place: int | None = None
+    alike_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """An ordinal regression of the outcome; p: of the test that all steps of its scale are alike,
+    None where it could not be tried."""
+
+    status: MethodStatus
+    n: int
+    p: float | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,7 @@ class Reading:
     repeat_each_other: bool
     cross: tuple[float, float] | None
     drivers: Sequence[Driver]
+    steps: Steps | None = None
 
     @property
     def ranked(self) -> list[Driver]:
@@ -124,6 +142,7 @@ def reading_of(row: Analysis, outcome: str, level: str) -> Reading | None:
         repeat_each_other=raw["repeat_each_other"],
         cross=None if None in cross else cross,
         drivers=[_driver(each, at, names) for at, each in enumerate(told, 1)],
+        steps=_steps(raw["ordinal"]) if "ordinal" in raw else None,
     )
 
 
@@ -172,8 +191,16 @@ def _driver(raw: Mapping[str, Any], place: int, names: Mapping[tuple[str, str], 
         is_certain=raw["is_certain"],
         penalty=figure_of(raw["penalty"]) if "penalty" in raw else None,
         reward=figure_of(raw["reward"]) if "reward" in raw else None,
+        asymmetry=figure_of(raw["asymmetry"]) if "asymmetry" in raw else None,
         effect=Kind(raw["effect"]) if raw.get("effect") else None,
+        odds=figure_of(raw["odds"]) if "odds" in raw else None,
+        odds_place=raw.get("odds_place"),
+        alike_p=raw.get("alike_p"),
     )
+
+
+def _steps(raw: Mapping[str, Any]) -> Steps:
+    return Steps(MethodStatus(raw["status"]), raw["n"], raw["alike"]["p"])
 
 
 def _wanted(raw: Mapping[str, Any], items: Mapping[str, Item]) -> Wanted:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqcore.stats.ordinal import proportional_odds
 from sqcore.stats.results import MethodStatus
 from surveys.drivers.kinds import DriversKind, KanoKind
 from surveys.drivers.predictors import by_dimension, levels_of, points_of
@@ -144,6 +145,36 @@ class TestDrivers:
 
         assert told["effect"] == "basic"
         assert told["penalty"]["low"] > 1 > told["reward"]["high"]
+
+    def test_an_ordinal_regression_checks_the_order_in_odds_for_ten_points(self) -> None:
+        table = planted(600, [0.9, 0.3, 0.0])
+
+        told = level(DRIVERS.find(answers_of(VISIT, table)).values)
+
+        points = (table[:, :9].reshape(600, 3, 3).mean(axis=2) - 1) / 6 * 10
+        exact = proportional_odds(points, table[:, 9].astype(int))
+        assert [driver["odds"]["value"] for driver in told["drivers"]] == [
+            round(ratio.value or 0.0, 4) for ratio in exact.odds_ratios
+        ]
+        assert [driver["odds_place"] for driver in told["drivers"]] == [1, 2, 3]
+        assert told["drivers"][0]["odds"]["low"] > 1 > told["drivers"][2]["odds"]["low"]
+        assert told["ordinal"]["n"] == 600
+        assert told["ordinal"]["alike"]["p"] == round(exact.parallel.p or 0.0, 4)
+
+    def test_too_few_for_an_ordinal_regression_leave_the_shares(self) -> None:
+        told = level(DRIVERS.find(answers_of(VISIT, planted(60, [0.9, 0.3, 0.0]))).values)
+
+        assert told["status"] == "ok"
+        assert told["ordinal"]["status"] == "insufficient_n"
+        assert told["ordinal"]["alike"] == {
+            "status": "insufficient_n", "chi2": None, "df": 0, "p": None
+        }  # fmt: skip
+        assert told["drivers"][0]["odds_place"] is None
+
+    def test_says_nothing_of_fewer_than_the_smallest_group(self) -> None:
+        found = DRIVERS.find(answers_of(VISIT, planted(300, [0.9, 0.3, 0.0])), k=301)
+
+        assert found.status == "insufficient_n"
 
     def test_weights_of_a_half_change_nothing_when_all_have_them(self) -> None:
         table = planted(300, [0.9, 0.3, 0.0])

@@ -218,6 +218,62 @@ class TestThePage:
             ("Rooms", "no clear difference"),
         ]
 
+    def test_says_what_bad_costs_and_good_brings_and_what_would_change_it(
+        self, version: InstrumentVersion, bank: Unit
+    ) -> None:
+        make_analysis(version, bank, SPEED, size=800)
+
+        html = html_of(manager("mei", bank))
+
+        assert "What bad costs, what good brings: " in html
+        assert "Judged low: −" in html
+        assert "answers would tell it from 0." in html
+        assert "difference in the outcome, in points" in html, "the picture"
+        assert faults_of(html) == []
+
+    def test_an_ordinal_regression_checks_the_order(
+        self, version: InstrumentVersion, bank: Unit
+    ) -> None:
+        make_analysis(version, bank, SPEED, size=800)
+
+        side = page_for(analyst()).sides[0]
+
+        assert side.agreement == (
+            "An ordinal regression puts “Speed” first as well. "
+            "Of 3 pairs 3 stand in the same order."
+        )
+        assert [(line.place, line.place_by_share) for line in side.odds] == [
+            *(("1", 1), ("2", 2), ("3", 3))
+        ]
+        assert "A check of the order" in html_of(manager("mei", bank))
+
+    def test_an_order_that_differs_is_called_open(
+        self, version: InstrumentVersion, bank: Unit
+    ) -> None:
+        row = make_analysis(version, bank, SPEED, size=800)
+        first, second, _third = row.found["outcomes"][0]["levels"][0]["drivers"]
+        first["odds_place"], second["odds_place"] = 2, 1
+        first["alike_p"] = row.found["outcomes"][0]["levels"][0]["ordinal"]["alike"]["p"] = 0.001
+        row.save()
+
+        side = page_for(analyst()).sides[0]
+
+        assert side.agreement.startswith(
+            "An ordinal regression puts “Care” first, not “Speed”: take as open which"
+        )
+        assert side.agreement.endswith("Of 3 pairs 2 stand in the same order.")
+        assert side.steps_alike.endswith("The steps differ for “Speed”.")
+        assert [line.differs for line in side.odds] == [True, False, False]
+
+    def test_too_few_for_it_are_said(self, version: InstrumentVersion, bank: Unit) -> None:
+        make_analysis(version, bank, SPEED, size=60)
+
+        side = page_for(analyst()).sides[0]
+
+        assert side.agreement.startswith("Too few people answered all of it for an ordinal")
+        assert side.odds == []
+        assert "A check of the order" in html_of(manager("mei", bank))
+
     def test_a_group_is_not_laid_beside_itself(
         self, version: InstrumentVersion, bank: Unit
     ) -> None:

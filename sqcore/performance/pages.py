@@ -527,10 +527,10 @@ def _expected(sizes: Sizes, spread: Spread | None, policy: ResultsPolicy) -> str
         "Of %(n)s people with a verdict, %(low)s are called below comparable colleagues.",
         len(answers),
     )
-    chance = _("Chance lets expect that this happens wrongly to %(wrong)s of them.")
+    chance = _("By chance alone %(wrong)s of them would be called so.")
     high = sum(people for (_n, verdict), people in judged.items() if verdict == Verdict.ABOVE)
     # The rule for above is that for low turned round, so chance is as often wrong by it.
-    above = _("%(high)s are called above them, wrongly so by chance %(wrong)s.")
+    above = _("%(high)s are called above them, by chance alone %(wrong)s.")
     values = {
         "n": number(len(answers), 0),
         "low": number(low, 0),

@@ -429,7 +429,7 @@ class TestPeople:
         assert names == sorted(names)
         assert (
             "Li Na N-1 North Teller Below comparable colleagues coaching and pay 62 4.11 – 4.61 "
-            "5.30" in text
+            "colleagues 5.30" in text
         )
 
     def test_cannot_be_put_in_order_by_results(self, bank: Bank) -> None:
@@ -451,8 +451,8 @@ class TestPeople:
 
         said = "Of 41 people with a verdict, 1 are called below comparable colleagues."
         assert said in text
-        assert "Chance lets expect that this happens wrongly to fewer than 0.01 of them." in text
-        assert "0 are called above them, wrongly so by chance fewer than 0.01." in text
+        assert "By chance alone fewer than 0.01 of them would be called so." in text
+        assert "0 are called above them, by chance alone fewer than 0.01." in text
         assert text.index(said) < text.index("Teller 02")
 
     def test_expect_the_same_whichever_verdict_is_chosen(self, bank: Bank) -> None:
@@ -538,12 +538,14 @@ class TestPeople:
     def test_do_not_show_numbers_below_the_smallest_group(self, bank: Bank) -> None:
         bank.result(**FEW)
 
-        assert "Li Na N-1 North Teller Not enough data – under 5 – –" in read(bank.mei, PEOPLE)
+        assert "Li Na N-1 North Teller Not enough data – under 5 –" in read(bank.mei, PEOPLE)
 
     def test_do_not_show_figures_of_who_is_held_back(self, bank: Bank) -> None:
         bank.result(verdict="held", held="signal", gate="none")
 
-        assert "Li Na N-1 North Teller Held back for now – 62 – 5.30" in read(bank.mei, PEOPLE)
+        assert "Li Na N-1 North Teller Held back for now – 62 – colleagues 5.30" in read(
+            bank.mei, PEOPLE
+        )
 
     def test_have_no_picture_below_the_smallest_group(self, bank: Bank) -> None:
         for number in range(2, 5):

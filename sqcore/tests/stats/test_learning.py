@@ -128,6 +128,29 @@ def test_two_people_say_nothing_of_the_spread() -> None:
     assert small_sample(1) == 0.0
 
 
+def test_matches_the_banks_of_mississippi() -> None:
+    """Angrist, Pischke 2015, Mastering 'Metrics, chapter 5: banks in business on 1 July in the
+    sixth and the eighth district, 1929 to 1933; what was done in the sixth began in 1931."""
+    sixth, eighth = [141.0, 135.0, 121.0, 113.0, 102.0], [169.0, 165.0, 132.0, 120.0, 111.0]
+    cells = [years for each in (sixth, eighth) for years in (each[:2], each[2:])]
+    pooled = math.sqrt(sum(float(np.var(cell)) * len(cell) for cell in cells) / 6)
+    se = pooled * math.sqrt(1 / 2 + 1 / 3)
+
+    def district(before: list[float], after: list[float]) -> Change:
+        return Change(5, float(np.mean(before)), float(np.mean(after)), se)
+
+    found = difference_from_changes(
+        district(sixth[:2], sixth[2:]), district(eighth[:2], eighth[2:])
+    )
+
+    assert found.effect == pytest.approx(20.0, abs=1e-9)
+    assert found.se == pytest.approx(10.929064207170002)
+    assert found.low is not None
+    assert found.low < 0
+    first_year = (sixth[2] - sixth[1]) - (eighth[2] - eighth[1])
+    assert first_year == 19.0
+
+
 def test_matches_card_and_krueger_1994() -> None:
     new_jersey, pennsylvania = Change(309, 20.44, 21.03, 0.54), Change(75, 23.33, 21.17, 1.25)
 

@@ -4,6 +4,12 @@ from django.urls import URLPattern, URLResolver, path
 
 from sqcore.access.api import RootView
 from sqcore.access.views import api_page, schema
+from sqcore.comparators.api import (
+    ComparatorListView,
+    ComparatorValueListView,
+    ComparatorWithdrawalView,
+    SystemComparisonView,
+)
 from sqcore.encounters.api import (
     EncounterView,
     ProcessMapView,
@@ -23,7 +29,13 @@ from sqcore.measurements.api import (
     MeasureListView,
     MeasurementView,
 )
-from sqcore.monitoring.api import ChartView, ForecastView, SignalListView, WatchListView
+from sqcore.monitoring.api import (
+    ChartView,
+    EarlyWarningListView,
+    ForecastView,
+    SignalListView,
+    WatchListView,
+)
 from sqcore.org.api import (
     ChannelListView,
     OrganisationView,
@@ -61,6 +73,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         SystemSensitivityView.as_view(),
         name="weighting-sensitivity",
     ),
+    path(
+        "systems/<slug:code>/comparison", SystemComparisonView.as_view(), name="comparators-system"
+    ),
+    path("comparators", ComparatorListView.as_view(), name="comparators-list"),
+    path("comparator-values", ComparatorValueListView.as_view(), name="comparators-values"),
+    path(
+        "comparator-values/<int:value_id>/withdraw",
+        ComparatorWithdrawalView.as_view(),
+        name="comparators-withdraw",
+    ),
     path("measures", MeasureListView.as_view(), name="measurements-measures"),
     path("measurements", MeasurementView.as_view(), name="measurements-list"),
     path("equipment", EquipmentListView.as_view(), name="measurements-equipment"),
@@ -75,6 +97,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("charts", ChartView.as_view(), name="monitoring-chart"),
     path("charts/forecast", ForecastView.as_view(), name="monitoring-forecast"),
     path("signals", SignalListView.as_view(), name="monitoring-signals"),
+    path("early-warnings", EarlyWarningListView.as_view(), name="monitoring-early-warnings"),
     path("people-results", PeopleResultsView.as_view(), name="performance-results"),
     path("people-results/runs", PeopleResultsRunsView.as_view(), name="performance-runs"),
     path("watches", WatchListView.as_view(), name="monitoring-watches"),

@@ -65,7 +65,13 @@ def compared(
     return [
         Compared(
             comparator,
-            compare(shares, own, market[comparator.pk], published=own.get(code)),
+            compare(
+                shares,
+                own,
+                market[comparator.pk],
+                published=own.get(code),
+                aggregation=definition.aggregation,
+            ),
             shown,
         )
         for comparator in _comparators(values)

@@ -153,10 +153,10 @@ class ForeignName(models.Model):
 
     text = models.CharField(_("in the file"), max_length=100)
     indicator = models.ForeignKey(
-        Indicator, on_delete=models.CASCADE, related_name="foreign_names", null=True
+        Indicator, on_delete=models.CASCADE, related_name="foreign_names", null=True, blank=True
     )
     comparator = models.ForeignKey(
-        Comparator, on_delete=models.CASCADE, related_name="foreign_names", null=True
+        Comparator, on_delete=models.CASCADE, related_name="foreign_names", null=True, blank=True
     )
 
     class Meta:

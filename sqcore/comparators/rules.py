@@ -26,7 +26,8 @@ from sqcore.indicators.definition import (
     SystemDefinition,
 )
 from sqcore.indicators.models import Indicator, UnitOfMeasure
-from sqcore.stats.composite import composite
+from sqcore.indicators.shapes import curve_of
+from sqcore.stats.composite import Aggregation, composite
 from sqcore.stats.differences import Bounded, difference
 from sqcore.stats.estimates import MeanCovariance
 from sqcore.stats.scoring import Goalposts, goalpost_scores
@@ -141,23 +142,24 @@ def _text_faults(new: NewValue) -> Iterator[Problem]:
             yield Problem(_("is no address such as https://example.org/report"), field="url")
 
 
-def _number_faults(new: NewValue) -> Iterator[Problem]:
+def _number_faults(new: NewValue) -> list[Problem]:
     least, most = limits_of(new.indicator)
     given = {"value": new.value, "low": new.low, "high": new.high}
-    for name, found in given.items():
-        if found is None:
-            continue
-        if not math.isfinite(found):
-            yield Problem(_("must be a number"), field=name)
-        elif not least <= found <= most:
-            yield Problem(_outside(found, least, most, new.indicator), field=name)
+    problems = [
+        Problem(_outside(found, least, most, new.indicator), field=name)
+        if math.isfinite(found)
+        else Problem(_("must be a number"), field=name)
+        for name, found in given.items()
+        if found is not None and not (math.isfinite(found) and least <= found <= most)
+    ]
+    if problems:
+        return problems
     if (new.low is None) != (new.high is None):
-        yield Problem(
-            _("an interval has two ends; give both or none"),
-            field="high" if new.high is None else "low",
-        )
-    elif new.low is not None and new.high is not None and not new.low <= new.value <= new.high:
-        yield Problem(_("lies outside its own interval"), field="value")
+        name = "high" if new.high is None else "low"
+        return [Problem(_("an interval has two ends; give both or none"), field=name)]
+    if new.low is not None and new.high is not None and not new.low <= new.value <= new.high:
+        return [Problem(_("lies outside its own interval"), field="value")]
+    return []
 
 
 def _outside(found: float, least: float, most: float, indicator: Indicator) -> str:
@@ -295,7 +297,10 @@ def points_of(leaf: IndicatorDefinition, value: ComparatorValue) -> Bounded:
 
     Without an interval both ends are the score itself.
     """
-    goalposts = Goalposts(np.array([leaf.worst]), np.array([leaf.best]))
+    shape = curve_of(leaf)
+    goalposts = Goalposts(
+        np.array([leaf.worst]), np.array([leaf.best]), {} if shape is None else {0: shape}
+    )
     score = float(goalpost_scores([value.value], goalposts).score[0])
     if value.low is None or value.high is None:
         return Bounded(score, score, score)
@@ -309,12 +314,14 @@ def compare(
     market: Mapping[str, ComparatorValue],
     *,
     published: OwnScore | None = None,
+    aggregation: str = Aggregation.ARITHMETIC,
 ) -> Comparison:
     """Set a score beside that of a comparator, on the indicators that both have.
 
     shares: as `shares_of` returns them; own: the published scores of indicators
     market: the values that stand for the period
     published: one's own score of the whole; it serves where every indicator is compared
+    aggregation: of `sqcore.stats.composite.Aggregation`, that of the system
     returns: Comparison. Each side is the weighted mean of its scores, the weights renormalised
         over what both have; below 60 % of the weight nothing is said. The interval of a side is
         the widest that any correlation between its indicators could give it.
@@ -334,31 +341,34 @@ def compare(
         return Comparison(Standing.NOTHING, 0.0)
     if coverage < LEAST_COVERAGE - 1e-9:
         return Comparison(Standing.COVERAGE, coverage, pairs)
-    mine = _together(pairs, [(pair.own.score, pair.own.bounded) for pair in pairs])
+    mine = _together(pairs, [(pair.own.score, pair.own.bounded) for pair in pairs], aggregation)
     if published is not None and len(pairs) == len(shares):
         mine = published
     theirs = _together(
         pairs,
         [(pair.market.value, pair.market if pair.market_is_sure else None) for pair in pairs],
+        aggregation,
     )
     return Comparison(
         Standing.SHOWN, min(coverage, 1.0), pairs, mine, theirs, _difference(mine, theirs)
     )
 
 
-def _together(pairs: Sequence[Pair], sides: Sequence[tuple[float, Bounded | None]]) -> OwnScore:
+def _together(
+    pairs: Sequence[Pair], sides: Sequence[tuple[float, Bounded | None]], aggregation: str
+) -> OwnScore:
     """Return the score of a side over what is compared, with the widest interval it can have."""
     weights = [pair.weight for pair in pairs]
-    value = _aggregate([score for score, _ends in sides], weights)
+    value = _aggregate([score for score, _ends in sides], weights, aggregation)
     ends = [each for _score, each in sides if each is not None]
     if len(ends) < len(sides):
         return OwnScore(value)
-    low = _aggregate([each.low for each in ends], weights)
-    high = _aggregate([each.high for each in ends], weights)
+    low = _aggregate([each.low for each in ends], weights, aggregation)
+    high = _aggregate([each.high for each in ends], weights, aggregation)
     return OwnScore(value, low, high)
 
 
-def _aggregate(scores: Sequence[float], weights: Sequence[float]) -> float:
+def _aggregate(scores: Sequence[float], weights: Sequence[float], aggregation: str) -> float:
     """Return what points become together, as `sqcore.stats.composite` has it."""
     count = len(scores)
     points = MeanCovariance(
@@ -371,6 +381,7 @@ def _aggregate(scores: Sequence[float], weights: Sequence[float]) -> float:
         weights,
         minimum_coverage=0.0,
         lone=np.ones((1, count), dtype=np.bool_),
+        aggregation=aggregation,
     )
     return float(found.estimate.value[0])
 

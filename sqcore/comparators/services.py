@@ -119,7 +119,7 @@ def add_value(
 
 
 def revise_value(
-    *, value: ComparatorValue, by: Principal, now: datetime, **changes: Any
+    *, former: ComparatorValue, by: Principal, now: datetime, **changes: Any
 ) -> ComparatorValue:
     """Correct a value: what is said now is its next revision. Returns it unchanged where nothing
     differs. Locks the comparator.
@@ -131,16 +131,16 @@ def revise_value(
     if unknown := sorted(set(changes) - REVISABLE):
         problems = [Problem(_("cannot be changed"), field=name) for name in unknown]
         raise InvalidInput(_("This cannot be changed."), problems=problems)
-    new = replace(_as_new(value), **changes)
+    new = replace(_as_new(former), **changes)
     new = replace(new, source=new.source.strip())
     _require_right(new, now)
     with transaction.atomic():
-        _lock([value.comparator_id])
-        former = ComparatorValue.objects.get(pk=value.pk)
-        _require_in_force(former)
-        if content_of(former) == new.content:
-            return former
-        return _write(new, former, by=by, now=now, action="revised")
+        _lock([former.comparator_id])
+        stored = ComparatorValue.objects.get(pk=former.pk)
+        _require_in_force(stored)
+        if content_of(stored) == new.content:
+            return stored
+        return _write(new, stored, by=by, now=now, action="revised")
 
 
 def withdraw_value(

@@ -129,7 +129,7 @@ def revise(request: HttpRequest, value_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = services.revise_value(
-                value=found, by=principal, now=timezone.now(), **form.cleaned_data
+                former=found, by=principal, now=timezone.now(), **form.cleaned_data
             )
         except DomainError as refusal:
             tell(form, refusal)

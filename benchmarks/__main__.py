@@ -1,6 +1,6 @@
 """`make bench`: timed scenarios beside their limits, each in one process, in turn.
 
-python -m benchmarks [evaluation|kpi|submission|import|measure|encounters|charts|
+python -m benchmarks [evaluation|growth|analyses|kpi|submission|import|measure|encounters|charts|
     false_alarms|watching|effect|board|low_verdicts|training_size
     ...] [--size 1000000] [--rounds 5]
 
@@ -19,6 +19,8 @@ from collections.abc import Callable
 
 SCENARIOS = (
     "evaluation",
+    "growth",
+    "analyses",
     "kpi",
     "submission",
     "import",
@@ -78,6 +80,7 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
     from django.core.management import call_command
 
     from benchmarks import (
+        analyses,
         board,
         chart_rules,
         drivers,
@@ -105,6 +108,8 @@ def _run(scenario: str, size: int | None, rounds: int) -> int:
         "evaluation": lambda: evaluation.run(
             [size] if size else [10_000, 100_000, 1_000_000], rounds
         ),
+        "growth": lambda: evaluation.growth([10_000, 100_000, 1_000_000], rounds),
+        "analyses": lambda: analyses.run(size),
         "kpi": lambda: kpi_rest.run(rounds),
         "submission": lambda: submission.run(rounds),
         "import": importing.run,

@@ -16,9 +16,9 @@ All are compared before anything is timed.
 import itertools
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
-from benchmarks.side_by_side import Budget, in_turn, report
+from benchmarks.side_by_side import Budget, Found, in_turn, machine, report
 from sqcore.base.periods import Grain, Period, periods_between
 from sqcore.org.models import Channel, Segment, Unit
 from sqcore.stats.moments import Moments
@@ -52,6 +52,8 @@ Keys = list[tuple[int, str, str, int]]
 Table = npt.NDArray[np.float64]
 """n and mean of each of M measures, then the covariance of each pair; a row a cell."""
 Part = tuple[list[SumCell], Table]
+Sheets = Callable[[np.random.Generator, Codebook], npt.NDArray[np.uint8]]
+"""Draws `DIFFERENT` different questionnaires, packed."""
 
 
 # ---- The data ------------------------------------------------------------------------------------
@@ -106,44 +108,53 @@ def _ground() -> tuple[Campaign, list[int], list[int], list[int]]:
 
 def world(size: int, folder: Path) -> World:
     """Fill an empty answers table with `size` responses and write the Parquet file."""
+    given = filled(size, days=(FIRST, END), sheets=_pool)
+    parquet = str(folder / f"answers-{size}.parquet")
+    _write_parquet(given.columns, given.book, parquet)
+    return replace(given, parquet=parquet)
+
+
+def filled(size: int, *, days: tuple[date, date], sheets: Sheets) -> World:
+    """Fill an empty answers table with `size` responses from [first, end), and their sums."""
     campaign, units, channels, segments = _ground()
     book = codebook_of(campaign.version)
     chance = np.random.default_rng(size)
-    pool, texts = _pool(chance, book)
+    pool = sheets(chance, book)
     which = chance.integers(0, DIFFERENT, size)
-    days = np.sort(chance.integers(0, (END - FIRST).days, size))
+    day = np.sort(chance.integers(0, (days[1] - days[0]).days, size))
     unit = np.asarray(units)[chance.integers(0, UNITS, size)]
     channel = np.asarray(channels)[chance.integers(0, CHANNELS, size)]
     segment = np.asarray(segments)[chance.integers(0, SEGMENTS, size)]
     for model in (Response, Rollup, RollupMonth):
         model.objects.all()._raw_delete("default")
-    rows = _rows(campaign, unit, channel, segment, days, which, pool, texts)
-    _insert(rows)
-    month = np.datetime64(FIRST) + days
+    on = np.datetime64(days[0]) + day
+    _insert(_rows(campaign, unit, channel, segment, on, which, pool, _texts(pool, book)))
     columns = AnswerColumns(
-        unit=unit, channel=channel, segment=segment, month=month.astype("datetime64[M]"),
+        unit=unit, channel=channel, segment=segment, month=on.astype("datetime64[M]"),
         grain=np.zeros(size, dtype=np.int64), weight=np.full(size, 1000), packed=pool[which],
     )  # fmt: skip
     rebuild_rollups(version=campaign.version, now=NOW)
-    parquet = str(folder / f"answers-{size}.parquet")
-    _write_parquet(columns, book, parquet)
-    return World(campaign.version, book, columns, parquet)
+    return World(campaign.version, book, columns, "")
 
 
-def _pool(chance: np.random.Generator, book: Codebook) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """Draw different answer sheets, packed and as JSON; 2 % missing, 1 % not applicable."""
+def _pool(chance: np.random.Generator, book: Codebook) -> npt.NDArray[np.uint8]:
+    """Draw different answer sheets, packed; 2 % missing, 1 % not applicable."""
     low = np.array([item.low for item in book.scored])
     high = np.array([item.high for item in book.scored])
     answers = chance.integers(low, high + 1, (DIFFERENT, len(low)))
     dice = chance.random(answers.shape)
     answers[dice < 0.02] = 255
     answers[dice > 0.99] = 254
+    return answers.astype(np.uint8)
+
+
+def _texts(pool: npt.NDArray[np.uint8], book: Codebook) -> list[str]:
+    """Return the same sheets as JSON."""
     codes = [item.code for item in book.scored]
-    texts = [
+    return [
         json.dumps({c: "na" if v == 254 else v for c, v in zip(codes, row, strict=True) if v < 255})
-        for row in answers.tolist()
+        for row in pool.tolist()
     ]
-    return answers.astype(np.uint8), texts
 
 
 def _rows(
@@ -151,25 +162,26 @@ def _rows(
     unit: npt.NDArray[Any],
     channel: npt.NDArray[Any],
     segment: npt.NDArray[Any],
-    days: npt.NDArray[Any],
+    on: npt.NDArray[np.datetime64],
     which: npt.NDArray[Any],
     pool: npt.NDArray[np.uint8],
     texts: list[str],
 ) -> Iterator[tuple[Any, ...]]:
     packed = [row.tobytes() for row in pool]
-    dates = [(FIRST + timedelta(days=n)).isoformat() for n in range((END - FIRST).days)]
+    dates, date_at = np.unique(on, return_inverse=True)
+    texts_of_dates = dates.astype(str).tolist()
     fixed = (campaign.pk, campaign.version_id)
     for number, (u, c, s, d, w) in enumerate(
         zip(
             unit.tolist(),
             channel.tolist(),
             segment.tolist(),
-            days.tolist(),
+            date_at.tolist(),
             which.tolist(),
             strict=True,
         )
     ):
-        yield (f"{number:032x}", *fixed, u, c, s, dates[d], texts[w], packed[w])
+        yield (f"{number:032x}", *fixed, u, c, s, texts_of_dates[d], texts[w], packed[w])
 
 
 COLUMNS = (
@@ -443,11 +455,27 @@ def run(sizes: list[int], rounds: int) -> bool:
     kept = True
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
-            kept &= _run_size(size, rounds, Path(folder))
+            kept &= _run_size(size, rounds, Path(folder))[0]
     return kept
 
 
-def _run_size(size: int, rounds: int, folder: Path) -> bool:
+def growth(sizes: list[int], rounds: int) -> bool:
+    """Print the scenario at each size, then what each way costs as the answers grow."""
+    kept = True
+    table: dict[int, Found] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            fine, table[size] = _run_size(size, rounds, Path(folder))
+            kept &= fine
+    print("\nLeast CPU seconds of the rounds, and in brackets of DuckDB at the same size")
+    print(f"  {'responses':<16}" + "".join(f"{size:>20,}" for size in sizes))
+    for way in table[sizes[0]]:
+        least = [(min(table[size][way]), min(table[size]["duckdb"])) for size in sizes]
+        print(f"  {way:<16}" + "".join(f"{a:>12.3f} ({a / b:5.2f})" for a, b in least))
+    return kept
+
+
+def _run_size(size: int, rounds: int, folder: Path) -> tuple[bool, Found]:
     given = world(size, folder)
     with duckdb.connect() as duck:
         duck.execute("SET threads = 1")
@@ -475,4 +503,5 @@ def _run_size(size: int, rounds: int, folder: Path) -> bool:
         Budget("from the stored rows, of DuckDB", "rows", "duckdb", 2.0 if on_server else 1.3),
         Budget("absorbing 1,000, of a numpy pass", "absorb 1,000", "numpy", 0.06),
     ]
-    return report(f"Evaluation of {size:,} SERVQUAL responses", found, budgets if is_large else [])
+    title = f"Evaluation of {size:,} SERVQUAL responses on {connection.vendor} ({machine()})"
+    return report(title, found, budgets if is_large else []), found

@@ -14,6 +14,7 @@ from sqcore.indicators.services import (
     install_ready_system,
     problems_of_draft,
 )
+from sqcore.indicators.sources import Between
 from sqcore.tests.evaluation.bank import SYSTEM
 from sqcore.tests.factories import NOW, make_principal
 
@@ -37,8 +38,21 @@ def _install(code: str = "bank", **over: object) -> SystemVersion:
 
 
 class TestFiles:
-    def test_there_are_the_bank_case_and_a_survey_alone(self) -> None:
-        assert list(ready_systems()) == ["bank", "servqual"]
+    def test_there_are_the_bank_case_six_families_and_a_survey_alone(self) -> None:
+        assert list(ready_systems()) == ["bank", "families", "servqual"]
+
+    def test_the_six_families_are_those_of_the_experience(self) -> None:
+        families = ready_system("families")
+
+        assert [d.code for d in families.dimensions] == [
+            *("satisfaction", "efficiency", "consistency", "value", "brand", "loyalty"),
+        ]
+        consistency = {
+            indicator.parameters["between"]
+            for indicator in families.indicators
+            if indicator.statistic == "spread"
+        }
+        assert consistency == {each.value for each in Between}
 
     def test_the_bank_case_has_five_dimensions_of_three(self) -> None:
         bank = ready_system("bank")
@@ -46,7 +60,7 @@ class TestFiles:
         assert {d.code: tuple(leaf.code for leaf in d.indicators) for d in bank.dimensions} == BANK
         assert bank.grains == ("week", "month", "quarter", "year")
 
-    @pytest.mark.parametrize("code", ["bank", "servqual"])
+    @pytest.mark.parametrize("code", ["bank", "families", "servqual"])
     def test_its_weights_sum_to_one_and_its_texts_are_in_two_languages(self, code: str) -> None:
         system = ready_system(code)
         said = [system.name, system.description]
@@ -59,7 +73,7 @@ class TestFiles:
         assert all(sum(leaf.weight for leaf in d.indicators) == 1 for d in system.dimensions)
         assert all(set(text) == {"en", "zh-hans"} and all(text.values()) for text in said)
 
-    @pytest.mark.parametrize("code", ["bank", "servqual"])
+    @pytest.mark.parametrize("code", ["bank", "families", "servqual"])
     def test_goalposts_targets_and_units_fit(self, code: str) -> None:
         system = ready_system(code)
         indicators = {indicator.code: indicator for indicator in system.indicators}

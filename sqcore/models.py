@@ -19,6 +19,7 @@ from sqcore.identity.models import User
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
+    IndicatorEpoch,
     IndicatorSystem,
     SystemVersion,
     Target,
@@ -32,7 +33,14 @@ from sqcore.measurements.models import (
     Measure,
     Observation,
 )
-from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, Watch
+from sqcore.monitoring.models import (
+    Annotation,
+    Baseline,
+    EarlyWarning,
+    Signal,
+    SignalEvent,
+    Watch,
+)
 from sqcore.notices.models import Notice
 from sqcore.org.models import (
     Assignment,
@@ -78,6 +86,7 @@ __all__ = [
     "Delivery",
     "Dimension",
     "Dispute",
+    "EarlyWarning",
     "Encounter",
     "EncounterSums",
     "Equipment",
@@ -93,6 +102,7 @@ __all__ = [
     "Heartbeat",
     "Holiday",
     "Indicator",
+    "IndicatorEpoch",
     "IndicatorSystem",
     "Job",
     "Judgement",

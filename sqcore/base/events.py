@@ -29,6 +29,17 @@ class ResponsesImported(Event):
 
 
 @dataclass(frozen=True)
+class IndicatorRedefined(Event):
+    """From a day on, a published indicator measures something else: a new epoch.
+
+    Heard by: monitoring (it is written on the charts).
+    """
+
+    kind: ClassVar[str] = "indicators.indicator.redefined"
+    epoch_id: int
+
+
+@dataclass(frozen=True)
 class EvaluationPublished(Event):
     """A run is on the pages.
 

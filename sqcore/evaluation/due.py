@@ -9,7 +9,8 @@ from django.db.models.functions import Coalesce
 
 from sqcore.base.periods import FINENESS, Grain, Period, periods_between
 from sqcore.evaluation.models import EvaluationRun, QuietPeriod
-from sqcore.indicators.definition import definition_of
+from sqcore.indicators.definition import SystemDefinition, definition_of
+from sqcore.indicators.epochs import former_sources
 from sqcore.indicators.models import SystemVersion
 from sqcore.indicators.queries import published_versions
 from sqcore.indicators.sources import SOURCES, IndicatorSource
@@ -49,12 +50,22 @@ def due_periods(*, now: datetime) -> list[Due]:
     for version in published_versions():
         state = _State(version, org.smallest_group, now)
         for grain in map(Grain, version.grains):
-            keys = definition_of(version, grain=grain).sources()
+            keys = _sources_ever(definition_of(version, grain=grain))
             sources = [SOURCES[key] for key in keys if key in SOURCES]
             for period in _closed(version, grain, sources, today, org.fiscal_start):
                 if reason := state.reason_for(period, sources):
                     found.append(Due(version, period, reason))
     return sorted(found, key=lambda due: due.order)
+
+
+def _sources_ever(definition: SystemDefinition) -> list[str]:
+    """The sources of what it measures now, and of what it measured in former epochs: their answers
+    and corrections still come in for older periods. By week, not those of opinions."""
+    keys = definition.sources()
+    former = former_sources([leaf.code for leaf in definition.everything()])
+    if not definition.whole:
+        former = [key for key in former if key in SOURCES and not SOURCES[key].counts.are_opinions]
+    return list(dict.fromkeys([*keys, *former]))
 
 
 def _closed(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
+import numpy as np
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -53,6 +54,7 @@ from sqcore.indicators.shapes import Shape, is_even
 from sqcore.indicators.sources import Counts
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
+from sqcore.stats.ranks import Place, places
 
 USUAL = (Grain.MONTH, Grain.QUARTER, Grain.YEAR, Grain.WEEK, Grain.DAY)
 """Which grain a page opens with: the first of these that there are results of."""
@@ -137,7 +139,8 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: a score with its change in points; `natural` is an indicator's value."""
+    """A line of a table: a score with its change in points; `natural` is an indicator's value,
+    `place` that among units that have nobody in common, where the table is in that order."""
 
     code: str
     name: str
@@ -153,6 +156,7 @@ class Row:
     stage: str = ""
     is_watched: bool = False
     is_redefined: bool = False
+    place: Place | None = None
 
     @property
     def trend_label(self) -> str:
@@ -184,6 +188,11 @@ class Table:
     @property
     def has_targets(self) -> bool:
         return any(row.verdict is not None for row in self.rows)
+
+    @property
+    def placed(self) -> int:
+        """How many have a place among each other."""
+        return sum(row.place is not None and row.place.rank is not None for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -413,7 +422,9 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
         principal=principal, run=chosen.run, former=chosen.former, unit=unit, code=by
     )
     trends = _trends(principal, chosen, unit, view)
-    compared = _unit_rows(view.units[by], definition, by)
+    compared = _placed(
+        _unit_rows(view.units[by], definition, by), view.units[by], asked.order, view
+    )
     return QualityPage(
         chosen=chosen,
         hero=_hero(unit, chosen, view, trends),
@@ -468,7 +479,12 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
         children=_table(
             _("The units below it"),
             _ordered(
-                _unit_rows(view.units[COMPOSITE], view.standing.run.definition, COMPOSITE),
+                _placed(
+                    _unit_rows(view.units[COMPOSITE], view.standing.run.definition, COMPOSITE),
+                    view.units[COMPOSITE],
+                    asked.order,
+                    view,
+                ),
                 asked.order,
             ),
             "units",
@@ -805,6 +821,29 @@ def _unit_rows(lines: Sequence[UnitLine], definition: SystemDefinition, code: st
         )
         for line in lines
     ]
+
+
+def _placed(rows: list[Row], lines: Sequence[UnitLine], order: str, view: Overview) -> list[Row]:
+    """Return the rows with their places, where they are to stand in the order of their scores.
+
+    A place never stands without the places that chance alone could give. Units that have others of
+    the table below them have none: they would be compared with parts of themselves.
+    """
+    if order not in ("score", "-score"):
+        return rows
+    above = {line.parent_id for line in lines}
+    ends = [at for at, line in enumerate(lines) if line.unit_id not in above]
+    figures = [lines[at].figure for at in ends]
+    numbers = [
+        [np.nan if each is None else each for each in of]
+        for of in (
+            [figure.score for figure in figures],
+            [figure.score_low for figure in figures],
+            [figure.score_high for figure in figures],
+        )
+    ]
+    found = dict(zip(ends, places(*numbers, confidence=view.standing.run.confidence), strict=True))
+    return [replace(row, place=found.get(at)) for at, row in enumerate(rows)]
 
 
 def _ordered(rows: list[Row], order: str) -> list[Row]:

@@ -13,32 +13,51 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.db.models import Count, Max, QuerySet, Sum
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.audit.services import record
 from sqcore.base import bus
 from sqcore.base.bell import ring_after_commit
-from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted, Problem
 from sqcore.base.events import SignalRaised, SignalRecovered
 from sqcore.base.periods import Grain
+from sqcore.base.text import in_all_languages
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
-from sqcore.identity.principals import Principal
-from sqcore.indicators.definition import COMPOSITE
-from sqcore.indicators.models import Dimension, Indicator, IndicatorSystem
+from sqcore.identity.principals import Principal, system_principal
+from sqcore.indicators.definition import COMPOSITE, IndicatorDefinition
+from sqcore.indicators.models import Dimension, Indicator, IndicatorEpoch, IndicatorSystem
 from sqcore.indicators.queries import published_versions
 from sqcore.jobs.models import Job
-from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, Watch
+from sqcore.monitoring.early import search_ahead
+from sqcore.monitoring.kinds import (
+    Drawn,
+    Window,
+    drawn_as,
+    drawn_for,
+    frozen_fields,
+    suiting_kinds,
+    window_of,
+)
+from sqcore.monitoring.models import (
+    Annotation,
+    Baseline,
+    EarlyWarning,
+    Kind,
+    Signal,
+    SignalEvent,
+    Watch,
+)
 from sqcore.monitoring.passes import (
     BASELINE_PERIODS,
     OPENER,
     Episode,
     Findings,
     Place,
-    drawn_limits,
-    frozen_fields,
     judge,
     leaves_of,
     standard_errors,
@@ -52,12 +71,14 @@ from sqcore.monitoring.queries import (
     key_of,
     visible_series,
 )
+from sqcore.notices.services import notify_holders_of
 from sqcore.org.models import Unit
 from sqcore.org.queries import local_day
-from sqcore.stats.charts import ChartKind, freeze
+from sqcore.stats.charts import ChartKind, Limits, freeze
 from sqcore.stats.cusum import between_sigma
 
 WATCH_TASK = "sqcore.monitoring.watch_due"
+FORETELL_TASK = "sqcore.monitoring.foretell_due"
 ALGORITHM = 1
 """The version of what a signal is: part of its fingerprint, so that another one is another."""
 AT_ONCE = 1000
@@ -70,6 +91,8 @@ SHORTEST_BASELINE = 12
 LONGEST_MUTE = timedelta(days=366)
 LONGEST_REASON = 500
 LONGEST_ANNOTATION = 300
+EPOCH = "epoch:"
+"""How the reference of what is written for an epoch begins."""
 
 
 def watch(*, system: IndicatorSystem, grain: Grain, now: datetime) -> Watch:
@@ -201,6 +224,120 @@ def watch_after(*, run_id: int) -> None:
         return
     if not _runs_wait(run.system, Grain(run.grain)):
         ring_after_commit(WATCH_TASK)
+
+
+@transaction.atomic
+def foretell(*, system: IndicatorSystem, grain: Grain, now: datetime) -> int:
+    """Search the watched series of a system in one grain for early warnings; return how many are
+    open then.
+
+    A series has one warning at most. It is written anew with each search while its forecast passes
+    the line, and ends when a period has passed it (it came true) or the forecast no longer does. It
+    opens no signal and no ticket; who manages signals at the unit is told, at most once a series
+    and year in which the line is passed. The same search again changes nothing.
+    """
+    through = local_day(now)
+    row, _is_first = Watch.objects.get_or_create(
+        system=system, grain=grain, defaults=_nothing_yet(through, now)
+    )
+    row = Watch.objects.select_for_update().get(pk=row.pk)
+    if row.foretold_at is not None and row.foretold_at > now:
+        return EarlyWarning.objects.open().filter(system=system, grain=grain).count()
+    seen = _seen(system, grain)
+    search = search_ahead(system=system, grain=grain, through=through)
+    known = {
+        (warning.unit_id, warning.code): warning
+        for warning in EarlyWarning.objects.open()
+        .filter(system=system, grain=grain)
+        .select_for_update()
+        .order_by("id")
+    }
+    for place, warning in known.items():
+        passed_on = search.passed_on(warning)
+        if passed_on is not None:
+            _end(warning, EarlyWarning.State.CAME_TRUE, passed_on, now)
+        elif place not in search.found:
+            _end(warning, EarlyWarning.State.PASSED_OFF, search.newest_on or through, now)
+    for place, fields in search.found.items():
+        standing = known.get(place)
+        if standing is None or standing.state != EarlyWarning.State.OPEN:
+            _tell_of_warning(_open_warning(system, grain, place, fields, now), now)
+        else:
+            _write_anew(standing, fields, now)
+    row.foretold, row.foretold_at, row.foretold_seen = search.foretold, now, seen
+    row.save(update_fields=["foretold", "foretold_at", "foretold_seen"])
+    return len(search.found)
+
+
+def foretell_due(*, now: datetime) -> int:
+    """Search for early warnings where closed figures or exclusions are others than at the last
+    search, one a system and grain; return how many searches were made."""
+    made = 0
+    for version in published_versions():
+        for grain in map(Grain, version.grains):
+            if grain not in BASELINE_PERIODS:
+                continue
+            row = Watch.objects.filter(system=version.system, grain=grain).first()
+            if row is not None and row.foretold_seen == _seen(version.system, grain):
+                continue
+            if not _runs_wait(version.system, grain):
+                foretell(system=version.system, grain=grain, now=now)
+                made += 1
+    return made
+
+
+def _open_warning(
+    system: IndicatorSystem, grain: Grain, place: Place, fields: Mapping[str, Any], now: datetime
+) -> EarlyWarning:
+    return EarlyWarning.objects.create(
+        system=system,
+        grain=grain,
+        unit_id=place[0],
+        code=place[1],
+        found_at=now,
+        changed_at=now,
+        **fields,
+    )
+
+
+def _write_anew(warning: EarlyWarning, fields: Mapping[str, Any], now: datetime) -> None:
+    changed = [name for name, value in fields.items() if getattr(warning, name) != value]
+    if not changed:
+        return
+    for name in changed:
+        setattr(warning, name, fields[name])
+    warning.changed_at = now
+    warning.save(update_fields=[*changed, "changed_at"])
+
+
+def _end(warning: EarlyWarning, state: str, on: date, now: datetime) -> None:
+    warning.state, warning.ended_on, warning.changed_at = state, on, now
+    warning.save(update_fields=["state", "ended_on", "changed_at"])
+
+
+def _tell_of_warning(warning: EarlyWarning, now: datetime) -> None:
+    """Tell who manages signals there; no figures belong into a notice."""
+    name = Indicator.objects.filter(code=warning.code).values_list("name", flat=True).first()
+    path = reverse(
+        "sqcore:monitoring-chart", args=[warning.system.code, warning.unit.code, warning.code]
+    )
+    notify_holders_of(
+        Permission.MANAGE_SIGNALS,
+        key=f"early-warning:{warning.system_id}:{warning.unit_id}:{warning.code}:"
+        f"{warning.grain}:{warning.crosses_on.year}",
+        title=in_all_languages(
+            lazy("Early warning: %(indicator)s, %(unit)s"),
+            indicator=name or warning.code,
+            unit=warning.unit.name,
+        ),
+        body=in_all_languages(
+            lazy("If it goes on like this, it will not stay where it should be. See its forecast.")
+        ),
+        reason=in_all_languages(lazy("You look after the signals of this unit.")),
+        link=f"{path}?grain={warning.grain}#outlook",
+        unit_id=warning.unit_id,
+        now=now,
+    )
 
 
 class _Ledger:
@@ -471,6 +608,25 @@ def annotate(
     return made
 
 
+def mark_epoch(*, epoch_id: int, now: datetime) -> Annotation:
+    """Write on all charts of an indicator that it measures something else from a day on. The
+    software writes it, once, with the reason that somebody gave."""
+    epoch = IndicatorEpoch.objects.select_related("indicator").get(pk=epoch_id)
+    return annotate(
+        kind=Annotation.Kind.CHANGE,
+        unit=None,
+        code=epoch.indicator.code,
+        starts_on=epoch.starts_on,
+        ends_on=epoch.starts_on + timedelta(days=1),
+        text=(_("Measured otherwise from here on: %(reason)s") % {"reason": epoch.reason})[
+            :LONGEST_ANNOTATION
+        ],
+        by=system_principal(),
+        now=now,
+        reference=f"{EPOCH}{epoch.pk}",
+    )
+
+
 def _standing(
     kind: str, unit: Unit | None, code: str, starts_on: date, reference: str
 ) -> Annotation | None:
@@ -493,6 +649,8 @@ def withdraw_annotation(*, annotation_id: int, by: Principal, now: datetime) -> 
     _allowed_at(by, annotation.unit, annotation.kind)
     if annotation.withdrawn_at is not None:
         raise Conflict(_("This annotation was withdrawn."))
+    if annotation.reference.startswith(EPOCH):
+        raise Conflict(_("From here on something else is measured; that stays on the charts."))
     if annotation.reference:
         raise Conflict(_("This change was made by a ticket; it stays on the charts."))
     annotation.withdrawn_by, annotation.withdrawn_at = by.user, now
@@ -544,13 +702,16 @@ def propose_baseline(
     by: Principal,
     now: datetime,
     reference: str = "",
+    kind: str = "",
 ) -> Baseline:
     """Freeze the limits of the periods in [starts_on, ends_on) to judge those from `applies_from`.
 
     Of a person who may approve baselines, and without the reference of a ticket, it is in force at
-    once; else another one decides. What came before `applies_from` stays judged as it was.
+    once; else another one decides. What came before `applies_from` stays judged as it was. `kind`
+    is a chart of `kinds.suiting_kinds`, "" for the one that the data ask for.
     raises: NotFound, NotPermitted (the software itself never sets a baseline anew), InvalidInput
-        for periods that are too few, have gaps, never vary or overlap with what they judge,
+        for periods that are too few, have gaps, never vary or overlap with what they judge, and
+        for a kind of chart that they do not give,
         Conflict when a later baseline is in force, or one waits already
     """
     person = _person(by)
@@ -580,7 +741,7 @@ def propose_baseline(
         decided_by=person if at_once else None,
         created_at=now,
         decided_at=now if at_once else None,
-        **_limits_of(key, window),
+        **_limits_of(key, window, kind),
     )
     _record_baseline("baseline.set" if at_once else "baseline.proposed", made, by, now)
     return made
@@ -606,10 +767,11 @@ def _window(
     return found
 
 
-def _limits_of(key: SeriesKey, window: Sequence[SeriesPoint]) -> dict[str, Any]:
-    """Return the numbers of a baseline. raises: InvalidInput for a series that never varies"""
-    usable = [point for point in window if point.is_usable]
-    values, sizes, low, high = (
+def _limits_of(key: SeriesKey, points: Sequence[SeriesPoint], kind: str) -> dict[str, Any]:
+    """Return the numbers of a baseline. raises: InvalidInput for a series that never varies, and
+    for a kind of chart that does not suit it"""
+    usable = [point for point in points if point.is_usable]
+    values, n, low, high = (
         np.array([np.nan if n is None else float(n) for n in numbers])
         for numbers in zip(
             *((point.value, point.n, point.low, point.high) for point in usable), strict=True
@@ -622,8 +784,31 @@ def _limits_of(key: SeriesKey, window: Sequence[SeriesPoint]) -> dict[str, Any]:
     leaf = leaves_of(system, key.grain).get(key.code)
     errors = standard_errors(low, high)
     between = between_sigma([single.spread], errors[None])
-    drawn = drawn_limits(leaf, values, sizes=sizes, single=single)
-    return frozen_fields(drawn, single=single, between=float(between[0]))
+    window = window_of(
+        leaf,
+        values,
+        n=np.nan_to_num(n),
+        errors=errors,
+        starts_on=points[0].period.start,
+        ends_on=points[-1].period.end,
+    )
+    if not kind:
+        found = drawn_for(leaf, window, single=single, unit_id=key.unit_id)
+    elif (chosen := _chosen(kind, key, leaf, window, single)) is not None:
+        found = chosen
+    else:
+        reason = _("The figures of these periods do not give such a chart.")
+        raise InvalidInput(reason, problems=[Problem(reason, "kind")])
+    return frozen_fields(found, single=single, between=float(between[0]), chosen=bool(kind))
+
+
+def _chosen(
+    kind: str, key: SeriesKey, leaf: IndicatorDefinition | None, window: Window, single: Limits
+) -> Drawn | None:
+    """Return the limits of the chart that a person chose; None where it does not suit."""
+    if kind not in suiting_kinds(leaf, window):
+        return None
+    return drawn_as(Kind(kind), leaf, window, single=single, unit_id=key.unit_id)
 
 
 def _waiting(key: SeriesKey) -> QuerySet[Baseline]:

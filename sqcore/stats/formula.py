@@ -110,8 +110,11 @@ class FormulaValue:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One act on the stack of values: push a number or the name at `index`, or combine `count`."""
+class Step:
+    """One act on the stack of values: push a number or the name at `index`, or combine `count`.
+
+    `act` is “number”, “name”, “negative”, a sign, or the name of a function.
+    """
 
     act: str
     number: float = 0.0
@@ -121,11 +124,12 @@ class _Step:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that could be read; `names` in the order in which they first stand in it."""
+    """A formula that could be read: `names` in the order in which they first stand in it, and the
+    `steps` that compute it, values first."""
 
     text: str
     names: tuple[str, ...]
-    _steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
 
     def evaluate(
         self, values: Mapping[str, npt.ArrayLike], covariance: npt.ArrayLike
@@ -159,7 +163,7 @@ class Formula:
             raise StatisticsError(f"covariance must have shape (cells, {known}, {known})")
         x = self._operands(values, v.shape[0])
         with np.errstate(all="ignore"):
-            result, by_zero = _run(self._steps, x)
+            result, by_zero = _run(self.steps, x)
             spread = np.einsum("ca,cab,cb->c", result.slope, v, result.slope)
         bad = ~(np.isfinite(result.value) & np.isfinite(spread))
         status = np.select(
@@ -247,7 +251,7 @@ class _Parser:
         self.at = 0
         self.depth = 0
         self.names: list[str] = []
-        self.steps: list[_Step] = []
+        self.steps: list[Step] = []
 
     def formula(self) -> Formula:
         self.sum()
@@ -285,7 +289,7 @@ class _Parser:
         return value
 
     def combine(self, sign: _Token, left: float | None, right: float | None) -> float | None:
-        self.steps.append(_Step(sign.text, count=2))
+        self.steps.append(Step(sign.text, count=2))
         if sign.text == "/" and right == 0:
             raise self.error(Fault.DIVIDES_BY_ZERO, sign)
         if left is None or right is None:
@@ -329,19 +333,19 @@ class _Parser:
         if not np.isfinite(value):
             raise self.error(Fault.NUMBER_TOO_LARGE)
         self.take()
-        self.steps.append(_Step("number", number=value))
+        self.steps.append(Step("number", number=value))
         return value
 
     def name(self) -> None:
         name = self.take().text
         if name not in self.names:
             self.names.append(name)
-        self.steps.append(_Step("name", index=self.names.index(name)))
+        self.steps.append(Step("name", index=self.names.index(name)))
 
     def negative(self) -> float | None:
         self.take()
         value = self.part()
-        self.steps.append(_Step("negative", count=1))
+        self.steps.append(Step("negative", count=1))
         return None if value is None else -value
 
     def function(self) -> float | None:
@@ -359,7 +363,7 @@ class _Parser:
         self.close(opening)
         if (len(values) == 1) != (word.text == "abs"):
             raise self.error(Fault.WRONG_COUNT, word)
-        self.steps.append(_Step(word.text, count=len(values)))
+        self.steps.append(Step(word.text, count=len(values)))
         return _constant(word.text, values)
 
     def close(self, opening: _Token) -> None:
@@ -393,7 +397,7 @@ class _Dual:
         return self.slope * factor[:, None]
 
 
-def _run(steps: Sequence[_Step], x: FloatArray) -> tuple[_Dual, BoolArray]:
+def _run(steps: Sequence[Step], x: FloatArray) -> tuple[_Dual, BoolArray]:
     """Return the result of the steps, and in which cells something was divided by 0."""
     cells, names = x.shape
     stack: list[_Dual] = []

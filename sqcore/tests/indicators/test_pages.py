@@ -10,6 +10,7 @@ from sqcore.indicators import sources
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
+    IndicatorEpoch,
     SystemVersion,
     Target,
     WeightedIndicator,
@@ -426,19 +427,44 @@ class TestCatalogue:
         assert answer.status_code == 400
         assert "There is no measure “speed”" in answer.content.decode()
 
-    def test_of_a_published_one_only_what_is_told_can_be_changed(
+    def test_what_a_published_one_measures_changes_with_a_reason_from_a_day_on(
         self, ana: Client, draft: SystemVersion
     ) -> None:
         publish_version(version=draft, by=SYSTEM, now=NOW)
         page = _shown(ana, "/setup/indicators/wait/change/")
-        assert "what it measures stays as it is" in page
-        assert 'name="measures"' not in page
+        assert "begins a new epoch" in page
+        form = {
+            "name_en": "Wait",
+            "measures": "own",
+            "parameters": '{"source": "counted", "measure": "wait"}',
+            "unit_of_measure": "min",
+            "statistic": "mean",
+            "direction": "lower",
+            "stage": "preparation",
+        }
 
-        ana.post("/setup/indicators/wait/change/", {"name_en": "Wait", "stage": "preparation"})
-
+        ana.post("/setup/indicators/wait/change/", form)
         changed = Indicator.objects.get()
         assert (changed.name, changed.stage) == ({"en": "Wait"}, "preparation")
-        assert changed.parameters == {"measure": "wait"}
+        assert not IndicatorEpoch.objects.exists()
+
+        refused = ana.post("/setup/indicators/wait/change/", form | {"statistic": "proportion"})
+        assert refused.status_code == 400
+        assert "say from which and why" in refused.content.decode()
+        begun = {"statistic": "proportion", "reason": "Till is new", "starts_on": "2099-01-01"}
+        ana.post("/setup/indicators/wait/change/", form | begun)
+
+        epoch = IndicatorEpoch.objects.get()
+        assert (epoch.number, epoch.starts_on, epoch.begun_by.username) == (
+            2,
+            date(2099, 1, 1),
+            "ana",
+        )
+        shown = _shown(ana, "/setup/indicators/wait/")
+        assert "What it measured before" in shown
+        assert "Till is new" in shown
+        assert "coming" in shown
+        assert faults_of(shown) == []
 
     def test_a_target_is_set_shown_and_ended(self, ana: Client, draft: SystemVersion) -> None:
         ana.post(

@@ -32,7 +32,12 @@ from sqcore.jobs.runner import JOB_KINDS
 from sqcore.measurements.rows import MeasurementRows
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource
 from sqcore.monitoring.lines import CHART_LINES
-from sqcore.monitoring.panels import ChartPanel, NewSignalsPanel, UnitSignalsPanel
+from sqcore.monitoring.panels import (
+    ChartPanel,
+    EarlyWarningsPanel,
+    NewSignalsPanel,
+    UnitSignalsPanel,
+)
 from sqcore.notices.queries import unread
 from sqcore.org.directory import RoleDirectory
 from sqcore.org.rows import AssignmentRows, LeaveRows, StaffRows
@@ -284,6 +289,7 @@ PANELS.register(NoticesPanel())
 PANELS.register(JobsPanel())
 PANELS.register(HealthPanel())
 PANELS.register(NewSignalsPanel())
+PANELS.register(EarlyWarningsPanel())
 PANELS.register(UnitSignalsPanel())
 PANELS.register(ChartPanel())
 PANELS.register(MyResultsPanel())

@@ -63,10 +63,11 @@ from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import counts_of_code
 from sqcore.indicators.models import Indicator, IndicatorSystem
 from sqcore.indicators.sources import Counts
+from sqcore.monitoring.addresses import chart_url
 from sqcore.monitoring.charts import Chart, chart_of
 from sqcore.monitoring.drawing import Noted, control_figure, lettered
 from sqcore.monitoring.models import Signal
-from sqcore.monitoring.pages import chart_url, key_signs
+from sqcore.monitoring.pages import key_signs
 from sqcore.monitoring.queries import SeriesKey
 from sqcore.monitoring.wording import Sign, shift_text, variation_sign
 from sqcore.org.queries import local_day

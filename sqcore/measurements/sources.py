@@ -1,7 +1,7 @@
 """Measurements and equipment as sources of indicators."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from sqcore.measurements.models import (
     Feed,
     Measure,
     Observation,
+    ObservationQuerySet,
 )
 from sqcore.measurements.queries import Numbers, whole_of
 from sqcore.measurements.uptime import DOWN, days_of_use, midnight, outages_of, spans_of
@@ -172,6 +173,23 @@ class MeasurementSource:
                 found[grain] = (ends["first"], last.end - timedelta(days=1))
         return found
 
+    def days(
+        self, *, measure: str, units: Collection[int], through: date
+    ) -> Sequence[tuple[date, int, int]]:
+        """Return the days that were reported, with what was counted on each and of how many cases
+        (of a rate 0), for charts of rare events. What was reported by longer periods is not told.
+        """
+        found = Measure.objects.filter(code=measure).first()
+        if found is None or found.kind not in (Measure.Kind.SHARE, Measure.Kind.RATE):
+            return []
+        told: dict[date, list[int]] = {}
+        for on, reports in _daily(found.pk, units, through):
+            of_day = told.setdefault(on, [0, 0])
+            for _n, numerator, denominator, _squares in whole_of(reports.rows):
+                of_day[0] += numerator
+                of_day[1] += denominator if found.kind == Measure.Kind.SHARE else 0
+        return [(on, events, cases) for on, (events, cases) in sorted(told.items())]
+
     def changed_since(self, moment: datetime) -> Sequence[tuple[date, date]]:
         changed = Observation.objects.filter(recorded_at__gt=moment)
         starts = changed.order_by("grain", "starts_on").values_list("grain", "starts_on").distinct()
@@ -212,35 +230,47 @@ class _Reports:
 
 
 def _reports(measure_ids: Iterable[int], period: Period) -> Iterator[_Reports]:
+    grains = [grain.value for grain in ENTERS[period.grain]]
+    rows = Observation.objects.current().filter(
+        measure_id__in=list(measure_ids),
+        grain__in=grains,
+        starts_on__gte=period.start,
+        starts_on__lt=period.end,
+    )
+    for _on, reports in _gathered(rows):
+        yield reports
+
+
+def _daily(
+    measure_id: int, units: Collection[int], through: date
+) -> Iterator[tuple[date, _Reports]]:
+    """Yield what each of these units reported of a measure for each single day before `through`."""
+    rows = Observation.objects.current().filter(
+        measure_id=measure_id, unit_id__in=list(units), grain=Grain.DAY, starts_on__lt=through
+    )
+    return _gathered(rows)
+
+
+def _gathered(found: ObservationQuerySet) -> Iterator[tuple[date, _Reports]]:
+    """Yield observations by measure, unit and start, the parts of each together."""
     channels: dict[int | None, str] = {None: "", **dict(Channel.objects.values_list("id", "code"))}
     segments: dict[int | None, str] = {None: "", **dict(Segment.objects.values_list("id", "code"))}
-    grains = [grain.value for grain in ENTERS[period.grain]]
-    rows = (
-        Observation.objects.current()
-        .filter(
-            measure_id__in=list(measure_ids),
-            grain__in=grains,
-            starts_on__gte=period.start,
-            starts_on__lt=period.end,
-        )
-        .order_by("measure_id", "unit_id", "starts_on", "id")
-        .values_list(
-            *("measure_id", "unit_id", "starts_on", "channel_id", "segment_id"),
-            *("n", "numerator", "denominator", "squares"),
-        )
+    rows = found.order_by("measure_id", "unit_id", "starts_on", "id").values_list(
+        *("measure_id", "unit_id", "starts_on", "channel_id", "segment_id"),
+        *("n", "numerator", "denominator", "squares"),
     )
     key: tuple[int, int, date] | None = None
     reports = _Reports(0, 0)
     for measure_id, unit_id, starts_on, channel, segment, *numbers in rows:
         if key != (measure_id, unit_id, starts_on):
             if key is not None:
-                yield reports
+                yield key[2], reports
             key, reports = (measure_id, unit_id, starts_on), _Reports(measure_id, unit_id)
         n, numerator, denominator, squares = numbers
         place = channels[channel], segments[segment]
         reports.rows[place] = (n, numerator, denominator, squares)
     if key is not None:
-        yield reports
+        yield key[2], reports
 
 
 def _add_row(total: Sums, kind: str, row: Numbers) -> None:

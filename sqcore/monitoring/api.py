@@ -1,6 +1,7 @@
 """Control charts, signals and what chance lets expect, over REST."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponse
@@ -21,16 +22,24 @@ from sqcore.monitoring.charts import (
     USUAL_PROFILE,
     Chart,
     ChartPoint,
+    Lined,
     Segment,
     chart_at,
 )
-from sqcore.monitoring.filters import ChartFilter, ForecastFilter, SignalFilter
-from sqcore.monitoring.models import Annotation, Signal
+from sqcore.monitoring.filters import (
+    ChartFilter,
+    EarlyWarningFilter,
+    ForecastFilter,
+    SignalFilter,
+)
+from sqcore.monitoring.kinds import suiting_kinds
+from sqcore.monitoring.models import Annotation, EarlyWarning, Signal
 from sqcore.monitoring.outlook import DatedChange, Outlook, outlook_of
 from sqcore.monitoring.queries import latest_watches
 from sqcore.monitoring.serializers import (
     AnnotationRow,
     ChartRow,
+    EarlyWarningRow,
     OutlookRow,
     SignalRow,
     WatchRow,
@@ -43,6 +52,7 @@ SEES_RESULTS = (Permission.VIEW_RESULTS,)
 BY_ID = Keyset(("id",))
 NEEDED = ("system", "unit", "code", "grain")
 SIDES = {1: "high", -1: "low", 0: "neither"}
+COUNTED_IN = {"t": "days", "g": "cases"}
 DIRECTIONS = {1: "up", -1: "down", 0: "none"}
 
 SIGNAL_EXAMPLE = OpenApiExample(
@@ -122,6 +132,7 @@ def _chart(principal: Principal, asked: Mapping[str, Any]) -> Chart:
         code=asked["code"],
         grain=Grain(asked["grain"]),
         profile=asked.get("profile", USUAL_PROFILE),
+        view=asked.get("view", ""),
         today=local_day(timezone.now()),
     )
 
@@ -147,6 +158,28 @@ class SignalListView(ApiView):
         return json_response(page_of(request._request, found, BY_ID, signal_row))
 
 
+class EarlyWarningListView(ApiView):
+    needs = {"GET": SEES_RESULTS}
+
+    @documented(
+        operation="early-warnings",
+        summary="Early warnings: whose forecast passes the floor or the target",
+        about="One row a series while its forecast passes its floor (its target, where it has no "
+        "floor) to the wrong side within the periods foretold. It opens no signal and no ticket. "
+        "`state=came_true` and `state=passed_off` are those that ended: how often they came true.",
+        tag="Results",
+        answer=page_schema(EarlyWarningRow),
+        filters=EarlyWarningFilter,
+        pages=True,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        asked = conditions_of(EarlyWarningFilter, request._request.GET)
+        asked.setdefault("state", EarlyWarning.State.OPEN)
+        found = EarlyWarning.objects.visible_to(self.principal).filter(**asked)
+        found = found.select_related("system", "unit")
+        return json_response(page_of(request._request, found, BY_ID, early_warning_row))
+
+
 class WatchListView(ApiView):
     needs = {"GET": SEES_RESULTS}
 
@@ -166,6 +199,10 @@ def signal_row(signal: Signal) -> dict[str, Any]:
     return dict(SignalRow(signal).data)
 
 
+def early_warning_row(warning: EarlyWarning) -> dict[str, Any]:
+    return dict(EarlyWarningRow(warning).data)
+
+
 def chart_row(chart: Chart) -> dict[str, Any]:
     """Write a chart as `ChartRow` describes it."""
     return {
@@ -178,6 +215,9 @@ def chart_row(chart: Chart) -> dict[str, Any]:
         "profile": {"key": chart.profile.key, "version": chart.profile.version},
         "kind": chart.limits.kind.value,
         "kind_reason": chart.reason,
+        "points_are": "periods" if chart.passed is None else "events",
+        "counted_in": COUNTED_IN.get(chart.limits.kind.value, "values"),
+        "suiting_kinds": [kind.value for kind in suiting_kinds(chart.leaf, chart.window)],
         "variation": chart.variation.value if chart.variation else None,
         "assurance": chart.assurance.value,
         "segments": [_segment(segment) for segment in chart.segments],
@@ -292,6 +332,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "reason": "",
         "approved_by": None,
         "frozen_at": None,
+        "kind_chosen": False,
     }
     if baseline is not None:
         frozen = {
@@ -301,16 +342,19 @@ def _segment(segment: Segment) -> dict[str, Any]:
             "reason": baseline.reason,
             "approved_by": "person" if baseline.decided_by_id else "software",
             "frozen_at": baseline.decided_at or baseline.created_at,
+            "kind_chosen": baseline.kind_chosen,
         }
     return {
         **frozen,
         "kind": limits.kind.value,
+        "kind_reason": segment.reason,
         "status": limits.status.value,
         "starts_on": span[0],
         "ends_on": span[1],
         "n0": limits.n0,
         "centre": limits.centre if is_known else None,
         "sigma": limits.sigma if is_known else None,
+        "allowance": limits.allowance,
         "phi": limits.phi,
         "screened": limits.screened,
     }
@@ -332,11 +376,17 @@ def _point(point: ChartPoint) -> dict[str, Any]:
         "lower": point.lower,
         "upper": point.upper,
         "z": point.z,
+        "spread": _lined(point.spread),
+        "smoothed": _lined(point.smoothed),
         "flags": [
             {"rule": flag.rule.value, "side": SIDES[flag.side], "seen_on": flag.seen_on}
             for flag in point.flags
         ],
     }
+
+
+def _lined(found: Lined | None) -> dict[str, Any] | None:
+    return None if found is None else {**asdict(found), "beyond": found.is_beyond}
 
 
 def _annotation(annotation: Annotation) -> dict[str, Any]:

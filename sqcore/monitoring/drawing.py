@@ -73,6 +73,7 @@ def control_figure(
         ),
         *(trace for each in chart.segments for trace in _limit_traces(each, scale)),
         _line(chart, scale),
+        *_smoothed_traces(chart, scale),
         *_point_traces(chart, scale),
         *_excluded(chart, scale),
         *_marks(chart, scale, noted),
@@ -85,7 +86,7 @@ def control_figure(
         "shapes": [*_spans(chart), *_target(chart, scale), *_uprights(chart, noted)],
     }
     columns, rows = _table(chart, scale, counted)
-    rows = [*rows, *_rows_ahead(scale, outlook), *_rows_beside(scale, lines)]
+    rows = [*rows, *_rows_ahead(chart, scale, outlook), *_rows_beside(scale, lines)]
     return Figure(traces, layout, columns, rows)
 
 
@@ -151,6 +152,97 @@ def _told(line: ChartLine, stretch: Stretch, scale: Scale) -> str:
     return "; ".join([*said, *([stretch.told] if stretch.told else [])])
 
 
+def spread_figure(chart: Chart, scale: Scale) -> Figure | None:
+    """Draw how much what is in each period scatters; None where the chart has no such part."""
+    drawn = [(point, point.spread) for point in chart.points if point.spread is not None]
+    if not drawn:
+        return None
+    days = [_at(point) for point, _spread in drawn]
+    looks: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("lower", {"mode": "lines", "line": {"color": "--edge", "width": 1.25, "shape": "hvh"}}),
+        ("upper", {"mode": "lines", "line": {"color": "--edge", "width": 1.25, "shape": "hvh"}}),
+        ("centre", {"mode": "lines", "line": {"color": "--ink-soft", "width": 1.5}}),
+        ("value", {"mode": "lines+markers", "line": {"color": "--series-1", "width": 1.75}}),
+    )
+    traces = [
+        {
+            "type": "scatter",
+            "x": days,
+            "y": [scale.of(getattr(spread, name)) for _point, spread in drawn],
+            "hoverinfo": "skip",
+            **look,
+        }
+        for name, look in looks
+    ]
+    beyond = [(point, spread) for point, spread in drawn if spread.is_beyond]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [_at(point) for point, _spread in beyond],
+            "y": [scale.of(spread.value) for _point, spread in beyond],
+            "marker": {"color": "--watch", "size": 11, "symbol": "diamond"},
+            "hoverinfo": "skip",
+        }
+    )
+    columns = [
+        Column(_("Period")),
+        Column(_("Spread within"), "number"),
+        Column(_("Lower limit"), "number"),
+        Column(_("Centre"), "number"),
+        Column(_("Upper limit"), "number"),
+        Column(_("What it says")),
+    ]
+    rows: list[list[Any]] = [
+        [
+            title_of(point.seen.period),
+            *(
+                number(scale.of(each) or 0.0, scale.decimals + 1)
+                for each in (spread.value, spread.lower, spread.centre, spread.upper)
+            ),
+            _("beyond its limits") if spread.is_beyond else "",
+        ]
+        for point, spread in drawn
+    ]
+    layout: dict[str, Any] = {
+        "xaxis": {"type": "date"},
+        "yaxis": {"tickformat": f".{scale.decimals + 1}~f", "rangemode": "tozero"},
+        "showlegend": False,
+    }
+    return Figure(traces, layout, columns, rows)
+
+
+def _smoothed_traces(chart: Chart, scale: Scale) -> Iterable[dict[str, Any]]:
+    """The smoothed line with its limits, and where it is beyond them, of each baseline apart."""
+    for segment in chart.segments:
+        drawn = [(point, point.smoothed) for point in segment.points if point.smoothed is not None]
+        if not drawn:
+            continue
+        for name, colour, dash in (
+            ("lower", "--series-2", "dot"),
+            ("upper", "--series-2", "dot"),
+            ("value", "--series-2", "solid"),
+        ):
+            yield {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [_at(point) for point, _line in drawn],
+                "y": [scale.of(getattr(line, name)) for _point, line in drawn],
+                "line": {"color": colour, "width": 2.25 if name == "value" else 1.25, "dash": dash},
+                "hoverinfo": "skip",
+            }
+        beyond = [(point, line) for point, line in drawn if line.is_beyond]
+        if beyond:
+            yield {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [_at(point) for point, _line in beyond],
+                "y": [scale.of(line.value) for _point, line in beyond],
+                "marker": {"color": "--series-2", "size": 9, "symbol": "square"},
+                "hoverinfo": "skip",
+            }
+
+
 def _forecast_traces(chart: Chart, scale: Scale, outlook: Outlook | None) -> list[dict[str, Any]]:
     """The band of the interval and the line of the forecast, from the newest value on."""
     if outlook is None or not outlook.ahead:
@@ -175,7 +267,7 @@ def _forecast_traces(chart: Chart, scale: Scale, outlook: Outlook | None) -> lis
     ]
 
 
-def _rows_ahead(scale: Scale, outlook: Outlook | None) -> list[list[Any]]:
+def _rows_ahead(chart: Chart, scale: Scale, outlook: Outlook | None) -> list[list[Any]]:
     """The periods to come, in the columns of the table."""
     if outlook is None:
         return []
@@ -184,10 +276,7 @@ def _rows_ahead(scale: Scale, outlook: Outlook | None) -> list[list[Any]]:
         [
             title_of(each.period),
             value_text(each.point.value, scale),
-            "",
-            "",
-            "",
-            "",
+            *[""] * (5 if chart.is_smoothed else 4),
             _("forecast, %(share)s %% interval %(between)s")
             % {"share": share, "between": _between(each.point.low, each.point.high, scale)},
         ]
@@ -408,7 +497,7 @@ def _at(point: ChartPoint) -> str:
 
 def _table(chart: Chart, scale: Scale, counted: str) -> tuple[list[Column], list[list[Any]]]:
     columns = [
-        Column(_("Period")),
+        Column(_("Period") if chart.passed is None else _("Day")),
         Column(_("Value"), "number"),
         Column(counted, "count"),
         Column(_("Lower limit"), "number"),
@@ -416,6 +505,8 @@ def _table(chart: Chart, scale: Scale, counted: str) -> tuple[list[Column], list
         Column(_("Upper limit"), "number"),
         Column(_("What it says")),
     ]
+    if chart.is_smoothed:
+        columns.insert(6, Column(_("Smoothed"), "number"))
     return columns, [_row(chart, scale, point) for point in chart.points]
 
 
@@ -427,4 +518,7 @@ def _row(chart: Chart, scale: Scale, point: ChartPoint) -> list[Any]:
     ]
     value = missing_text(seen) if seen.value is None else value_text(seen.value, scale)
     n = "" if seen.n is None else number_format(seen.n, force_grouping=True)
+    if chart.is_smoothed:
+        smoothed = point.smoothed
+        lines.append("" if smoothed is None else value_text(smoothed.value, scale))
     return [title_of(seen.period), value, n, *lines, _said(chart, point)]

@@ -8,8 +8,8 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet
 from sqcore.base.filters import Conditions
 from sqcore.base.periods import Grain
 from sqcore.evaluation.models import KpiValue
-from sqcore.monitoring.charts import CHARTED
-from sqcore.monitoring.models import Signal
+from sqcore.monitoring.charts import CHARTED, EWMA
+from sqcore.monitoring.models import EarlyWarning, Signal
 from sqcore.stats.rules import PROFILES
 
 OPEN = "open"
@@ -36,6 +36,10 @@ class ChartFilter(FilterSet):
     grain = ChoiceFilter(choices=GRAINS, help_text="How long the periods are (needed)")
     profile = ChoiceFilter(
         choices=[(key, key) for key in PROFILES], help_text="Which rules; default nhs"
+    )
+    view = ChoiceFilter(
+        choices=[(EWMA, EWMA)],
+        help_text="ewma: with the smoothed line of each point, on a chart of single values",
     )
 
     class Meta:
@@ -71,5 +75,20 @@ class SignalFilter(FilterSet):
 
     class Meta:
         model = Signal
+        fields: list[str] = []
+        form = forms.Form
+
+
+class EarlyWarningFilter(FilterSet):
+    state = ChoiceFilter(
+        choices=EarlyWarning.State.choices, help_text="open (default), came_true or passed_off"
+    )
+    system = CharFilter("system__code", help_text="An indicator system", max_length=50)
+    unit = CharFilter("unit__code", help_text="A unit, by its code", max_length=50)
+    code = CharFilter(help_text="An indicator", max_length=80)
+    grain = ChoiceFilter(choices=Grain.choices, help_text="How long the periods are")
+
+    class Meta:
+        model = EarlyWarning
         fields: list[str] = []
         form = forms.Form

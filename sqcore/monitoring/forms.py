@@ -1,6 +1,6 @@
 """What people write on a chart, and what can be asked of the pages of charts and signals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.base.forms import DayField
-from sqcore.monitoring.charts import CHARTED, USUAL_PROFILE
+from sqcore.monitoring.charts import CHARTED, USUAL_PROFILE, VIEWS
 from sqcore.monitoring.models import Annotation, Signal
 from sqcore.stats.rules import PROFILES
 
@@ -75,6 +75,18 @@ class BaselineForm(SpanForm):
         max_length=500,
         help_text=lazy("What changed for good, so that the old limits no longer fit."),
     )
+    kind = forms.ChoiceField(
+        label=lazy("Kind of chart"),
+        required=False,
+        help_text=lazy("Only kinds that suit the series are offered; say in the reason why."),
+    )
+
+    def __init__(self, *args: Any, kinds: Sequence[tuple[str, str]] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        if kinds:
+            self.fields["kind"].choices = list(kinds)  # type: ignore[attr-defined]  # a ChoiceField
+        else:
+            del self.fields["kind"]
 
 
 class RowForm(forms.Form):
@@ -101,6 +113,7 @@ class AskedChart:
 
     grain: str = ""
     profile: str = USUAL_PROFILE
+    view: str = ""
 
 
 class ChartFilter(forms.Form):
@@ -108,6 +121,7 @@ class ChartFilter(forms.Form):
         choices=[(each.value, each.label) for each in CHARTED], required=False
     )
     profile = forms.ChoiceField(choices=[(key, key) for key in PROFILES], required=False)
+    view = forms.ChoiceField(choices=[(key, key) for key in VIEWS], required=False)
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,9 @@ def asked_chart(query: Mapping[str, str]) -> AskedChart:
     form = ChartFilter(query)
     form.is_valid()
     found = form.cleaned_data
-    return AskedChart(found.get("grain", ""), found.get("profile") or USUAL_PROFILE)
+    return AskedChart(
+        found.get("grain", ""), found.get("profile") or USUAL_PROFILE, found.get("view", "")
+    )
 
 
 def asked_signals(query: Mapping[str, str]) -> AskedSignals:

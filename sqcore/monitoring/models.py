@@ -24,6 +24,10 @@ class Kind(models.TextChoices):
     P_PRIME = "p_prime", _("p′ chart (shares, after Laney)")
     U = "u", _("u chart (rates)")
     U_PRIME = "u_prime", _("u′ chart (rates, after Laney)")
+    C = "c", _("c chart (counts with equal opportunity)")
+    XBAR_S = "xbar_s", _("x̄ and S chart (means and their spread)")
+    T = "t", _("t chart (days between rare events)")
+    G = "g", _("g chart (cases between rare events)")
 
 
 class BaselineQuerySet(models.QuerySet["Baseline"]):
@@ -42,6 +46,12 @@ class Baseline(models.Model):
     start on `applies_from` or later, until a newer row does. The first is frozen by the software
     as soon as there are enough periods; every other one by a person, with a reason. A row never
     changes but for the decision on a proposal.
+
+    `centre`, `spread`, `between`, `phi` and `n` are those of the values of the periods, in the unit
+    of the indicator, whatever the chart: the opener, a shift and an effect are measured by them.
+    Where the chart has another centre, or is not of periods (days or cases between events), that
+    stands in `drawn_centre` and `drawn_n`. `sigma`, `allowance` and `median` are of the chart, as
+    `sqcore.stats.charts.Limits` says. `kind_chosen`: by a person, not by the data.
     """
 
     class State(models.TextChoices):
@@ -73,6 +83,11 @@ class Baseline(models.Model):
     between = models.FloatField()
     phi = models.FloatField()
     screened = models.PositiveSmallIntegerField(default=0)
+    drawn_centre = models.FloatField(null=True)
+    drawn_n = models.PositiveSmallIntegerField(null=True)
+    allowance = models.FloatField(default=0.0)
+    median = models.FloatField(null=True)
+    kind_chosen = models.BooleanField(default=False)
     method = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.IN_FORCE)
     origin = models.CharField(_("origin"), max_length=8, choices=Origin)
@@ -293,7 +308,8 @@ class Watch(models.Model):
 
     `through` is the end of the newest period that was judged. `expected_so_far` is how many
     false signals chance alone lets expect over all periods that were judged, `found_so_far` how
-    many were found; `expected_a_year` goes on from today.
+    many were found; `expected_a_year` goes on from today. `foretold` says how many series the last
+    search for early warnings forecast, `foretold_seen` from which figures.
     """
 
     system = models.ForeignKey(IndicatorSystem, on_delete=models.CASCADE, related_name="watches")
@@ -307,6 +323,9 @@ class Watch(models.Model):
     expected_so_far = models.FloatField()
     expected_a_year = models.FloatField()
     opener = models.JSONField(default=dict)
+    foretold_at = models.DateTimeField(null=True)
+    foretold = models.PositiveIntegerField(default=0)
+    foretold_seen = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("pass over the charts")
@@ -317,3 +336,89 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.system_id} {self.grain} through {self.through}"
+
+
+class EarlyWarningQuerySet(models.QuerySet["EarlyWarning"]):
+    def visible_to(self, principal: Principal) -> Self:
+        scope = principal.scope(Permission.VIEW_RESULTS)
+        return self if scope.everywhere else self.filter(unit_id__in=scope.units)
+
+    def open(self) -> Self:
+        return self.filter(state=EarlyWarning.State.OPEN)
+
+
+class EarlyWarning(models.Model):
+    """The forecast of a series passes its floor (or its target, where it has no floor) to the wrong
+    side within the periods that are foretold.
+
+    One row a series while it holds; each search writes the forecast as it is now. It ends when the
+    line was passed (`came_true`) or when the forecast no longer passes it (`passed_off`), and then
+    says how far such warnings can be trusted. `possible_on` is the first period whose interval
+    passes the line, `expected_on` the first whose forecast itself does; `forecast`, `low` and
+    `high` are those of the latter, else of the former. All are in the unit of the indicator.
+    """
+
+    class Line(models.TextChoices):
+        FLOOR = "floor", _("Floor")
+        TARGET = "target", _("Target")
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("state of an early warning", "Open")
+        CAME_TRUE = "came_true", _("Came true")
+        PASSED_OFF = "passed_off", _("Passed off")
+
+    system = models.ForeignKey(
+        IndicatorSystem, on_delete=models.PROTECT, related_name="early_warnings", db_index=False
+    )
+    unit = models.ForeignKey(
+        Unit, on_delete=models.PROTECT, related_name="early_warnings", db_index=False
+    )
+    code = models.CharField(max_length=80)
+    grain = models.CharField(max_length=8, choices=Grain)
+    direction = models.CharField(_("direction"), max_length=4, choices=Signal.Direction)
+    line = models.CharField(_("line"), max_length=6, choices=Line)
+    line_at = models.FloatField()
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
+    possible_on = models.DateField()
+    expected_on = models.DateField(null=True)
+    horizon_on = models.DateField()
+    forecast = models.FloatField()
+    low = models.FloatField()
+    high = models.FloatField()
+    confidence = models.FloatField()
+    n = models.PositiveIntegerField()
+    error = models.FloatField(null=True)
+    tests = models.PositiveIntegerField(default=0)
+    inside = models.PositiveIntegerField(default=0)
+    tried = models.PositiveIntegerField(default=0)
+    last_on = models.DateField()
+    method = models.PositiveSmallIntegerField(default=1)
+    found_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    ended_on = models.DateField(null=True)
+
+    objects = EarlyWarningQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("early warning")
+        verbose_name_plural = _("early warnings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "grain", "unit", "code"],
+                condition=Q(state="open"),
+                name="early_warning_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open") | Q(ended_on__isnull=False),
+                name="early_warning_ends_on_a_day",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "possible_on"], name="early_warning_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.code} of unit {self.unit_id} passes its {self.line}"
+
+    @property
+    def crosses_on(self) -> date:
+        """The start of the period in which the line is passed, probably or perhaps."""
+        return self.expected_on or self.possible_on

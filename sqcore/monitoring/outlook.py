@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sqcore.base.periods import Grain, Period
+from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.monitoring.charts import Reading, possible_values
 from sqcore.stats.arrays import FloatArray
 from sqcore.stats.changepoint import Change, Changes, change_points
@@ -95,10 +96,7 @@ class Outlook:
         return tuple(each for each in self.passings if self._is_told(each))
 
     def _is_told(self, passing: Passing) -> bool:
-        if passing.expected is not None:
-            return True
-        is_later = passing.possible is not None and passing.possible != self.ahead[0].period
-        return passing.is_worse and (is_later or self.trend.direction == -self.better)
+        return is_told(passing, self.ahead, direction=self.trend.direction, better=self.better)
 
 
 def outlook_of(read: Reading) -> Outlook:
@@ -106,34 +104,64 @@ def outlook_of(read: Reading) -> Outlook:
 
     What was left out of limits and signals is left out here too.
     """
-    points = read.points[-LONGEST:]
-    periods = [point.seen.period for point in points]
+    points = read.seen[-LONGEST:]
+    periods = [point.period for point in points]
     values = np.array(
-        [point.seen.value if point.seen.is_usable else np.nan for point in points],
-        dtype=np.float64,
+        [point.value if point.is_usable else np.nan for point in points], dtype=np.float64
     )
     turn = SEASONS[read.key.grain]
     season = season_of(values, turn)
     changes = change_points(values)
-    found = forecast(
+    floor = read.leaf.floor if read.leaf else None
+    found, ahead, passings = foretold(
         values,
-        season=turn,
-        horizon=_horizon(values),
-        bounds=possible_values(read.leaf),
+        periods,
+        leaf=read.leaf,
+        lines=(("floor", floor), ("target", read.goal)),
+        better=read.better_by_period,
     )
-    ahead = tuple(Ahead(_period_at(periods, point.at), point) for point in found.points)
     return Outlook(
         memory=autocorrelation(values),
         season=season,
-        trend=_trend(values, season, turn),
+        trend=direction_of(values, season, turn),
         changes=changes,
         dated=tuple(_dated(each, periods) for each in changes.changes),
         forecast=found,
         ahead=ahead,
-        passings=_passings(read, found, ahead, values),
+        passings=passings,
         n=int((~np.isnan(values)).sum()),
-        better=read.better,
+        better=read.better_by_period,
     )
+
+
+def foretold(
+    values: FloatArray,
+    periods: Sequence[Period],
+    *,
+    leaf: IndicatorDefinition | None,
+    lines: Sequence[tuple[str, float | None]],
+    better: int,
+) -> tuple[Forecast, tuple[Ahead, ...], tuple[Passing, ...]]:
+    """Return the next periods of a series and which of these lines lie ahead, warnings first.
+
+    values: (P,), NaN where nothing counts; periods: theirs; better: 1 where high is, else -1
+    """
+    found = forecast(
+        values,
+        season=SEASONS[periods[-1].grain],
+        horizon=_horizon(values),
+        bounds=possible_values(leaf),
+    )
+    ahead = tuple(Ahead(_period_at(periods, point.at), point) for point in found.points)
+    return found, ahead, _passings(lines, found, ahead, values, better)
+
+
+def is_told(passing: Passing, ahead: Sequence[Ahead], *, direction: int, better: int) -> bool:
+    """Return whether a passing is worth a sentence (`Outlook.told_passings`)."""
+    if passing.expected is not None:
+        return True
+    is_later = passing.possible is not None and passing.possible != ahead[0].period
+    return passing.is_worse and (is_later or direction == -better)
 
 
 def _horizon(values: FloatArray) -> int:
@@ -141,7 +169,7 @@ def _horizon(values: FloatArray) -> int:
     return min(AHEAD, max(1, known // SHARE_AHEAD))
 
 
-def _trend(values: FloatArray, season: Season, turn: int) -> Trend:
+def direction_of(values: FloatArray, season: Season, turn: int) -> Trend:
     """Return the direction; with a season, and years enough, each month beside itself."""
     if season.is_found:
         seasonal = seasonal_mann_kendall(values, turn)
@@ -164,21 +192,24 @@ def _dated(change: Change, periods: Sequence[Period]) -> DatedChange:
 
 
 def _passings(
-    read: Reading, found: Forecast, ahead: Sequence[Ahead], values: FloatArray
+    lines: Sequence[tuple[str, float | None]],
+    found: Forecast,
+    ahead: Sequence[Ahead],
+    values: FloatArray,
+    better: int,
 ) -> tuple[Passing, ...]:
-    """Return the lines that lie ahead: the floor and the target, on the side where it is not."""
+    """Return the lines that lie ahead, on the side where the series is not."""
     known = values[~np.isnan(values)]
     if not ahead or not known.size:
         return ()
     now = float(known[-1])
-    floor = read.leaf.floor if read.leaf else None
     passed = []
-    for line, value in (("floor", floor), ("target", read.target)):
+    for line, value in lines:
         if value is None or not np.isfinite(value):
             continue
-        is_good_now = (now - value) * read.better >= 0
+        is_good_now = (now - value) * better >= 0
         # Low is the bad side where high is better; what is there already may come back.
-        below = is_good_now == (read.better > 0)
+        below = is_good_now == (better > 0)
         when = crosses(found, value, below=below)
         if when.possible is not None:
             passed.append(_passing(line, value, is_good_now, when, ahead))

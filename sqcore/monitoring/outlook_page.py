@@ -92,7 +92,8 @@ def _between(low: float, high: float, scale: Scale) -> str:
     return " – ".join(ends)
 
 
-def _periods(count: int, grain: Grain) -> str:
+def periods_text(count: int, grain: Grain) -> str:
+    """Return so many periods with their name."""
     said = {
         Grain.WEEK: ngettext("%(n)s week", "%(n)s weeks", count),
         Grain.MONTH: ngettext("%(n)s month", "%(n)s months", count),
@@ -119,11 +120,11 @@ def direction_text(read: Reading, found: Outlook, scale: Scale) -> str:
     if trend.p is None or slope.value is None or slope.low is None or slope.high is None:
         return _("All periods have the same value.")
     said = {
-        "by": _amount(abs(slope.value), scale, fine=True),
+        "by": amount_text(abs(slope.value), scale, fine=True),
         "low": _signed(slope.low, scale),
         "high": _with_unit(_signed(slope.high, scale), scale),
         "p": p_text(trend.p),
-        "periods": _periods(trend.n, read.key.grain),
+        "periods": periods_text(trend.n, read.key.grain),
         "each": _each(read.key.grain, found),
     }
     return f"{_moves(read, trend) % said} {_doubt(trend)}".strip()
@@ -135,7 +136,7 @@ def _moves(read: Reading, trend: Trend) -> str:
             "No direction beyond chance: %(low)s to %(high)s %(each)s (95 %% interval; %(p)s; "
             "%(periods)s)."
         )
-    is_better = trend.direction == read.better
+    is_better = trend.direction == read.better_by_period
     if trend.direction > 0:
         text = (
             _("Rises, which is better, by %(by)s %(each)s")
@@ -170,7 +171,7 @@ def _doubt(trend: Trend) -> str:
     return ""
 
 
-def _amount(value: float, scale: Scale, *, fine: bool = False) -> str:
+def amount_text(value: float, scale: Scale, *, fine: bool = False) -> str:
     """Return a difference with its unit: shares in percentage points."""
     decimals = scale.decimals + 1 if fine else scale.decimals
     return _with_unit(number(scale.of(value) or 0.0, decimals), scale)
@@ -307,8 +308,8 @@ def _tried(found: Outlook, scale: Scale) -> str:
     if told.error is None or told.naive_error is None:
         return _("Not tried on the past: fewer than 6 periods. This is a mean, no forecast.")
     said = {
-        "error": _amount(told.error, scale),
-        "naive": _amount(told.naive_error, scale),
+        "error": amount_text(told.error, scale),
+        "naive": amount_text(told.naive_error, scale),
         "tests": told.tests,
     }
     tried = (

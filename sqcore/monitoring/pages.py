@@ -25,19 +25,37 @@ from sqcore.indicators.definition import SystemDefinition, counts_of_code
 from sqcore.indicators.models import IndicatorSystem
 from sqcore.indicators.queries import system_by_code
 from sqcore.indicators.sources import Counts
+from sqcore.monitoring.addresses import chart_url
 from sqcore.monitoring.chance import false_shares
-from sqcore.monitoring.charts import CHARTED, Chart, Segment, chart_at, newest_definitions
-from sqcore.monitoring.drawing import Noted, control_figure, lettered, meaning_of
+from sqcore.monitoring.charts import (
+    CHARTED,
+    EWMA,
+    Chart,
+    Segment,
+    chart_at,
+    newest_definitions,
+)
+from sqcore.monitoring.drawing import (
+    Noted,
+    control_figure,
+    lettered,
+    meaning_of,
+    spread_figure,
+)
+from sqcore.monitoring.early_page import EarlyLines, early_lines
 from sqcore.monitoring.forms import ALL, MUTED, AskedChart, AskedSignals
+from sqcore.monitoring.kinds import suiting_kinds
 from sqcore.monitoring.lines import lines_on
 from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal, SignalEvent, Watch
 from sqcore.monitoring.outlook import Outlook, outlook_of
 from sqcore.monitoring.outlook_page import OutlookPanel, outlook_panel
-from sqcore.monitoring.queries import latest_watches
+from sqcore.monitoring.queries import latest_watches, note_of
+from sqcore.monitoring.rare import RareEvents
 from sqcore.monitoring.wording import (
     PROFILE_NAMES,
     Sign,
     assurance_sign,
+    drawn_scale,
     flags_text,
     reason_text,
     runs_text,
@@ -47,6 +65,7 @@ from sqcore.monitoring.wording import (
     variation_sign,
 )
 from sqcore.org.models import Unit
+from sqcore.stats.charts import ChartKind
 from sqcore.stats.rules import PROFILES
 
 SHOWN_EVENTS = 12
@@ -93,6 +112,7 @@ class EventLine:
     title: str
     period: str
     event: SignalEvent
+    note: str
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,7 @@ class BaselineLine:
     baseline: Baseline
     span: str
     applies: str
+    kind: str
     centre: str
     origin: str
     approval: str
@@ -123,6 +144,7 @@ class ChartPage:
     assurance: Sign | None
     target: str
     figure: Figure
+    spread_figure: Figure | None
     key_signs: Sequence[tuple[str, str]]
     status: str
     facts: list[tuple[str, str]]
@@ -131,6 +153,8 @@ class ChartPage:
     baselines: list[BaselineLine]
     grains: list[tuple[str, str, bool]]
     profiles: list[tuple[str, str]]
+    views: list[tuple[str, str]]
+    kinds: list[tuple[str, str]]
     outlook: OutlookPanel
     results_url: str
     may_manage: bool
@@ -159,6 +183,7 @@ def chart_page(
         grain=grain,
         profile=asked.profile,
         today=today,
+        view=asked.view,
     )
     return _page(principal, chart, grains, today)
 
@@ -178,7 +203,8 @@ def _grains(principal: Principal, system: IndicatorSystem, unit: Unit, code: str
 
 def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: date) -> ChartPage:
     definition, key, leaf = chart.definition, chart.key, chart.leaf
-    scale = scale_of(leaf)
+    usual = scale_of(leaf)
+    scale = drawn_scale(chart, usual)
     name, counts = definition.name_of(key.code), counts_of_code(definition, key.code)
     noted = lettered(chart.annotations)
     may_manage = principal.may(Permission.MANAGE_SIGNALS, unit_id=key.unit_id)
@@ -198,24 +224,52 @@ def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: da
         variation=variation_sign(chart),
         assurance=assurance_sign(chart),
         target=value_text(chart.target, scale),
-        figure=control_figure(chart, scale, noted, str(Counts(counts).label), outlook, lines),
+        figure=control_figure(
+            chart,
+            scale,
+            noted,
+            str(Counts(counts).label),
+            None if chart.passed else outlook,
+            () if chart.passed else lines,
+        ),
+        spread_figure=spread_figure(chart, scale),
         key_signs=[
             *key_signs(chart, noted, scale),
-            *_ahead_sign(outlook),
-            *((f"beside-{at % 3 + 1}", line.name) for at, line in enumerate(lines)),
+            *([] if chart.passed else _ahead_sign(outlook)),
+            *(
+                (f"beside-{at % 3 + 1}", line.name)
+                for at, line in enumerate(() if chart.passed else lines)
+            ),
         ],
         status=status_text(chart),
-        facts=_facts(chart, scale),
+        facts=_facts(chart, scale, today),
         notes=[_note_line(principal, found) for found in noted],
         signals=[signal_line(each, definition, today) for each in chart.signals],
-        baselines=_baseline_lines(principal, chart, scale, may_approve),
+        baselines=_baseline_lines(principal, chart, usual, may_approve),
         grains=[(each.value, str(each.label), each == key.grain) for each in grains],
         profiles=[(each, str(PROFILE_NAMES.get(each, each))) for each in PROFILES],
-        outlook=outlook_panel(chart, outlook, scale),
+        views=_views(chart),
+        kinds=_kinds(chart) if may_manage or may_approve else [],
+        outlook=outlook_panel(chart, outlook, usual),
         results_url=_results_url(chart),
         may_manage=may_manage,
         may_approve=may_approve,
     )
+
+
+def _views(chart: Chart) -> list[tuple[str, str]]:
+    """How the chart may be drawn; nothing to choose where only its points can be."""
+    if chart.limits.kind != ChartKind.XMR or not chart.limits.status.usable:
+        return []
+    return [("", _("Each period")), (EWMA, _("Smoothed: small shifts that last (EWMA)"))]
+
+
+def _kinds(chart: Chart) -> list[tuple[str, str]]:
+    """The kinds of chart that a person may choose for a new baseline: only those that suit."""
+    suiting = suiting_kinds(chart.leaf, chart.window)
+    if len(suiting) == 1:
+        return []
+    return [("", _("The one that suits the data")), *((k.value, str(k.label)) for k in suiting)]
 
 
 def _between(chart: Chart, scale: Scale) -> str:
@@ -231,12 +285,6 @@ def _results_url(chart: Chart) -> str:
     return f"{reverse('sqcore:evaluation-indicator', args=[chart.key.code])}?{urlencode(asked)}"
 
 
-def chart_url(*, system: str, unit: str, code: str, grain: str) -> str:
-    """Return where the chart of a series is."""
-    path = reverse("sqcore:monitoring-chart", args=[system, unit, code])
-    return f"{path}?{urlencode({'grain': grain})}"
-
-
 def key_signs(chart: Chart, noted: Sequence[Noted], scale: Scale) -> list[tuple[str, str]]:
     """(what is drawn, in words) of what is on this chart; the lines with their latest values."""
     meanings = {(meaning_of(p, chart.better), p.side) for p in chart.points}
@@ -246,11 +294,14 @@ def key_signs(chart: Chart, noted: Sequence[Noted], scale: Scale) -> list[tuple[
         segment.limits.status.usable and not (segment.is_frozen and segment.limits.n0 >= 20)
         for segment in chart.segments
     )
-    found = [("line", _("value of a period"))]
+    line = _("value of a period") if chart.passed is None else _("what passed since the one before")
+    found = [("line", line)]
     now = _lines_now(chart, scale)
     found += [("limits", _("centre and limits") + ("" if dashed else now))] if solid else []
     rough = _("trial limits, dashed") if chart.limits.n0 < 20 else _("limits not frozen, dashed")
     found += [("trial", rough + now)] if dashed else []
+    if chart.is_smoothed:
+        found.append(("smoothed", _("smoothed line with its limits")))
     if chart.target is not None:
         target = {"target": value_text(chart.target, scale)}
         found.append(("target", _("target %(target)s") % target))
@@ -295,7 +346,7 @@ def _lines_now(chart: Chart, scale: Scale) -> str:
     return " " + (_("(%(lower)s – %(centre)s – %(upper)s %(unit)s)") % said).replace(" )", ")")
 
 
-def _facts(chart: Chart, scale: Scale) -> list[tuple[str, str]]:
+def _facts(chart: Chart, scale: Scale, today: date) -> list[tuple[str, str]]:
     """Names and values: which chart and why, which rules, which baseline."""
     limits, baseline = chart.limits, chart.baseline
     latest = chart.latest
@@ -314,8 +365,12 @@ def _facts(chart: Chart, scale: Scale) -> list[tuple[str, str]]:
         facts.append((_("Frozen"), approval_text(baseline)))
     if chart.runs is not None:
         facts.append((_("Runs"), runs_text(chart.runs)))
-    if limits.n0 >= 10:
-        facts.append((_("Memory in the baseline"), _memory(limits.phi)))
+    if chart.passed is not None:
+        facts.append((_("Since the last one"), _since_text(chart.passed, today)))
+    if limits.kind == ChartKind.XBAR_S:
+        facts += _spread_facts(chart, scale)
+    if chart.is_smoothed:
+        facts.append((_("Smoothed"), _smoothed_text(chart)))
     if limits.screened:
         facts.append(
             (
@@ -344,20 +399,46 @@ def _limits(chart: Chart, scale: Scale) -> str:
     return _("%(low)s to %(high)s") % {"low": ends[0], "high": ends[1]}
 
 
-def _memory(phi: float) -> str:
-    """The autocorrelation in words."""
-    said = {"phi": number(phi, 2)}
-    if phi < 0.1:
-        return _("none: a period says nothing about the next (autocorrelation %(phi)s)") % said
-    if phi < 0.3:
-        return _("little: a high period is often followed by another (%(phi)s)") % said
-    return (
-        _(
-            "strong (autocorrelation %(phi)s): a period resembles the one before, so that the "
-            "rules find more by chance than usual"
+def _since_text(passed: RareEvents, today: date) -> str:
+    """How long nothing has happened: no point of the chart yet, and often the best news on it."""
+    days = max((today - passed.last_on).days, 0)
+    said = ngettext("%(n)s day, since %(on)s", "%(n)s days, since %(on)s", days)
+    # Translators: a day, in the letters of Django's date filter
+    return said % {"n": days, "on": date_format(passed.last_on, _("j M Y"))}
+
+
+def _spread_facts(chart: Chart, scale: Scale) -> list[tuple[str, str]]:
+    """What an x-bar and S chart says of the spread within the periods."""
+    found = [(_("Spread within a period"), value_text(chart.limits.sigma, scale))]
+    if chart.limits.allowance:
+        found.append(
+            (
+                _("Allowed for between periods"),
+                _("%(by)s: the means vary more than their spread within explains")
+                % {"by": value_text(chart.limits.allowance, scale)},
+            )
         )
-        % said
+    spreads = [point.spread for point in chart.points if point.spread is not None]
+    beyond = sum(1 for each in spreads if each.is_beyond)
+    said = ngettext(
+        "beyond its limits in %(beyond)s of %(n)s period",
+        "beyond its limits in %(beyond)s of %(n)s periods",
+        len(spreads),
     )
+    found.append((_("The spread itself"), said % {"beyond": beyond, "n": len(spreads)}))
+    return found
+
+
+def _smoothed_text(chart: Chart) -> str:
+    lines = [point.smoothed for point in chart.points if point.smoothed is not None]
+    beyond = sum(1 for each in lines if each.is_beyond)
+    said = ngettext(
+        "the line is beyond its limits in %(beyond)s of %(n)s period",
+        "the line is beyond its limits in %(beyond)s of %(n)s periods",
+        len(lines),
+    ) % {"beyond": beyond, "n": len(lines)}
+    now = _("beyond them now") if lines[-1].is_beyond else _("within them now")
+    return _("%(said)s, %(now)s (weight 0.2, 2.86 sigma)") % {"said": said, "now": now}
 
 
 def _baseline_text(chart: Chart) -> str:
@@ -365,13 +446,15 @@ def _baseline_text(chart: Chart) -> str:
     n0 = segment.limits.n0
     if not n0:
         return _("none yet")
-    said = ngettext("%(n)s period: %(span)s", "%(n)s periods: %(span)s", n0)
+    if chart.passed is not None:
+        said = ngettext("%(n)s event: %(span)s", "%(n)s events: %(span)s", n0)
+    else:
+        said = ngettext("%(n)s period: %(span)s", "%(n)s periods: %(span)s", n0)
     return said % {"n": n0, "span": _segment_span(segment, chart)}
 
 
 def _segment_span(segment: Segment, chart: Chart) -> str:
-    period = chart.points[0].seen.period
-    return span_text(*segment.span, period)
+    return span_text(*segment.span, chart.seen[0].period)
 
 
 def span_text(start: date, end: date, like: Period) -> str:
@@ -405,7 +488,7 @@ def _baseline_lines(
     principal: Principal, chart: Chart, scale: Scale, may_approve: bool
 ) -> list[BaselineLine]:
     """Every baseline of the series, the newest first."""
-    like = chart.points[0].seen.period
+    like = chart.seen[0].period
     current = chart.baseline
     return [
         BaselineLine(
@@ -414,6 +497,7 @@ def _baseline_lines(
             applies=title_of(
                 Period.of(found.applies_from, like.grain, fiscal_start=like.fiscal_start)
             ),
+            kind=str(Kind(found.kind).label),
             centre=value_text(found.centre, scale),
             origin=str(Baseline.Origin(found.origin).label),
             approval=approval_text(found),
@@ -497,7 +581,7 @@ def _recovered(signal: Signal, like: Period) -> str:
 
 def _event_line(event: SignalEvent, like: Period) -> EventLine:
     period = title_of(Period.of(event.period_on, like.grain))
-    return EventLine(str(SignalEvent.Kind(event.kind).label), period, event)
+    return EventLine(str(SignalEvent.Kind(event.kind).label), period, event, note_of(event))
 
 
 # The list of signals ----------------------------------------------------------------------------
@@ -526,6 +610,7 @@ class SignalsPage:
     is_anything_known: bool
     definitions: Mapping[tuple[int, str], SystemDefinition]
     false_shares: Mapping[int, float]
+    early: EarlyLines
 
     def lines_of(self, signals: Sequence[Signal], today: date) -> list[SignalLine]:
         return [
@@ -560,6 +645,7 @@ def signals_page(*, principal: Principal, asked: AskedSignals, today: date) -> S
         is_anything_known=bool(places),
         definitions=definitions,
         false_shares=false_shares(principal),
+        early=early_lines(principal),
     )
 
 

@@ -12,7 +12,9 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition
 from sqcore.monitoring import pages
+from sqcore.monitoring.addresses import chart_url, funnel_url
 from sqcore.monitoring.charts import CHARTED, newest_definitions, reading_of
+from sqcore.monitoring.early_page import early_lines
 from sqcore.monitoring.models import Signal
 from sqcore.monitoring.pages import SignalLine
 from sqcore.monitoring.queries import SeriesKey, open_signals
@@ -52,7 +54,12 @@ class ChartPanel:
         return {
             "variation": variation_sign(read),
             "assurance": assurance_sign(read),
-            "url": pages.chart_url(
+            "funnel_url": funnel_url(
+                system=subject.chosen.system.code, code=key.code, grain=grain.value
+            )
+            if read.leaf
+            else "",
+            "url": chart_url(
                 system=subject.chosen.system.code,
                 unit=subject.unit.code,
                 code=key.code,
@@ -101,6 +108,24 @@ class NewSignalsPanel:
         if not found:
             return None
         return {"lines": _lines(principal, found[:LISTED], now), "more": len(found) > LISTED}
+
+
+@dataclass(frozen=True)
+class EarlyWarningsPanel:
+    """What may soon miss its floor or its target, in the units that somebody sees."""
+
+    key: str = "monitoring.early"
+    page: Page = Page.HOME
+    order: int = 16
+    template_name: str = "sqcore/monitoring/_home_early.html"
+
+    def context(
+        self, *, principal: Principal, now: datetime, subject: object
+    ) -> Mapping[str, object] | None:
+        if not principal.may(Permission.VIEW_RESULTS):
+            return None
+        shown = early_lines(principal, at_most=LISTED)
+        return {"early": shown} if shown.lines else None
 
 
 def _lines(principal: Principal, signals: Sequence[Signal], now: datetime) -> list[SignalLine]:

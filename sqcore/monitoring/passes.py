@@ -21,11 +21,12 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.monitoring.models import Baseline, Kind, Signal
+from sqcore.monitoring.kinds import drawn_for, frozen_fields, window_of
+from sqcore.monitoring.models import Baseline, Signal
 from sqcore.monitoring.queries import exclusions, periods_from
 from sqcore.org.queries import fiscal_start
 from sqcore.stats.arrays import BoolArray, FloatArray
-from sqcore.stats.charts import Limits, chart_for, freeze, freeze_many
+from sqcore.stats.charts import freeze_many
 from sqcore.stats.cusum import (
     Opener,
     between_sigma,
@@ -302,12 +303,17 @@ def first_baselines(
         unit_id, code = grid.places[rows[at]]
         columns = np.flatnonzero(taken[at])
         last = grid.periods[columns[-1]]
-        drawn = drawn_limits(
-            leaves[code],
-            grid.values[rows[at], columns],
-            sizes=grid.sizes[rows[at], columns],
-            single=limits.one(int(at)),
+        leaf, place = leaves[code], (rows[at], columns)
+        single = limits.one(int(at))
+        window = window_of(
+            leaf,
+            grid.values[place],
+            n=grid.sizes[place],
+            errors=grid.errors[place],
+            starts_on=grid.periods[columns[0]].start,
+            ends_on=last.end,
         )
+        drawn = drawn_for(leaf, window, single=single, unit_id=unit_id)
         made.append(
             Baseline(
                 system=system,
@@ -319,42 +325,10 @@ def first_baselines(
                 applies_from=last.end,
                 origin=Baseline.Origin.FIRST,
                 created_at=now,
-                **frozen_fields(drawn, single=limits.one(int(at)), between=float(between[at])),
+                **frozen_fields(drawn, single=single, between=float(between[at])),
             )
         )
     return made
-
-
-def drawn_limits(
-    leaf: IndicatorDefinition | None, values: FloatArray, *, sizes: FloatArray, single: Limits
-) -> Limits:
-    """Return the limits that the chart of a baseline is drawn with: of shares and rates with what
-    they were counted from, of everything else, formulas too, those of single values."""
-    if leaf is None or leaf.formula:
-        return single
-    kind = chart_for(leaf.statistic, values, sizes=sizes).kind
-    if not kind.sized:
-        return single
-    drawn = freeze(values, kind=kind, sizes=sizes)
-    return drawn if drawn.status.usable else single
-
-
-def frozen_fields(drawn: Limits, *, single: Limits, between: float) -> dict[str, Any]:
-    """Return a baseline's numbers.
-
-    `centre` and `sigma` are those of its chart. `spread` and `between` are always in the unit of
-    the indicator: the opener, a shift and an effect are measured by them.
-    """
-    return {
-        "kind": Kind(drawn.kind.value),
-        "n": single.n0,
-        "centre": drawn.centre,
-        "sigma": drawn.sigma,
-        "spread": single.spread,
-        "between": between,
-        "phi": single.phi,
-        "screened": drawn.screened,
-    }
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Abs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -18,7 +18,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import KpiValue
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope
-from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, Watch
+from sqcore.monitoring.models import Annotation, Baseline, EarlyWarning, Signal, SignalEvent, Watch
 from sqcore.org.models import Placement
 from sqcore.org.queries import UnitTree, fiscal_start
 
@@ -85,7 +85,7 @@ def series_points(*, key: SeriesKey, through: date | None = None) -> list[Series
     this is for services. Two queries, a third where something is excluded at a unit.
     """
     found = _points(KpiValue.objects.all(), key, through)
-    return _marked(found, key, EVERYWHERE)
+    return marked(found, key, EVERYWHERE)
 
 
 def visible_series(
@@ -98,7 +98,7 @@ def visible_series(
     found = _points(KpiValue.objects.visible_to(principal), key, through)
     if not found:
         raise NotFound(_("There is no such series."))
-    return _marked(found, key, principal.scope(Permission.VIEW_RESULTS))
+    return marked(found, key, principal.scope(Permission.VIEW_RESULTS))
 
 
 _FIELDS = (
@@ -163,7 +163,8 @@ def periods_from(first: date, last: date, grain: Grain) -> list[Period]:
     return found
 
 
-def _marked(points: Sequence[SeriesPoint], key: SeriesKey, scope: Scope) -> list[SeriesPoint]:
+def marked(points: Sequence[SeriesPoint], key: SeriesKey, scope: Scope) -> list[SeriesPoint]:
+    """Return points with what is excluded marked, and why as far as the scope goes."""
     spans = [each for each in exclusions() if each.holds(key.unit_id, key.code)]
     if not spans:
         return list(points)
@@ -259,16 +260,6 @@ def baseline_at(baselines: Iterable[Baseline], on: date) -> Baseline | None:
     return found
 
 
-def proposed_baselines(principal: Principal) -> QuerySet[Baseline]:
-    """Return the baselines that wait for a decision, oldest first."""
-    return (
-        Baseline.objects.visible_to(principal)
-        .filter(state=Baseline.State.PROPOSED)
-        .select_related("system", "unit", "proposed_by")
-        .order_by("created_at", "id")
-    )
-
-
 def _baselines(key: SeriesKey) -> Any:
     return Baseline.objects.filter(
         system_id=key.system_id, grain=key.grain, unit_id=key.unit_id, code=key.code
@@ -311,25 +302,31 @@ def open_signals(
     )
 
 
-def visible_signal(*, principal: Principal, signal_id: int) -> Signal:
-    """Return one signal. raises: NotFound"""
-    found = (
-        Signal.objects.visible_to(principal)
-        .filter(pk=signal_id)
-        .select_related("system", "unit", "baseline", "muted_by")
-        .first()
-    )
-    if found is None:
-        raise NotFound(_("There is no such signal."))
-    return found
-
-
 def signals_of(principal: Principal, key: SeriesKey) -> list[Signal]:
     """Return the signals of a series, also those that are over: one for each side at most."""
     found = Signal.objects.visible_to(principal).filter(
         system_id=key.system_id, grain=key.grain, unit_id=key.unit_id, code=key.code
     )
     return list(found.select_related("baseline").order_by("id"))
+
+
+def open_warnings(principal: Principal) -> QuerySet[EarlyWarning]:
+    """Return the early warnings somebody sees: the likely ones and those that are near first."""
+    found = EarlyWarning.objects.visible_to(principal).open().select_related("system", "unit")
+    return found.order_by(F("expected_on").asc(nulls_last=True), "possible_on", "id")
+
+
+def ended_warnings() -> tuple[int, int]:
+    """Return how many early warnings came true and how many passed off, of all series. One query.
+
+    Of all, whoever asks: how far such warnings can be trusted is a property of the method.
+    """
+    state = EarlyWarning.State
+    found = EarlyWarning.objects.aggregate(
+        true=Count("id", filter=Q(state=state.CAME_TRUE)),
+        off=Count("id", filter=Q(state=state.PASSED_OFF)),
+    )
+    return found["true"], found["off"]
 
 
 def latest_watches(principal: Principal) -> list[Watch]:

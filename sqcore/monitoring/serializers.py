@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from sqcore.base.periods import Grain
-from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal
+from sqcore.monitoring.models import Annotation, Baseline, EarlyWarning, Kind, Signal
 from sqcore.stats.charts import ChartStatus
 from sqcore.stats.results import MethodStatus
 from sqcore.stats.rules import PROFILES, Assurance, Rule, Variation
@@ -29,6 +29,16 @@ class FlagRow(serializers.Serializer[Any]):
     )
 
 
+class ChartLineRow(serializers.Serializer[Any]):
+    """Another number of a point with its own limits. Describes; written without it."""
+
+    value = serializers.FloatField()
+    centre = serializers.FloatField()
+    lower = serializers.FloatField()
+    upper = serializers.FloatField()
+    beyond = serializers.BooleanField()
+
+
 class ChartPointRow(serializers.Serializer[Any]):
     """A period. Describes the points of a chart; they are written without it."""
 
@@ -45,6 +55,10 @@ class ChartPointRow(serializers.Serializer[Any]):
     lower = serializers.FloatField(allow_null=True)
     upper = serializers.FloatField(allow_null=True)
     z = serializers.FloatField(allow_null=True, help_text="Distance from the centre in sigma")
+    spread = ChartLineRow(
+        allow_null=True, help_text="Of xbar_s: standard deviation within the period"
+    )
+    smoothed = ChartLineRow(allow_null=True, help_text="With view=ewma: the smoothed line")
     flags = FlagRow(many=True)
 
 
@@ -54,12 +68,18 @@ class SegmentRow(serializers.Serializer[Any]):
     baseline = serializers.IntegerField(allow_null=True, help_text="null: limits not frozen")
     applies_from = serializers.DateField(help_text="The first judges what came before as well")
     kind = serializers.ChoiceField(Kind.choices)
+    kind_reason = serializers.CharField(help_text="Why this kind, as a stable code")
+    kind_chosen = serializers.BooleanField(help_text="By a person, not by the data")
     status = serializers.ChoiceField(_choices(ChartStatus))
     starts_on = serializers.DateField(allow_null=True, help_text="Computed from these periods")
     ends_on = serializers.DateField(allow_null=True)
-    n0 = serializers.IntegerField(help_text="Periods that it was computed from")
+    n0 = serializers.IntegerField(help_text="Periods (t, g: events) that it was computed from")
     centre = serializers.FloatField(allow_null=True)
-    sigma = serializers.FloatField(allow_null=True)
+    sigma = serializers.FloatField(
+        allow_null=True,
+        help_text="xmr: of a point; xbar_s: within a period; t: of days^(1/3.6); else a factor",
+    )
+    allowance = serializers.FloatField(help_text="xbar_s: sigma between periods that is added")
     phi = serializers.FloatField(help_text="Autocorrelation, 0 to .8")
     screened = serializers.IntegerField(help_text="Steps left out as leaps")
     origin = serializers.ChoiceField(Baseline.Origin.choices, allow_null=True)
@@ -100,6 +120,36 @@ class SignalRow(serializers.Serializer[Any]):
     muted_until = serializers.DateField(allow_null=True)
 
 
+class EarlyWarningRow(serializers.Serializer[Any]):
+    """A series whose forecast passes its floor or its target to the wrong side."""
+
+    id = serializers.IntegerField()
+    system = serializers.CharField(source="system.code")
+    unit = serializers.CharField(source="unit.code")
+    code = serializers.CharField()
+    grain = serializers.ChoiceField(Grain.choices)
+    direction = serializers.ChoiceField(Signal.Direction.choices, help_text="The wrong side")
+    line = serializers.ChoiceField(EarlyWarning.Line.choices)
+    line_at = serializers.FloatField(help_text="In the unit of the indicator, as all that follow")
+    state = serializers.ChoiceField(EarlyWarning.State.choices)
+    possible_on = serializers.DateField(help_text="The first period whose interval passes it")
+    expected_on = serializers.DateField(
+        allow_null=True, help_text="The first period whose forecast itself passes it"
+    )
+    horizon_on = serializers.DateField(help_text="The last period that was foretold")
+    forecast = serializers.FloatField(help_text="Of the period in which it is passed")
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    confidence = serializers.FloatField(help_text="Of low and high")
+    n = serializers.IntegerField(help_text="Periods that it was foretold from")
+    error = serializers.FloatField(allow_null=True, help_text="Mean error on the past")
+    tests = serializers.IntegerField()
+    last_on = serializers.DateField(help_text="The newest period that was known")
+    found_at = serializers.DateTimeField(default_timezone=UTC)
+    changed_at = serializers.DateTimeField(default_timezone=UTC)
+    ended_on = serializers.DateField(allow_null=True)
+
+
 class ProfileRow(serializers.Serializer[Any]):
     key = serializers.ChoiceField(list(PROFILES))
     version = serializers.IntegerField()
@@ -117,6 +167,13 @@ class ChartRow(serializers.Serializer[Any]):
     profile = ProfileRow()
     kind = serializers.ChoiceField(Kind.choices, help_text="Of the newest limits")
     kind_reason = serializers.CharField(help_text="A code: why this kind of chart")
+    points_are = serializers.ChoiceField(["periods", "events"])
+    counted_in = serializers.ChoiceField(
+        ["values", "days", "cases"], help_text="What the points are: days, cases between events"
+    )
+    suiting_kinds = serializers.ListField(
+        child=serializers.ChoiceField(Kind.choices), help_text="What a person may choose"
+    )
     variation = serializers.ChoiceField(_choices(Variation), allow_null=True)
     assurance = serializers.ChoiceField(_choices(Assurance))
     segments = SegmentRow(many=True)

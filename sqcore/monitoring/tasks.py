@@ -12,3 +12,9 @@ from sqcore.monitoring import services
 def watch_due(**_: Any) -> int:
     """Pass over the series of which there are new figures."""
     return services.watch_due(now=timezone.now())
+
+
+@shared_task(name=services.FORETELL_TASK)
+def foretell_due(**_: Any) -> int:
+    """Search the watched series for early warnings where there are new figures."""
+    return services.foretell_due(now=timezone.now())

@@ -99,7 +99,8 @@ def _act(
     if asked not in _ACTS:
         raise InvalidInput(_("This cannot be done here."))
     kind, act = _ACTS[asked]
-    form = kind(sent, prefix=_prefix(asked))
+    more = {"kinds": page.kinds} if kind is BaselineForm else {}
+    form = kind(sent, prefix=_prefix(asked), **more)
     if form.is_valid():
         try:
             return act(form, page, by, now), form
@@ -153,6 +154,7 @@ def _rebase(form: BaselineForm, page: ChartPage, by: Principal, now: datetime) -
         reason=told["reason"],
         by=by,
         now=now,
+        kind=told.get("kind", ""),
     )
     if made.state == made.State.IN_FORCE:
         return _("The new baseline is in force.")
@@ -191,7 +193,7 @@ def _place(asked: str, sent: Mapping[str, str]) -> str:
 
 def _forms(page: ChartPage, wrong: Mapping[str, forms.Form]) -> dict[str, Any]:
     """The forms of the page, one of them as it came back with what is wrong in it."""
-    like = page.chart.points[-1].seen.period
+    like = page.chart.seen[-1].period
     asked = next(iter(wrong), "")
     days = {"starts_on": like.start, "last_on": like.start}
     note = wrong.get("annotate")
@@ -199,7 +201,7 @@ def _forms(page: ChartPage, wrong: Mapping[str, forms.Form]) -> dict[str, Any]:
         note = AnnotationForm(prefix="note", initial=days)
     return {
         "note_form": note if page.may_approve else note.without_exclusion(),
-        "base_form": wrong.get("rebase") or BaselineForm(prefix="base"),
+        "base_form": wrong.get("rebase") or BaselineForm(prefix="base", kinds=page.kinds),
         "mute_lines": [
             (
                 line,

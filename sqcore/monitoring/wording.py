@@ -15,7 +15,7 @@ from sqcore.evaluation.wording import Scale, number
 from sqcore.monitoring.charts import ChartPoint, Flag, Reading
 from sqcore.monitoring.models import Signal
 from sqcore.monitoring.queries import SeriesPoint
-from sqcore.stats.charts import ChartStatus
+from sqcore.stats.charts import ChartKind, ChartStatus
 from sqcore.stats.results import MethodStatus
 from sqcore.stats.rules import Assurance, Parameters, Rule, RuleProfile, Variation
 from sqcore.stats.runs import Runs
@@ -146,14 +146,72 @@ _REASONS: Mapping[str, str | Promise] = {
         "It counts, and it varies less from period to period than chance alone makes such counts "
         "vary: the limits are narrower by that."
     ),
+    "too_few_to_tell": lazy(
+        "It counts, but so few a period that nobody can say how much more than chance it varies."
+    ),
+    "equal_opportunity": lazy(
+        "It counts, every period had the same opportunity for it, and it varies as much as chance "
+        "alone makes such counts vary."
+    ),
+    "as_within_explains": lazy(
+        "Each period is a mean of many single measurements, and their spread within the periods "
+        "explains how the means vary: each period has the limits of its own number."
+    ),
+    "more_than_within_explains": lazy(
+        "Each period is a mean of many single measurements, but the means vary more from period to "
+        "period than the spread within explains: limits from that would be far too narrow, so they "
+        "come from the steps from period to period."
+    ),
+    "less_than_within_explains": lazy(
+        "Each period is a mean of many single measurements, and the means vary less than the "
+        "spread within explains: the limits come from the steps from period to period."
+    ),
+    "rare_days_between": lazy(
+        "It happens less than once a period, or in fewer than half of them: how many days pass "
+        "from one to the next says more than a count that is mostly 0."
+    ),
+    "rare_cases_between": lazy(
+        "It happens less than once a period, or in fewer than half of them: how many cases pass "
+        "from one to the next says more than a share that is mostly the same."
+    ),
+    "chosen_by_a_person": lazy("A person chose it when the baseline was set."),
 }
+
+_LONGER: Mapping[Variation, tuple[str, str | Promise, str | Promise, str]] = {
+    Variation.IMPROVING_HIGH: (
+        "variation-high",
+        lazy("Better: it became rarer"),
+        lazy("Longer passed between the latest than chance explains."),
+        "good",
+    ),
+    Variation.IMPROVING_LOW: (
+        "variation-low",
+        lazy("Better: it became more frequent"),
+        lazy("The latest came after a shorter time than chance explains."),
+        "good",
+    ),
+    Variation.CONCERN_HIGH: (
+        "variation-high",
+        lazy("Worse: it became rarer"),
+        lazy("Longer passed between the latest than chance explains."),
+        "bad",
+    ),
+    Variation.CONCERN_LOW: (
+        "variation-low",
+        lazy("Worse: it became more frequent"),
+        lazy("The latest came after a shorter time than chance explains."),
+        "bad",
+    ),
+}
+"""Of rare events: the higher the point, the longer nothing happened."""
 
 
 def variation_sign(chart: Reading) -> Sign:
     """Return what the latest point says, as an icon with words."""
     if chart.variation is None:
         return Sign("unknown", _("Not enough data yet"), status_text(chart))
-    icon, title, text, tone = _VARIATIONS[chart.variation]
+    table = _VARIATIONS if chart.passed is None else {**_VARIATIONS, **_LONGER}
+    icon, title, text, tone = table[chart.variation]
     return Sign(icon, str(title), str(text), tone)
 
 
@@ -172,6 +230,10 @@ def assurance_sign(chart: Reading) -> Sign | None:
 def status_text(chart: Reading) -> str:
     """Return why nothing, or little, can be said; empty where the limits are good."""
     limits = chart.limits
+    if chart.passed is not None and limits.status == ChartStatus.TRIAL:
+        return _("Trial limits from %(n)s events: with fewer than 20 they are rough.") % {
+            "n": limits.n0
+        }
     if limits.status == ChartStatus.TOO_SHORT:
         return ngettext(
             "Limits need at least 5 periods with a figure; there is %(n)s.",
@@ -250,6 +312,16 @@ def runs_text(runs: Runs) -> str:
     }
     told = _("That is no chance.") if runs.is_signal else _("Chance explains that.")
     return f"{said} {told}"
+
+
+def drawn_scale(chart: Reading, of_period: Scale) -> Scale:
+    """Return how the points of a chart are written: as the indicator, or days or cases of what
+    passed between rare events."""
+    if chart.limits.kind == ChartKind.T:
+        return Scale(1.0, 0, _("days"))
+    if chart.limits.kind == ChartKind.G:
+        return Scale(1.0, 0, _("cases"))
+    return of_period
 
 
 def value_text(value: float | None, scale: Scale) -> str:

@@ -24,6 +24,7 @@ ROWS = (
     Row("sqcore.webhooks.send_waiting", timedelta(seconds=60), "other systems are told"),
     Row("sqcore.webhooks.forget", timedelta(days=1), "messages of long ago are deleted"),
     Row("sqcore.monitoring.watch_due", timedelta(seconds=60), "signals in new figures"),
+    Row("sqcore.monitoring.foretell_due", timedelta(hours=1), "early warnings in new figures"),
     Row("sqcore.performance.evaluate_due", timedelta(days=1), "people are judged by closed months"),
     Row("improvement.actions.tell_of_overdue", timedelta(days=1), "overdue actions are told of"),
     Row("improvement.cycle.close_sustained", timedelta(days=1), "what held is closed"),

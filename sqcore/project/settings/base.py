@@ -216,6 +216,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ChartKind": "sqcore.monitoring.models.Kind",
         "AnnotationKind": "sqcore.monitoring.models.Annotation.Kind",
         "MethodStatus": "sqcore.monitoring.serializers.METHOD_STATUSES",
+        "EarlyWarningState": "sqcore.monitoring.models.EarlyWarning.State",
         "SignalState": "sqcore.monitoring.models.Signal.State",
         "TicketState": "improvement.tickets.models.State",
         "TicketPhase": "improvement.tickets.models.Phase",

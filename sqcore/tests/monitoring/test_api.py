@@ -50,7 +50,7 @@ class TestChart:
         assert (found["system"], found["unit"], found["code"]) == ("bank", "north", "waiting")
         assert (found["grain"], found["better"], found["target"]) == ("week", "low", 8.0)
         assert found["profile"] == {"key": "nhs", "version": 1}
-        assert (found["kind"], found["kind_reason"]) == ("xmr", "single_values")
+        assert (found["kind"], found["kind_reason"]) == ("xmr", "more_than_within_explains")
         assert (found["variation"], found["assurance"]) == ("concern_high", "hit_or_miss")
         (segment,) = found["segments"]
         assert (segment["origin"], segment["approved_by"]) == ("first", "software")

@@ -113,7 +113,9 @@ class TestChart:
             "Reaches its target by chance The target lies between the limits: whether it is "
             "reached is chance. That was so before the change" in text
         )
-        assert "Kind of chart XmR chart (single values) Why this kind Each period gives one" in text
+        assert (
+            "Kind of chart XmR chart (single values) Why this kind Each period is a mean of" in text
+        )
         assert "Rules NHS (Making Data Count), version 1 Centre 9.0 min" in text
         assert "Limits of the latest period 3.7 min to 14.3 min" in text
         assert "Baseline 26 periods: week 1 of 2024 to week 26 of 2024" in text
@@ -359,7 +361,10 @@ class TestWriting:
 
         proposal.refresh_from_db()
         assert (proposal.state, proposal.decided_by) == ("in_force", ana)
-        assert "week 5 of 2025 in force week 41 of 2024 to week 4 of 2025 (16) 14.3 min" in said
+        assert (
+            "week 5 of 2025 in force week 41 of 2024 to week 4 of 2025 (16) "
+            "XmR chart (single values) 14.3 min" in said
+        )
         assert "Set anew by a person: One desk is closed for good" in said
 
     def test_an_analyst_declines(self, bank: Series, north: Unit) -> None:

@@ -17,7 +17,6 @@ from sqcore.monitoring.queries import (
     series_points,
     signals_of,
     visible_series,
-    visible_signal,
 )
 from sqcore.monitoring.services import annotate
 from sqcore.org.models import Placement, Unit
@@ -152,12 +151,9 @@ def test_an_outsider_sees_no_series_and_no_signal() -> None:
 
     assert len(visible_series(principal=mei, key=bank.key(north))) == 44
     assert list(open_signals(principal=mei)) == [signal]
-    assert visible_signal(principal=mei, signal_id=signal.pk) == signal
     for nobody in (chen, ANONYMOUS):
         with pytest.raises(NotFound):
             visible_series(principal=nobody, key=bank.key(north))
-        with pytest.raises(NotFound):
-            visible_signal(principal=nobody, signal_id=signal.pk)
         assert list(open_signals(principal=nobody)) == []
         assert signals_of(nobody, bank.key(north)) == []
     assert [watch.series for watch in latest_watches(mei)] == [1]

@@ -1,0 +1,171 @@
+"""Early warnings in words: on Home, and above the list of signals."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from sqcore.base.periods import Grain, Period, title_of
+from sqcore.evaluation.wording import Scale, number, scale_of
+from sqcore.identity.principals import Principal
+from sqcore.monitoring.addresses import chart_url
+from sqcore.monitoring.charts import newest_definitions
+from sqcore.monitoring.models import EarlyWarning, Signal
+from sqcore.monitoring.outlook_page import amount_text, periods_text
+from sqcore.monitoring.queries import ended_warnings, open_warnings
+from sqcore.monitoring.wording import value_text
+from sqcore.org.queries import fiscal_start
+from sqcore.stats.proportions import wilson
+
+SHOWN = 25
+ENOUGH_ENDED = 5
+"""So many warnings must have ended before one says how often they come true."""
+
+
+@dataclass(frozen=True)
+class EarlyLine:
+    """A warning: what, where, and what its forecast says with what it rests on."""
+
+    warning: EarlyWarning
+    name: str
+    unit: str
+    unit_code: str
+    url: str
+    said: str
+    rests_on: str
+    is_likely: bool
+
+
+@dataclass(frozen=True)
+class EarlyLines:
+    """The warnings that are shown, how many there are besides, and how far to trust them."""
+
+    lines: list[EarlyLine]
+    more: int
+    trust: str
+
+
+def early_lines(principal: Principal, *, at_most: int = SHOWN) -> EarlyLines:
+    """Return the open early warnings in words. Four queries, one without any"""
+    found = list(open_warnings(principal)[: at_most + 1])
+    if not found:
+        return EarlyLines([], 0, "")
+    more = open_warnings(principal).count() - at_most if len(found) > at_most else 0
+    definitions = newest_definitions(principal, {each.system_id for each in found})
+    first_month = fiscal_start()
+    lines = []
+    for warning in found[:at_most]:
+        definition = definitions.get((warning.system_id, warning.grain))
+        leaf = definition.indicator(warning.code) if definition else None
+        lines.append(
+            EarlyLine(
+                warning=warning,
+                name=definition.name_of(warning.code) if definition else warning.code,
+                unit=str(warning.unit),
+                unit_code=warning.unit.code,
+                url=chart_url(
+                    system=warning.system.code,
+                    unit=warning.unit.code,
+                    code=warning.code,
+                    grain=warning.grain,
+                ),
+                said=_said(warning, scale_of(leaf), first_month),
+                rests_on=_rests_on(warning, scale_of(leaf)),
+                is_likely=warning.expected_on is not None,
+            )
+        )
+    return EarlyLines(lines, max(more, 0), trust_text(*ended_warnings()))
+
+
+def _said(warning: EarlyWarning, scale: Scale, first_month: int) -> str:
+    period = Period(warning.crosses_on, Grain(warning.grain), first_month)
+    said = {
+        "period": title_of(period),
+        "line": value_text(warning.line_at, scale),
+        "share": round(warning.confidence * 100),
+        "between": " – ".join(
+            number(scale.of(end) or 0.0, scale.decimals) for end in (warning.low, warning.high)
+        ),
+    }
+    return _way(warning) % said
+
+
+def _way(warning: EarlyWarning) -> str:
+    is_low = warning.direction == Signal.Direction.LOW
+    if warning.line == EarlyWarning.Line.FLOOR:
+        if warning.expected_on is not None:
+            return (
+                _(
+                    "Expected to fall below its floor (%(line)s) in %(period)s: %(share)s %% "
+                    "interval %(between)s"
+                )
+                if is_low
+                else _(
+                    "Expected to rise above what it must never exceed (%(line)s) in %(period)s: "
+                    "%(share)s %% interval %(between)s"
+                )
+            )
+        return (
+            _(
+                "May fall below its floor (%(line)s) in %(period)s: %(share)s %% interval "
+                "%(between)s"
+            )
+            if is_low
+            else _(
+                "May rise above what it must never exceed (%(line)s) in %(period)s: %(share)s %% "
+                "interval %(between)s"
+            )
+        )
+    if warning.expected_on is not None:
+        return _(
+            "Expected to miss its target (%(line)s) in %(period)s: %(share)s %% interval "
+            "%(between)s"
+        )
+    return _("May miss its target (%(line)s) in %(period)s: %(share)s %% interval %(between)s")
+
+
+def _rests_on(warning: EarlyWarning, scale: Scale) -> str:
+    """From how many periods, how much the method erred on the past, how often it held."""
+    said = [
+        _("from %(periods)s") % {"periods": periods_text(warning.n, Grain(warning.grain))},
+    ]
+    if warning.error is None:
+        said.append(_("not tried on the past: too few periods"))
+    else:
+        said.append(
+            _("erred by %(error)s on average when tried on the past")
+            % {"error": amount_text(warning.error, scale)}
+        )
+    if warning.tried:
+        said.append(
+            ngettext(
+                "%(inside)s of %(n)s next value lay in its interval",
+                "%(inside)s of %(n)s next values lay in their intervals",
+                warning.tried,
+            )
+            % {"inside": warning.inside, "n": warning.tried}
+        )
+    return _("; ").join(said)
+
+
+def trust_text(came_true: int, passed_off: int) -> str:
+    """Say how often such warnings came true, or why that is not known yet."""
+    ended = came_true + passed_off
+    if ended < ENOUGH_ENDED:
+        return ngettext(
+            "How often such warnings come true is not known yet: %(n)s has ended, it takes "
+            "%(least)s.",
+            "How often such warnings come true is not known yet: %(n)s have ended, it takes "
+            "%(least)s.",
+            ended,
+        ) % {"n": ended, "least": ENOUGH_ENDED}
+    found = wilson([came_true], [ended])
+    return _(
+        "Of %(n)s warnings that ended %(true)s came true (%(low)s to %(high)s %%, 95 %% interval); "
+        "the others passed off, by chance or because somebody acted."
+    ) % {
+        "n": ended,
+        "true": came_true,
+        "low": number(float(found.low[0]) * 100, 0),
+        "high": number(float(found.high[0]) * 100, 0),
+    }

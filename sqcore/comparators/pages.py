@@ -250,8 +250,7 @@ def beside_page(*, principal: Principal, page: IndicatorPage) -> BesidePage | No
 
     One query. `by` stands where a value speaks of the period that the page shows.
     """
-    periods = page.chosen.evaluated[page.chosen.period.grain]
-    values = values_about(principal, [page.code], first=periods[-1].start, end=date.max)
+    values = values_about(principal, [page.code], first=date.min, end=date.max)
     if not values:
         return None
     standing = {found[page.code].pk for found in for_period(values, page.chosen.period).values()}

@@ -31,6 +31,7 @@ from sqcore.evaluation.wording import (
     mark_of,
     number,
     points_of,
+    reading_of,
     scale_of,
     scoring_words,
     step_in_points,
@@ -1001,6 +1002,7 @@ def _facts(
     else:
         facts = [
             (_("Definition"), in_language(leaf.definition) or in_language(leaf.name)),
+            *([(_("How to read it"), reading)] if (reading := reading_of(leaf)) else []),
             *([(_("Source"), source_title(leaf.source))] if leaf.source else []),
             *([(_("Stage"), _stage(leaf))] if leaf.stage else []),
             *([(_("Target"), _goal(leaf, leaf.target))] if leaf.target is not None else []),

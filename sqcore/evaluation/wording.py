@@ -17,9 +17,9 @@ from sqcore.dashboards.figures import Point
 from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
-from sqcore.indicators.models import UnitOfMeasure
+from sqcore.indicators.models import Indicator, UnitOfMeasure
 from sqcore.indicators.shapes import HasShape, ends_of, is_even, words_of
-from sqcore.indicators.sources import Counts
+from sqcore.indicators.sources import Counts, between_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,35 @@ def _units() -> dict[str, tuple[float, int, str]]:
         UnitOfMeasure.PER_THOUSAND: (1.0, 2, _("per 1,000")),
         UnitOfMeasure.PER_MONTH: (1.0, 2, _("per month")),
     }
+
+
+def reading_of(leaf: IndicatorDefinition) -> str:
+    """Say how a spread between groups is read; empty for any other indicator."""
+    between = between_of(leaf.measure)
+    if between is None:
+        return ""
+    said = {"groups": between.label, "least": between.least_groups}
+    if leaf.statistic == Indicator.Statistic.ICC:
+        first = _(
+            "Which share of all differences between single values goes with the %(groups)s; 0 says"
+            " that they are alike."
+        )
+    else:
+        first = _(
+            "How far the %(groups)s typically lie from what is usual: about two of three are no"
+            " further. What chance alone makes is taken out; 0 says that no difference is seen."
+        )
+    return " ".join(
+        (
+            first % said,
+            _(
+                "Small groups are left out, and %(least)s are needed. With few groups the interval"
+                " is wide, however much was counted: it says what is not known yet, not that they"
+                " differ."
+            )
+            % said,
+        )
+    )
 
 
 def counted(n: int | None, counts: str) -> str:

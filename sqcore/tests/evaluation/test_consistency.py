@@ -12,6 +12,7 @@ from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
+from sqcore.identity.permissions import Role
 from sqcore.indicators import sources
 from sqcore.indicators.services import Leaf, define_indicator
 from sqcore.indicators.sources import Between, Collected, Counts, SourceCell
@@ -27,6 +28,7 @@ from sqcore.tests.evaluation.bank import (
     months_later,
     tree_system,
 )
+from sqcore.tests.evaluation.test_pages import page, person, words
 from sqcore.tests.factories import make_unit
 
 pytestmark = pytest.mark.django_db
@@ -389,6 +391,17 @@ def test_refuses_a_source_that_knows_no_groups(source: MemorySource) -> None:
             by=SYSTEM,
             now=BEFORE,
         )
+
+
+def test_its_page_says_how_to_read_it(desk: GroupedSource, bank: Unit) -> None:
+    tree_system([branch("consistency", 1, spread("channel"))])
+    by_channel(desk, bank, counter=COUNTER, phone=PHONE, app=APP)
+    evaluate_due(now=months_later(1))
+
+    said = words(page(person("ana", Role.ANALYST), "/quality/indicators/spread-channel/"))
+
+    assert "How far the channels typically lie from what is usual" in said
+    assert "18 encounters" in said
 
 
 def test_a_week_has_its_own_spread_beside_the_month(desk: GroupedSource, bank: Unit) -> None:

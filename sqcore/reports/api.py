@@ -70,7 +70,9 @@ class ReviewView(ApiView):
     def get(self, request: Request, code: str) -> HttpResponse:
         asked = Asked(**conditions_of(DiagnosisFilter, request._request.GET, also=()))
         now = timezone.now()
-        found = paper_of(principal=self.principal, code=code, asked=asked, now=now)
+        found = paper_of(
+            principal=self.principal, code=code, asked=asked, request=request._request, now=now
+        )
         if found is None:
             raise NotFound("Nothing was evaluated here yet.")
         return found.response()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
@@ -25,7 +25,9 @@ class PaperReview:
         return HttpResponse(self.content, content_type=MEDIA_TYPE, headers=headers)
 
 
-def paper_of(*, principal: Principal, code: str, asked: Asked, now: datetime) -> PaperReview | None:
+def paper_of(
+    *, principal: Principal, code: str, asked: Asked, request: HttpRequest, now: datetime
+) -> PaperReview | None:
     """Return the review in the language of the moment; None while nothing was evaluated.
 
     raises: NotFound
@@ -34,7 +36,7 @@ def paper_of(*, principal: Principal, code: str, asked: Asked, now: datetime) ->
     if page is None:
         return None
     html = render_to_string(
-        "sqcore/reports/review.html", {"page": page, "now": now, "base": "paper.html"}
+        "sqcore/reports/review.html", {"page": page, "now": now, "base": "paper.html"}, request
     )
     period = page.unit.chosen.title
     title = _("Review of %(unit)s, %(title)s") % {"unit": page.unit.unit, "title": period}

@@ -53,7 +53,10 @@ def review(request: HttpRequest, code: str) -> HttpResponse:
 def review_pdf(request: HttpRequest, code: str) -> HttpResponse:
     """The same on paper."""
     now = timezone.now()
-    found = paper_of(principal=principal_of(request), code=code, asked=asked(request.GET), now=now)
+    found = paper_of(
+        principal=principal_of(request), code=code, asked=asked(request.GET), request=request,
+        now=now,
+    )  # fmt: skip
     if found is None:
         return render(request, NOTHING)
     return found.response()

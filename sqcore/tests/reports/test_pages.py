@@ -16,7 +16,7 @@ from sqcore.reports.sections import REPORT_SECTIONS
 from sqcore.tests.factories import NOW
 from sqcore.tests.pages import faults_of
 from sqcore.tests.reports.making import Bank
-from sqcore.tests.rest import get, make_key
+from sqcore.tests.rest import get, make_key, make_run
 
 pytestmark = pytest.mark.django_db
 PAGE = "/quality/units/oak/diagnosis/"
@@ -170,6 +170,10 @@ class TestReviewOnPaper:
         return " ".join(" ".join(page.extract_text() for page in pages).split())
 
     def test_says_what_the_page_says_and_nothing_to_press(self, bank: Bank) -> None:
+        former = make_run(bank.system, "2025-Q3")
+        EvaluationRun.objects.filter(pk=former.pk).update(
+            definition=bank.run.definition, tree=bank.run.tree, policy=bank.run.policy
+        )
         response = client_of("mei").get(self.PAPER)
 
         assert response["Content-Type"] == "application/pdf"

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from surveys.analyses.api import AnalysisListView
+from surveys.gaps.api import ExpectationListView
 from surveys.invitations.api import HandOutView, InvitationListView
 from surveys.representation.api import WeighingListView
 from surveys.responses.api import (
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         ResponseBatchView.as_view(),
         name="responses-add-batch",
     ),
+    path("expectations", ExpectationListView.as_view(), name="expectations-list"),
     path("invitations", InvitationListView.as_view(), name="invitations-list"),
     path("invitations/hand-out", HandOutView.as_view(), name="invitations-hand-out"),
     path("weighings", WeighingListView.as_view(), name="weighings-list"),

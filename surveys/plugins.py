@@ -19,6 +19,7 @@ from surveys.demo.employees import EmployeesChapter
 from surveys.drivers.kinds import DriversKind, KanoKind
 from surveys.drivers.panels import StrongestDriversPanel
 from surveys.drivers.review import DriversSection
+from surveys.gaps.expectations import Expectations
 from surveys.gaps.kinds import GapsOfCustomers, GapsOfManagers, GapsOfStaff
 from surveys.imports.services import ImportJob
 from surveys.invitations.panels import InvitationsPanel
@@ -52,6 +53,7 @@ KINDS.register(KanoKind())
 KINDS.register(GapsOfCustomers())
 KINDS.register(GapsOfManagers())
 KINDS.register(GapsOfStaff())
+KINDS.register(Expectations())
 NAVIGATION.register(
     NavigationEntry(
         key="matters",

@@ -53,11 +53,12 @@ class Groups:
         if group == self.whole:
             return everything.response
         if group.margin == "channel":
-            return everything.response[everything.channel == self.ids[group]]
-        if group.margin == "segment":
-            return everything.response[everything.segment == self.ids[group]]
-        below = np.isin(everything.unit, list(self.tree.below(group.unit)))
-        return everything.response[below]
+            keep = everything.channel == self.ids[group]
+        elif group.margin == "segment":
+            keep = everything.segment == self.ids[group]
+        else:
+            keep = np.isin(everything.unit, list(self.tree.below(group.unit)))
+        return np.asarray(everything.response[keep])
 
     def families(self) -> Families:
         """Return which groups are sums of others: units of those below them, all of the margins."""

@@ -128,5 +128,5 @@ def packed_ids(ids: IntArray) -> bytes:
     return zlib.compress(np.diff(ids, prepend=0).astype("<i8").tobytes(), 1)
 
 
-def ids_of(packed: bytes) -> IntArray:
+def ids_of(packed: bytes | memoryview) -> IntArray:
     return np.cumsum(np.frombuffer(zlib.decompress(packed), dtype="<i8"), dtype=np.int64)

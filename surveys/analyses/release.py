@@ -108,7 +108,7 @@ class _Desk:
         self.few = self.size < least
         self.held = np.zeros(len(now), dtype=np.bool_)
         self.forced = np.zeros(len(now), dtype=np.bool_)
-        self.family = [
+        self.family: list[tuple[int, list[int]]] = [
             (int(parent), families.children[families.family == at].tolist())
             for at, parent in enumerate(families.parents)
         ]
@@ -125,8 +125,8 @@ class _Desk:
         for place in range(len(self.now)):
             if not self.few[place] and any(map(self._is_small, self._differences(place))):
                 self._take_back(place)
-        while (place := self._worst()) is not None:
-            self._take_back(place)
+        while (worst := self._worst()) is not None:
+            self._take_back(worst)
 
     def _take_back(self, place: int) -> None:
         """Keep what was shown; where nothing was, show nothing."""

@@ -57,10 +57,10 @@ class GapsOfCustomers:
     fewest: int = 30
 
     def suits(self, codebook: Codebook) -> bool:
-        return bool(_pairs(codebook))
+        return bool(pairs_of(codebook))
 
     def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
-        pairs = _pairs(answers.codebook)
+        pairs = pairs_of(answers.codebook)
         scale = _scale(item for dimension in pairs.values() for item, _code in dimension)
         expected, gaps = [], []
         for dimension in pairs.values():
@@ -151,7 +151,7 @@ def by_enough(values: FloatArray, fewest: int) -> FloatArray:
     return np.where(enough, values, np.nan)
 
 
-def _pairs(codebook: Codebook) -> dict[str, list[tuple[Item, str]]]:
+def pairs_of(codebook: Codebook) -> dict[str, list[tuple[Item, str]]]:
     """Return, by dimension, each expectation with the code of the perception that it belongs to."""
     found: dict[str, list[tuple[Item, str]]] = {}
     for item in codebook.scored:

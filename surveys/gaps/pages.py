@@ -17,6 +17,7 @@ from sqcore.stats.gaps import Gap, GapResult, knowledge_gap
 from sqcore.stats.results import Figure, MethodStatus
 from surveys.analyses.wording import sentence
 from surveys.gaps import wording
+from surveys.gaps.expected import ExpectedPart, expected_part
 from surveys.gaps.kinds import CUSTOMERS, MANAGERS, STAFF, figure_from_json, side_from_json
 from surveys.gaps.queries import Side, ends_seen_by, questionnaires, sides_seen_by
 
@@ -111,6 +112,7 @@ class GapsPage:
     ends: Sequence[tuple[str, str]]
     end: str
     to_ask: Sequence[tuple[str, int]] = field(default_factory=list)
+    expected: ExpectedPart = field(default_factory=ExpectedPart)
 
     @property
     def span(self) -> tuple[str, str]:
@@ -131,8 +133,11 @@ class GapsPage:
         return min(inside, key=lambda line: line.overall.figure.value or 0.0, default=None)  # type: ignore[union-attr]  # those without were left out
 
 
-def gaps_page(*, principal: Principal, until: str = "") -> GapsPage:
-    """Return the five gaps by the newest findings, or those up to a day (ISO)."""
+def gaps_page(*, principal: Principal, on: date, until: str = "") -> GapsPage:
+    """Return the five gaps by the newest findings, or those up to a day (ISO).
+
+    on: today
+    """
     ends = ends_seen_by(principal)
     chosen = next((end for end in ends if end.isoformat() == until), ends[0] if ends else None)
     # Unless asked otherwise, the newest of each side stands beside the newest of the others.
@@ -156,6 +161,9 @@ def gaps_page(*, principal: Principal, until: str = "") -> GapsPage:
             for code, version in asked.items()
             if code not in sides
         ],
+        expected=expected_part(
+            principal=principal, on=on, until=chosen if until and chosen else None
+        ),
     )
 
 

@@ -191,7 +191,7 @@ class TestPage:
         ask_all(bank)
         as_manager(client, bank).get("/gaps/")
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(11):
             client.get("/gaps/")
 
     def test_empty_installation_says_so(self, client: Client) -> None:

@@ -338,7 +338,7 @@ class WeightedIndicator(models.Model):
                 condition=Q(shape__in=Shape.values), name="weighted_indicator_shape_known"
             ),
             models.CheckConstraint(
-                condition=Q(shape=Shape.NOMINAL, dead_band__gte=0)
+                condition=Q(shape=Shape.NOMINAL, dead_band__isnull=False, dead_band__gte=0)
                 & (
                     Q(dead_band__lt=F("best") - F("worst"))
                     | Q(dead_band__lt=F("worst") - F("best"))

@@ -20,6 +20,7 @@ from sqcore.stats.estimates import (
 from sqcore.stats.formula import parse
 from sqcore.stats.moments import Moments, add, merge, moments_of, no_moments, subtract
 from sqcore.stats.proportions import newcombe, nps, proportion, wilson
+from sqcore.stats.ranks import places
 from sqcore.stats.rates import garwood, rate
 from sqcore.stats.scoring import (
     Curve,
@@ -116,6 +117,11 @@ REFUSED: dict[str, Callable[[], object]] = {
     "knots of three numbers": lambda: through([(1, 0, 0), (2, 1, 1)]),  # type: ignore[list-item]  # that is what is refused
     "a knot without points": lambda: Curve(np.array([1.0, 2.0]), np.array([0.0])),
     "the logarithm of 0 points": lambda: steepness(nominal(4, 3), [4.0], [1.0], logarithm=True),
+    "places of two lengths": lambda: places([1.0, 2.0], [0.0], [2.0]),
+    "a place of what is infinite": lambda: places([np.inf], [0.0], [1.0]),
+    "an interval that ends before it begins": lambda: places([1.0, 1.0], [2.0, 0.0], [0.0, 2.0]),
+    "no draws of places": lambda: places([1.0], [0.0], [2.0], draws=0),
+    "places at a confidence of 1": lambda: places([1.0], [0.0], [2.0], confidence=1.0),
     "an aggregation that is none": lambda: composite(PART, ENDS, [1], aggregation="harmonic"),
     "weights without sum": lambda: composite(PART, ENDS, [0]),
     "a negative weight": lambda: composite(PART, ENDS, [-1]),

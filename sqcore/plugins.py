@@ -10,6 +10,7 @@ from sqcore.dashboards.panels import PANELS
 from sqcore.demo.chapters import CHAPTERS
 from sqcore.demo.encounters import EncountersChapter
 from sqcore.demo.evaluation import EvaluationChapter
+from sqcore.demo.market import MarketChapter
 from sqcore.demo.measurements import MeasurementsChapter
 from sqcore.demo.organisation import OrganisationChapter
 from sqcore.encounters.rows import EncounterRows, EventRows
@@ -271,6 +272,7 @@ CHAPTERS.register(OrganisationChapter())
 CHAPTERS.register(EncountersChapter())
 CHAPTERS.register(MeasurementsChapter())
 CHAPTERS.register(EvaluationChapter())
+CHAPTERS.register(MarketChapter())
 JOB_KINDS.register(EvaluationJob())
 JOB_KINDS.register(RowsJob())
 JOB_KINDS.register(PeopleResultsJob())

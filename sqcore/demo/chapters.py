@@ -62,4 +62,4 @@ class Chapter(Protocol):
 
 CHAPTERS: Registry[Chapter] = Registry("demo chapters")
 """Orders: 10 the organisation, 20 encounters, 25 measurements, 30 answers, 50 the indicator system,
-90 the evaluation of all of it."""
+90 the evaluation of all of it, 92 the market beside it."""

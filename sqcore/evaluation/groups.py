@@ -1,7 +1,7 @@
 """Groups within the cells of a run that are compared with each other: how alike they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -12,7 +12,6 @@ from sqcore.indicators.sources import GROUPED, Between, Collected, Counts, base_
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
 from sqcore.stats.consistency import consistency
 from sqcore.stats.estimates import Estimate, Status, means
-from sqcore.stats.moments import Moments
 from sqcore.stats.results import Figure
 
 
@@ -97,7 +96,7 @@ def groups_of(
     """
     between = between_of(leaf.measure) or Between.UNIT
     source = sources[leaf.source]
-    everybody = _one(lattice.rolled_up(source), source, leaf)
+    everybody = lattice.rolled_up(_one(source, leaf))
     if between.are_cells:
         within, cells = lattice, _cells_in(lattice, between)
         one = everybody
@@ -106,11 +105,11 @@ def groups_of(
         groups = sources[key_of(leaf.source, between)]
         within = Lattice.over(lattice.parents, [groups], margins=(between.value,))
         cells = _cells_of(within, lattice)
-        one, allowed = _one(within.rolled_up(groups), groups, leaf), None
+        one, allowed = within.rolled_up(_one(groups, leaf)), None
     some = one.n[:, 0] > 0
     at = np.array([place for place, cell in cells if some[place]], dtype=np.int64)
     owner = np.array([cell for place, cell in cells if some[place]], dtype=np.int64)
-    estimate = means(one, scale=1 / _scale(source, leaf))
+    estimate = means(one, scale=1 / _one(source, leaf).scales[0])
     size = estimate.n_eff[at, 0]
     se = np.where(np.isnan(estimate.se[at, 0]), 0.0, estimate.se[at, 0])
     counts: BoolArray = one.n[at, 0] >= smallest_group
@@ -127,12 +126,15 @@ def groups_of(
     )
 
 
-def _one(rolled: Moments, source: Collected, leaf: IndicatorDefinition) -> Moments:
-    return rolled.select([list(source.measures).index(base_of(leaf.measure))])
-
-
-def _scale(source: Collected, leaf: IndicatorDefinition) -> int:
-    return source.scales[list(source.measures).index(base_of(leaf.measure))]
+def _one(source: Collected, leaf: IndicatorDefinition) -> Collected:
+    """Return the one measure whose groups are compared."""
+    at = list(source.measures).index(base_of(leaf.measure))
+    return replace(
+        source,
+        measures=[source.measures[at]],
+        scales=[source.scales[at]],
+        moments=source.moments.select([at]),
+    )
 
 
 def _cells_in(lattice: Lattice, between: Between) -> list[tuple[int, int]]:

@@ -45,6 +45,7 @@ from sqcore.org.api import (
     UnitView,
 )
 from sqcore.performance.api import PeopleResultsRunsView, PeopleResultsView
+from sqcore.publication.api import SystemGoalsView, SystemScreeningView
 from sqcore.reports.api import DiagnosisView, ReviewView
 from sqcore.weighting.api import SystemSensitivityView, SystemWeightsView
 
@@ -82,6 +83,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "comparator-values/<int:value_id>/withdraw",
         ComparatorWithdrawalView.as_view(),
         name="comparators-withdraw",
+    ),
+    path(
+        "systems/<slug:code>/versions/<int:number>/goals",
+        SystemGoalsView.as_view(),
+        name="publication-goals",
+    ),
+    path(
+        "systems/<slug:code>/versions/<int:number>/screening",
+        SystemScreeningView.as_view(),
+        name="publication-screening",
     ),
     path("measures", MeasureListView.as_view(), name="measurements-measures"),
     path("measurements", MeasurementView.as_view(), name="measurements-list"),

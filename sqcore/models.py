@@ -66,6 +66,7 @@ from sqcore.performance.models import (
     ResultsRun,
     StaffResult,
 )
+from sqcore.publication.models import Candidate, Goal, Rating
 from sqcore.webhooks.models import Webhook, WebhookMessage
 from sqcore.weighting.models import ExpertInvitation, ExpertRound, Judgement, WeightSet
 
@@ -79,6 +80,7 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "Baseline",
+    "Candidate",
     "Channel",
     "Comparator",
     "ComparatorValue",
@@ -99,6 +101,7 @@ __all__ = [
     "ForeignName",
     "FrozenCells",
     "FrozenReliability",
+    "Goal",
     "Heartbeat",
     "Holiday",
     "Indicator",
@@ -118,6 +121,7 @@ __all__ = [
     "Placement",
     "Post",
     "QuietPeriod",
+    "Rating",
     "RememberedRequest",
     "ResultsPolicy",
     "ResultsRun",

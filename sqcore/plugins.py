@@ -28,6 +28,7 @@ from sqcore.files.kinds import ROW_KINDS
 from sqcore.files.services import RowsJob
 from sqcore.identity.directory import provide_directory
 from sqcore.identity.permissions import Permission
+from sqcore.indicators.companions import COMPANIONS
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.measurements.rows import MeasurementRows
@@ -45,6 +46,13 @@ from sqcore.org.rows import AssignmentRows, LeaveRows, StaffRows
 from sqcore.performance.pages import is_staff_member, waiting_disputes
 from sqcore.performance.panels import DisputesPanel, MyResultsPanel
 from sqcore.performance.services import PeopleResultsJob
+from sqcore.publication.port import VALIDATIONS
+from sqcore.publication.services import WorkflowCompanion
+from sqcore.publication.validations import (
+    CoverageValidation,
+    RangeValidation,
+    WeightsValidation,
+)
 from sqcore.reports.comparison import (
     BehindFloor,
     OpenSignals,
@@ -297,6 +305,10 @@ PANELS.register(ChartPanel())
 PANELS.register(MyResultsPanel())
 PANELS.register(DisputesPanel())
 SOURCES.register(MeasurementSource())
+COMPANIONS.register(WorkflowCompanion())
+VALIDATIONS.register(CoverageValidation())
+VALIDATIONS.register(WeightsValidation())
+VALIDATIONS.register(RangeValidation())
 SOURCES.register(EquipmentSource())
 PANELS.register(DiagnosisPanel())
 PANELS.register(MarketStandingPanel())

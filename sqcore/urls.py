@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.performance.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.reports.urls")),
+    path("", include("sqcore.publication.urls")),
     path("", include("sqcore.jobs.urls")),
     path("", include("sqcore.access.urls")),
     path("", include("sqcore.audit.urls")),

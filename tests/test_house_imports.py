@@ -58,16 +58,19 @@ THINGS = {
     "sqcore.files": {
         *("cells", "encodings", "kinds", "mapping", "personal", "storage", "toml", "writing"),
     },
-    "sqcore.indicators": {"conditions", "definition", "drafts", "pages", "shapes"},
+    "sqcore.indicators": {
+        *("companions", "conditions", "definition", "drafts", "epochs", "pages", "shapes"),
+    },
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.monitoring": {
-        *("chance", "charts", "drawing", "funnel", "funnel_page", "lines", "outlook"),
-        "outlook_page",
-        *("pages", "passes", "wording"),
+        *("addresses", "chance", "charts", "drawing", "early", "early_page", "funnel"),
+        *("funnel_page", "kinds", "lines", "outlook", "outlook_page", "pages", "passes"),
+        *("rare", "wording"),
     },
     "sqcore.org": {"directory", "rows"},
     "sqcore.performance": {"batches", "drawing", "judging", "measures", "pages", "wording"},
+    "sqcore.publication": {"pages", "port", "validations"},
     "sqcore.questionnaires": {"port"},
     "sqcore.reports": {
         *("comparison", "evidence", "operations", "pages", "review", "sections", "spread"),
@@ -79,6 +82,7 @@ THINGS = {
         *("scoring", "wording"),
     },
     "surveys.analyses": {"groups", "port", "release", "wording"},
+    "surveys.churn": {"pages", "signs", "trials", "wording"},
     "surveys.drivers": {"drawing", "kinds", "pages", "predictors", "reading", "wording"},
     "surveys.gaps": {"kinds", "pages", "wording"},
     "surveys.imports": {

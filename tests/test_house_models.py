@@ -24,13 +24,13 @@ ROOMS = {
         "evaluation",
         "monitoring",
         "performance",
-        "comparators",
+        ("comparators", "publication"),
         "reports",
         "demo",
     ),
     "surveys": (
         *("text", "instruments", "campaigns", "responses", "invitations", "imports"),
-        *("analyses", ("validation", "drivers", "gaps", "representation")),
+        *("analyses", ("validation", "drivers", "gaps", "representation", "churn")),
     ),
     "training": (
         "competencies",

@@ -21,6 +21,7 @@ from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators import epochs
+from sqcore.indicators.companions import COMPANIONS
 from sqcore.indicators.conditions import (
     dependents,
     formulas_with,
@@ -498,7 +499,7 @@ def copy_version(*, system: IndicatorSystem, by: Principal, now: datetime) -> Sy
     present = published_version(system)
     if present is None:
         raise Conflict(_("Nothing of this system is published yet."))
-    return draft_version(
+    draft = draft_version(
         system=system,
         grains=present.grains,
         since=present.since,
@@ -508,6 +509,9 @@ def copy_version(*, system: IndicatorSystem, by: Principal, now: datetime) -> Sy
         by=by,
         now=now,
     )
+    for companion in COMPANIONS:
+        companion.carry(former=present, draft=draft, now=now)
+    return draft
 
 
 def tree_of(version: SystemVersion) -> list[Branch]:

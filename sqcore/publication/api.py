@@ -1,0 +1,72 @@
+"""Goals and screening of a version over REST, to read."""
+
+from statistics import mean
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from sqcore.base.api import Keyset, json_response, page_of
+from sqcore.base.filters import conditions_of
+from sqcore.base.openapi import documented, page_schema
+from sqcore.identity.api import ApiView
+from sqcore.identity.permissions import Permission
+from sqcore.indicators.pages import version_named
+from sqcore.publication.models import Candidate, Goal
+from sqcore.publication.serializers import CandidateRow, GoalRow
+from sqcore.publication.services import CRITERIA
+
+BY_PLACE = Keyset(("position",))
+
+
+class SystemGoalsView(ApiView):
+    needs = {"GET": (Permission.VIEW_RESULTS,)}
+
+    @documented(
+        operation="system_goals", summary="The goals of a version of a system", tag="Indicators",
+        answer=page_schema(GoalRow), problems=(404,), pages=True,
+    )  # fmt: skip
+    def get(self, request: Request, code: str, number: int) -> HttpResponse:
+        conditions_of(None, request._request.GET)
+        version = version_named(self.principal, code, number)
+        found = Goal.objects.visible_to(self.principal).filter(version=version)
+        return json_response(
+            page_of(request._request, found, BY_PLACE, lambda row: dict(GoalRow(row).data))
+        )
+
+
+class SystemScreeningView(ApiView):
+    needs = {"GET": (Permission.VIEW_RESULTS,)}
+
+    @documented(
+        operation="system_screening", summary="What was screened for a version of a system",
+        tag="Indicators", answer=page_schema(CandidateRow), problems=(404,), pages=True,
+    )  # fmt: skip
+    def get(self, request: Request, code: str, number: int) -> HttpResponse:
+        conditions_of(None, request._request.GET)
+        version = version_named(self.principal, code, number)
+        found = (
+            Candidate.objects.visible_to(self.principal)
+            .filter(version=version)
+            .select_related("indicator")
+            .prefetch_related("ratings")
+        )
+        return json_response(page_of(request._request, found, BY_PLACE, candidate_row))
+
+
+def candidate_row(candidate: Candidate) -> dict[str, Any]:
+    ratings = list(candidate.ratings.all())
+    means = {
+        name: mean(getattr(each, name) for each in ratings) if ratings else None
+        for name in CRITERIA
+    }
+    row = {
+        "position": candidate.position,
+        "indicator": candidate.indicator.code if candidate.indicator else None,
+        "name": candidate.indicator.name if candidate.indicator else candidate.name,
+        "ratings": {"raters": len(ratings), **means},
+        "decision": candidate.decision,
+        "reason": candidate.reason,
+        "decided_at": candidate.decided_at,
+    }
+    return dict(CandidateRow(row).data)

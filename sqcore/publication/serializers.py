@@ -1,0 +1,40 @@
+"""How goals and the screening of a version look over REST."""
+
+from datetime import UTC
+from typing import Any
+
+from rest_framework import serializers
+
+from sqcore.org.serializers import TranslatedField
+from sqcore.publication.models import Candidate
+
+
+class GoalRow(serializers.Serializer[Any]):
+    position = serializers.IntegerField()
+    text = TranslatedField()
+    dimension = serializers.CharField(
+        allow_blank=True, help_text="The dimension that serves it; empty while none does"
+    )
+
+
+class CandidateRatings(serializers.Serializer[Any]):
+    """Means over people, 1 to 5; null while nobody rated it."""
+
+    raters = serializers.IntegerField()
+    important = serializers.FloatField(allow_null=True)
+    operable = serializers.FloatField(allow_null=True)
+    consistent = serializers.FloatField(allow_null=True)
+    complete = serializers.FloatField(allow_null=True)
+    dynamic = serializers.FloatField(allow_null=True)
+
+
+class CandidateRow(serializers.Serializer[Any]):
+    position = serializers.IntegerField()
+    indicator = serializers.CharField(
+        allow_null=True, help_text="Its code in the catalogue; null for one that is proposed"
+    )
+    name = TranslatedField()
+    ratings = CandidateRatings()
+    decision = serializers.ChoiceField(Candidate.Decision.choices)
+    reason = serializers.CharField(allow_blank=True)
+    decided_at = serializers.DateTimeField(default_timezone=UTC, allow_null=True)

@@ -19,7 +19,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce
 
 from sqcore.base.periods import FINENESS, Grain, Period
-from sqcore.stats.moments import Moments, add, merge, no_moments, subtract, unpack
+from sqcore.stats.moments import Moments, add, merge, no_moments, pack, subtract, unpack
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import InstrumentVersion
 from surveys.responses.models import Response, Rollup
@@ -222,6 +222,34 @@ def stored_parts(codebook: Codebook, places: Iterable[str]) -> dict[str, dict[Pa
     return {
         place: unbundle(bytes(content)) for place, content in rows.values_list("place", "content")
     }
+
+
+def differing_places(version: InstrumentVersion, codebook: Codebook) -> list[str]:
+    """Return the places whose rollup is not, byte for byte, what its rows add up to.
+
+    Run it under `lock_version`. Rows that were withdrawn and not yet subtracted still belong to it.
+    """
+    held = Response.objects.filter(version=version, in_rollup=True)
+    rollups = Rollup.objects.filter(version=version)
+    months = {*held.dates("answered_on", "month"), *rollups.values_list("month", flat=True)}
+    nobody = pack(no_moments(1, len(codebook.measures)))[0]
+    differing = []
+    for month in sorted(months):
+        period = Period(month, Grain.MONTH)
+        days = held.filter(answered_on__gte=period.start, answered_on__lt=period.end)
+        rows: dict[str, dict[Part, bytes]] = {}
+        cells, moments = row_sums(days, codebook)
+        for cell, content in zip(cells, pack(moments), strict=True):
+            rows.setdefault(cell.place, {})[cell.part] = content
+        # What everybody withdrew from stays as a sum of nobody.
+        kept = {
+            place: {part: each for part, each in unbundle(bytes(content)).items() if each != nobody}
+            for place, content in rollups.filter(month=month).values_list("place", "content")
+        }
+        differing += sorted(
+            place for place in rows.keys() | kept if rows.get(place, {}) != kept.get(place, {})
+        )
+    return differing
 
 
 def _unpacked(rows: QuerySet[Rollup], codebook: Codebook) -> CellSums:

@@ -27,6 +27,7 @@ from surveys.responses.queries import (
     CellSums,
     answer_columns,
     combined,
+    differing_places,
     lock_version,
     row_sums,
     stored_parts,
@@ -247,6 +248,23 @@ def rebuild_rollups(*, version: InstrumentVersion, now: datetime) -> int:
         of_month = counted.filter(answered_on__gte=period.start, answered_on__lt=period.end)
         _change_rollups(codebook, row_sums(of_month, codebook), sign=1, now=now)
     return counted.update(in_rollup=True)
+
+
+def check_rollups(*, now: datetime, rebuild: bool) -> dict[InstrumentVersion, list[str]]:
+    """Compare all sums with their rows; return where they differ, by published version.
+
+    With `rebuild` the sums of a version that differ are made again at once.
+    """
+    found = {}
+    for version in (
+        InstrumentVersion.objects.published().select_related("instrument").order_by("id")
+    ):
+        with transaction.atomic():
+            lock_version(version)
+            found[version] = differing_places(version, codebook_of(version))
+            if found[version] and rebuild:
+                rebuild_rollups(version=version, now=now)
+    return found
 
 
 class NotTakingAnswers(Conflict):

@@ -1,5 +1,7 @@
 """Public statistics out of files: what is understood, what is told, what is refused."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +236,25 @@ class TestAnOwnFile:
 
         with pytest.raises(NotPermitted):
             ROW_KINDS["comparators"].open(by=reader, now=NOW)
+
+
+def test_the_mapping_of_the_how_to_reads_its_file() -> None:
+    page = EXAMPLE.with_suffix(".md").read_text(encoding="utf-8")
+    [toml] = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    for code in ("riverbank", "hillside"):
+        make_comparator(code, "competitor")
+    make_indicator("nurses")
+
+    imported = check(
+        imported=kept(EXAMPLE.read_text(encoding="utf-8")),
+        mapping=tomllib.loads(toml),
+        by=SYSTEM,
+        now=NOW,
+    )
+    run(imported)
+
+    assert stored() == [
+        ("hillside", "nurses", 2025, 0.76, None),
+        ("riverbank", "nurses", 2025, 0.81, 412),
+    ]
+    assert ComparatorValue.objects.first().source == "Public survey of patients, edition of 2026"  # type: ignore[union-attr]  # two are there

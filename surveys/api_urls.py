@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from surveys.analyses.api import AnalysisListView
 from surveys.gaps.api import ExpectationListView
+from surveys.churn.api import UnitRiskListView
 from surveys.invitations.api import HandOutView, InvitationListView
 from surveys.representation.api import WeighingListView
 from surveys.responses.api import (
@@ -28,5 +29,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("expectations", ExpectationListView.as_view(), name="expectations-list"),
     path("invitations", InvitationListView.as_view(), name="invitations-list"),
     path("invitations/hand-out", HandOutView.as_view(), name="invitations-hand-out"),
+    path("customers-at-risk", UnitRiskListView.as_view(), name="churn-list"),
     path("weighings", WeighingListView.as_view(), name="weighings-list"),
 ]

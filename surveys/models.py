@@ -2,6 +2,7 @@
 
 from surveys.analyses.models import Analysis, ShownGroup
 from surveys.campaigns.models import Campaign, Link
+from surveys.churn.models import RiskRun, RiskScorecard, UnitRisk
 from surveys.imports.models import Import
 from surveys.instruments.models import Instrument, InstrumentVersion, Item
 from surveys.invitations.models import (
@@ -27,10 +28,13 @@ __all__ = [
     "Link",
     "Population",
     "Response",
+    "RiskRun",
+    "RiskScorecard",
     "Rollup",
     "RollupMonth",
     "SamplingPlan",
     "ShownGroup",
     "SpentLink",
+    "UnitRisk",
     "Weighing",
 ]

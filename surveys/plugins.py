@@ -14,6 +14,7 @@ from sqcore.reports.sections import REPORT_SECTIONS
 from surveys.analyses.port import KINDS
 from surveys.analyses.services import AnalysisJob
 from surveys.campaigns.panels import LiveCampaignsPanel
+from surveys.churn.services import RiskJob
 from surveys.demo.chapters import AnswersChapter, ReactionsChapter, SystemChapter
 from surveys.demo.employees import EmployeesChapter
 from surveys.drivers.kinds import DriversKind, KanoKind
@@ -41,6 +42,7 @@ CHAPTERS.register(EmployeesChapter())
 JOB_KINDS.register(ImportJob())
 JOB_KINDS.register(AnalysisJob())
 JOB_KINDS.register(WeighingJob())
+JOB_KINDS.register(RiskJob())
 KINDS.register(Validation())
 PANELS.register(SoundnessPanel())
 PANELS.register(LiveCampaignsPanel())
@@ -99,3 +101,14 @@ NAVIGATION.register(
     )
 )
 REPORT_SECTIONS.register(DriversSection())
+NAVIGATION.register(
+    NavigationEntry(
+        key="churn",
+        title=_("Customers at risk"),
+        url_name="surveys:churn",
+        icon="person",
+        order=18,
+        group=Group.RESULTS,
+        permission=Permission.VIEW_RESULTS,
+    )
+)

@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("surveys.drivers.urls")),
     path("", include("surveys.gaps.urls")),
     path("", include("surveys.representation.urls")),
+    path("", include("surveys.churn.urls")),
 ]

@@ -109,6 +109,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET kpi-values": EVERYBODY | {"results token"},
     "GET analyses": EVERYBODY | {"results token"},
     "GET weighings": EVERYBODY | {"results token"},
+    "GET customers-at-risk": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},
     "GET runs/1": EVERYBODY | {"results token"},
     "POST runs": {"ada", "ana"},

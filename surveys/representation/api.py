@@ -30,7 +30,7 @@ EXAMPLE = OpenApiExample(
             {
                 "instrument": "experience", "version": 1, "grain": "quarter",
                 "period": "2025-Q4", "starts_on": "2025-10-01", "ends_on": "2026-01-01",
-                "population": "Customers, end of 2025", "source": "Core system",
+                "population": "Customers, end of 2025", "population_source": "Core system",
                 "stated_on": "2025-12-31", "status": "ok", "n": 812,
                 "said": "Weighed the answers of 812 people.", "remarks": [],
                 "found": {
@@ -93,7 +93,7 @@ def weighing_row(row: Weighing, fiscal_month: int) -> dict[str, Any]:
         "starts_on": row.starts_on,
         "ends_on": period.end,
         "population": row.population.name,
-        "source": row.population.source,
+        "population_source": row.population.source,
         "stated_on": row.population.stated_on,
         "status": row.status,
         "n": row.n,

@@ -115,10 +115,11 @@ def _drawn_up(
     if _is_small(in_pool, k):
         return None
     categories = [
-        Category((codes[at],), float(shares[at]), int(people[at])) for at in np.flatnonzero(alone)
+        Category((codes[at],), float(shares[at]), int(people[at]))
+        for at in np.flatnonzero(alone).tolist()
     ]
     if rest > 0:
-        others = tuple(codes[at] for at in np.flatnonzero(pooled))
+        others = tuple(codes[at] for at in np.flatnonzero(pooled).tolist())
         categories.append(Category(others, rest, in_pool))
     if nowhere:
         code[code == UNKNOWN] = len(categories)

@@ -71,7 +71,7 @@ class WeighingRow(serializers.Serializer[Any]):
     starts_on = serializers.DateField()
     ends_on = serializers.DateField(help_text="The day after the last one")
     population = serializers.CharField(help_text="What the answers were weighed to")
-    source = serializers.CharField(help_text="Where the population is from")
+    population_source = serializers.CharField(help_text="Where the population is from")
     stated_on = serializers.DateField(help_text="The day that the population is of")
     status = serializers.ChoiceField([(each.value, each.value) for each in MethodStatus])
     n = serializers.IntegerField(allow_null=True, help_text="Respondents; null: too few to say")

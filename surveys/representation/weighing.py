@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sqcore.stats.arrays import IntArray
+from sqcore.stats.arrays import FloatArray, IntArray
 from sqcore.stats.estimates import Estimate, means
 from sqcore.stats.moments import Moments, moments_of
 from sqcore.stats.proportions import proportion
@@ -61,8 +61,8 @@ def weigh(answers: ItemAnswers, margins: Sequence[Margin]) -> Weighed:
     return Weighed(found, _cells(margins, weights))
 
 
-def _whole(weights: Any) -> IntArray:
-    return np.maximum(np.rint(weights * WEIGHT_STEPS), 1).astype(np.int64)
+def _whole(weights: FloatArray) -> IntArray:
+    return np.asarray(np.maximum(np.rint(weights * WEIGHT_STEPS), 1).astype(np.int64))
 
 
 def _margin(margin: Margin, people: int) -> Json:

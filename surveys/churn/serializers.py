@@ -1,0 +1,20 @@
+"""How customers at risk look over REST."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class UnitRiskRow(serializers.Serializer[Any]):
+    """Shares of the customers last served at a unit or below it; never a single customer."""
+
+    unit = serializers.CharField()
+    on = serializers.DateField(help_text="The day of the run")
+    scorecard = serializers.IntegerField(help_text="Version of the scorecard")
+    n = serializers.IntegerField(allow_null=True, help_text="Customers; null: too few to be told")
+    high = serializers.IntegerField(allow_null=True, help_text="Whole percents at high risk")
+    medium = serializers.IntegerField(allow_null=True)
+    low = serializers.IntegerField(allow_null=True)
+    unknown = serializers.IntegerField(
+        allow_null=True, help_text="Whole percents of whom too little is known"
+    )

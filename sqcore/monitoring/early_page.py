@@ -10,9 +10,10 @@ from sqcore.evaluation.wording import Scale, number, scale_of
 from sqcore.identity.principals import Principal
 from sqcore.monitoring.addresses import chart_url
 from sqcore.monitoring.charts import newest_definitions
+from sqcore.monitoring.early import BY_CHANCE
 from sqcore.monitoring.models import EarlyWarning, Signal
 from sqcore.monitoring.outlook_page import amount_text, periods_text
-from sqcore.monitoring.queries import ended_warnings, open_warnings
+from sqcore.monitoring.queries import ended_warnings, open_warnings, series_foretold
 from sqcore.monitoring.wording import value_text
 from sqcore.org.queries import fiscal_start
 from sqcore.stats.proportions import wilson
@@ -46,7 +47,7 @@ class EarlyLines:
 
 
 def early_lines(principal: Principal, *, at_most: int = SHOWN) -> EarlyLines:
-    """Return the open early warnings in words. Four queries, one without any"""
+    """Return the open early warnings in words. Six queries, one without any"""
     found = list(open_warnings(principal)[: at_most + 1])
     if not found:
         return EarlyLines([], 0, "")
@@ -74,7 +75,8 @@ def early_lines(principal: Principal, *, at_most: int = SHOWN) -> EarlyLines:
                 is_likely=warning.expected_on is not None,
             )
         )
-    return EarlyLines(lines, max(more, 0), trust_text(*ended_warnings()))
+    trust = f"{chance_text(series_foretold())} {trust_text(*ended_warnings())}"
+    return EarlyLines(lines, max(more, 0), trust)
 
 
 def _said(warning: EarlyWarning, scale: Scale, first_month: int) -> str:
@@ -146,6 +148,18 @@ def _rests_on(warning: EarlyWarning, scale: Scale) -> str:
             % {"inside": warning.inside, "n": warning.tried}
         )
     return _("; ").join(said)
+
+
+def chance_text(foretold: int) -> str:
+    """Say how many warnings there would be if no series went anywhere."""
+    said = ngettext(
+        "%(n)s series is near enough to be forecast; by chance alone about %(chance)s would seem "
+        "to go that way.",
+        "%(n)s series are near enough to be forecast; by chance alone about %(chance)s would seem "
+        "to go that way.",
+        foretold,
+    )
+    return said % {"n": number(foretold, 0), "chance": number(foretold * BY_CHANCE, 1)}
 
 
 def trust_text(came_true: int, passed_off: int) -> str:

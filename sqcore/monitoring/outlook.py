@@ -96,7 +96,10 @@ class Outlook:
         return tuple(each for each in self.passings if self._is_told(each))
 
     def _is_told(self, passing: Passing) -> bool:
-        return is_told(passing, self.ahead, direction=self.trend.direction, better=self.better)
+        if passing.expected is not None:
+            return True
+        is_later = passing.possible is not None and passing.possible != self.ahead[0].period
+        return passing.is_worse and (is_later or self.trend.direction == -self.better)
 
 
 def outlook_of(read: Reading) -> Outlook:
@@ -154,14 +157,6 @@ def foretold(
     )
     ahead = tuple(Ahead(_period_at(periods, point.at), point) for point in found.points)
     return found, ahead, _passings(lines, found, ahead, values, better)
-
-
-def is_told(passing: Passing, ahead: Sequence[Ahead], *, direction: int, better: int) -> bool:
-    """Return whether a passing is worth a sentence (`Outlook.told_passings`)."""
-    if passing.expected is not None:
-        return True
-    is_later = passing.possible is not None and passing.possible != ahead[0].period
-    return passing.is_worse and (is_later or direction == -better)
 
 
 def _horizon(values: FloatArray) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Abs
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -314,6 +314,11 @@ def open_warnings(principal: Principal) -> QuerySet[EarlyWarning]:
     """Return the early warnings somebody sees: the likely ones and those that are near first."""
     found = EarlyWarning.objects.visible_to(principal).open().select_related("system", "unit")
     return found.order_by(F("expected_on").asc(nulls_last=True), "possible_on", "id")
+
+
+def series_foretold() -> int:
+    """Return how many series the last searches for early warnings forecast. One query."""
+    return int(Watch.objects.aggregate(total=Sum("foretold"))["total"] or 0)
 
 
 def ended_warnings() -> tuple[int, int]:

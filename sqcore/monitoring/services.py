@@ -33,7 +33,7 @@ from sqcore.indicators.definition import COMPOSITE, IndicatorDefinition
 from sqcore.indicators.models import Dimension, Indicator, IndicatorEpoch, IndicatorSystem
 from sqcore.indicators.queries import published_versions
 from sqcore.jobs.models import Job
-from sqcore.monitoring.early import search_ahead
+from sqcore.monitoring.early import Search, search_ahead
 from sqcore.monitoring.kinds import (
     Drawn,
     Window,
@@ -226,25 +226,32 @@ def watch_after(*, run_id: int) -> None:
         ring_after_commit(WATCH_TASK)
 
 
-@transaction.atomic
 def foretell(*, system: IndicatorSystem, grain: Grain, now: datetime) -> int:
     """Search the watched series of a system in one grain for early warnings; return how many are
     open then.
 
     A series has one warning at most. It is written anew with each search while its forecast passes
     the line, and ends when a period has passed it (it came true) or the forecast no longer does. It
-    opens no signal and no ticket; who manages signals at the unit is told, at most once a series
-    and year in which the line is passed. The same search again changes nothing.
+    opens no signal and no ticket; who manages signals at the unit is told where the forecast itself
+    passes the line, at most once a series and year in which it does. The same search again changes
+    nothing. It forecasts before it takes its turn to write: that takes seconds.
     """
-    through = local_day(now)
-    row, _is_first = Watch.objects.get_or_create(
-        system=system, grain=grain, defaults=_nothing_yet(through, now)
-    )
-    row = Watch.objects.select_for_update().get(pk=row.pk)
-    if row.foretold_at is not None and row.foretold_at > now:
-        return EarlyWarning.objects.open().filter(system=system, grain=grain).count()
-    seen = _seen(system, grain)
+    through, seen = local_day(now), _seen(system, grain)
     search = search_ahead(system=system, grain=grain, through=through)
+    with transaction.atomic():
+        row, _is_first = Watch.objects.get_or_create(
+            system=system, grain=grain, defaults=_nothing_yet(through, now)
+        )
+        row = Watch.objects.select_for_update().get(pk=row.pk)
+        if row.foretold_at is None or row.foretold_at <= now:
+            _write_warnings(search, system, grain, now)
+            row.foretold, row.foretold_at, row.foretold_seen = search.foretold, now, seen
+            row.save(update_fields=["foretold", "foretold_at", "foretold_seen"])
+        return EarlyWarning.objects.open().filter(system=system, grain=grain).count()
+
+
+def _write_warnings(search: Search, system: IndicatorSystem, grain: Grain, now: datetime) -> None:
+    """End the warnings that are over, write the others as they are now, open new ones."""
     known = {
         (warning.unit_id, warning.code): warning
         for warning in EarlyWarning.objects.open()
@@ -257,16 +264,16 @@ def foretell(*, system: IndicatorSystem, grain: Grain, now: datetime) -> int:
         if passed_on is not None:
             _end(warning, EarlyWarning.State.CAME_TRUE, passed_on, now)
         elif place not in search.found:
-            _end(warning, EarlyWarning.State.PASSED_OFF, search.newest_on or through, now)
+            over_on = search.newest_on or local_day(now)
+            _end(warning, EarlyWarning.State.PASSED_OFF, over_on, now)
     for place, fields in search.found.items():
         standing = known.get(place)
         if standing is None or standing.state != EarlyWarning.State.OPEN:
-            _tell_of_warning(_open_warning(system, grain, place, fields, now), now)
+            standing = _open_warning(system, grain, place, fields, now)
         else:
             _write_anew(standing, fields, now)
-    row.foretold, row.foretold_at, row.foretold_seen = search.foretold, now, seen
-    row.save(update_fields=["foretold", "foretold_at", "foretold_seen"])
-    return len(search.found)
+        if standing.expected_on is not None:
+            _tell_of_warning(standing, now)
 
 
 def foretell_due(*, now: datetime) -> int:
@@ -278,7 +285,8 @@ def foretell_due(*, now: datetime) -> int:
             if grain not in BASELINE_PERIODS:
                 continue
             row = Watch.objects.filter(system=version.system, grain=grain).first()
-            if row is not None and row.foretold_seen == _seen(version.system, grain):
+            # The first pass of the openers comes first: it waits for all runs of the past.
+            if row is None or row.foretold_seen == _seen(version.system, grain):
                 continue
             if not _runs_wait(version.system, grain):
                 foretell(system=version.system, grain=grain, now=now)

@@ -99,8 +99,11 @@ def _act(
     if asked not in _ACTS:
         raise InvalidInput(_("This cannot be done here."))
     kind, act = _ACTS[asked]
-    more = {"kinds": page.kinds} if kind is BaselineForm else {}
-    form = kind(sent, prefix=_prefix(asked), **more)
+    form = (
+        BaselineForm(sent, prefix=_prefix(asked), kinds=page.kinds)
+        if kind is BaselineForm
+        else kind(sent, prefix=_prefix(asked))
+    )
     if form.is_valid():
         try:
             return act(form, page, by, now), form

@@ -189,8 +189,8 @@ def _between(kept: FloatArray, kind: ChartKind, width: float) -> Lines:
         level = float(kept.mean())
         return Lines(limits.status, level, level, level, len(kept))
     lines = bands(limits, points=1, width=width)
-    ends = (float(line[0]) for line in (lines.centre, lines.lower, lines.upper))
-    return Lines(limits.status, *ends, len(kept))
+    centre, lower, upper = (float(line[0]) for line in (lines.centre, lines.lower, lines.upper))
+    return Lines(limits.status, centre, lower, upper, len(kept))
 
 
 def _kept(values: npt.ArrayLike, valid: npt.ArrayLike | None) -> FloatArray:

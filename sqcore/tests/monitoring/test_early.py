@@ -13,9 +13,10 @@ from sqcore.notices.models import Notice
 from sqcore.org.models import Unit
 from sqcore.tests.factories import make_unit
 from sqcore.tests.monitoring.series import Series, leaf, make_series
+from sqcore.tests.monitoring.test_api import body
 from sqcore.tests.monitoring.test_outlook import RISING
 from sqcore.tests.monitoring.test_pages import page, person, words
-from sqcore.tests.rest import get, make_key
+from sqcore.tests.rest import make_key
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +131,8 @@ def test_is_told_once_a_series_and_year(north: Unit) -> None:
 
 def test_is_due_when_there_are_other_figures(north: Unit) -> None:
     bank = months(north)
+    assert foretell_due(now=bank.after(24)) == 0
+    bank.watch(24)
 
     assert foretell_due(now=bank.after(24)) == 1
     assert foretell_due(now=bank.after(24)) == 0
@@ -163,6 +166,7 @@ class TestShown:
         assert "what it must never exceed (15.6 min) in" in text
         assert "80 % interval" in text
         assert "from 24 months; erred by" in text
+        assert "1 series is near enough to be forecast; by chance alone about 0.0" in text
         assert "How often such warnings come true is not known yet: 0 have ended" in text
         assert "Early warnings" not in other
 
@@ -178,13 +182,13 @@ class TestShown:
         search(months(north), 24)
         key = make_key(Permission.VIEW_RESULTS)
 
-        (found,) = get("early-warnings", key).json()["results"]
+        (found,) = body("early-warnings", key)["results"]
 
         assert (found["system"], found["unit"], found["code"]) == ("bank", "north", "waiting")
         assert (found["line"], found["line_at"], found["direction"]) == ("floor", FLOOR, "high")
         assert found["confidence"] == 0.8
-        assert get("early-warnings?state=came_true", key).json()["results"] == []
-        assert get("early-warnings?unit=south", key).json()["results"] == []
+        assert body("early-warnings?state=came_true", key)["results"] == []
+        assert body("early-warnings?unit=south", key)["results"] == []
 
     def test_how_often_they_came_true_is_told_once_five_have_ended(self) -> None:
         assert "not known yet: 4 have ended, it takes 5" in trust_text(3, 1)

@@ -49,7 +49,7 @@ def _sheets(chance: np.random.Generator, book: Codebook) -> Bytes:
     dice = chance.random(shape)
     answers[dice < 0.01] = MISSING
     answers[dice > 0.995] = NOT_APPLICABLE
-    return answers.astype(np.uint8)
+    return np.asarray(answers, dtype=np.uint8)
 
 
 def _apart(work: Callable[[], object]) -> tuple[float, float]:

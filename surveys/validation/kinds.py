@@ -251,7 +251,11 @@ class _Sheet:
 
 def _chosen(values: FloatArray, rows: BoolArray, columns: Sequence[int]) -> FloatArray:
     """Return some rows and columns in one copy: of a million answers each copy counts."""
-    return values[:, columns] if rows.all() else values[np.ix_(rows, columns)]
+    return (
+        values[:, columns]
+        if rows.all()
+        else values[np.ix_(np.flatnonzero(rows), np.asarray(columns))]
+    )
 
 
 def _share(count: int, n: int) -> Figure:

@@ -91,6 +91,8 @@ ALLOWED: dict[str, set[str]] = {
     "GET systems/service": EVERYBODY | {"results token"},
     "GET systems/service/weights": EVERYBODY | {"results token"},
     "GET systems/service/weights/sensitivity": EVERYBODY | {"results token"},
+    "GET systems/service/versions/1/goals": EVERYBODY | {"results token"},
+    "GET systems/service/versions/1/screening": EVERYBODY | {"results token"},
     "GET systems/service/comparison?unit=north": (EVERYBODY - {"chen"}) | {"results token"},
     "GET comparators": EVERYBODY | {"results token", "market token"},
     "GET comparator-values": EVERYBODY | {"results token", "market token"},

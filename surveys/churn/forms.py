@@ -22,7 +22,7 @@ class ScorecardForm(forms.Form):
         points = before.points if before is not None else DEFAULT
         for sign in SIGNS:
             self.fields[sign] = forms.IntegerField(
-                label=TITLES[sign], min_value=0, max_value=9, initial=points.get(sign, 0)
+                label=str(TITLES[sign]), min_value=0, max_value=9, initial=points.get(sign, 0)
             )
         first = RiskScorecard()
         for name, label in (

@@ -24,8 +24,9 @@ def latest_run() -> RiskRun | None:
     return RiskRun.objects.select_related("scorecard").order_by("-id").first()
 
 
-def unit_risks(run: RiskRun, *, principal: Principal) -> QuerySet[UnitRisk]:
-    """Return what a run found of the units that this person sees results of, by code."""
+def unit_risks(run: RiskRun | None, *, principal: Principal) -> QuerySet[UnitRisk]:
+    """Return what a run found of the units that this person sees results of, by code; nothing of
+    no run."""
     rows = UnitRisk.objects.visible_to(principal).filter(run=run)
     return rows.select_related("unit").order_by("unit__code", "id")
 

@@ -158,9 +158,8 @@ class _Desk:
         snapshots = [found for day in self._days() if (found := self._snapshot(day)) is not None]
         if not snapshots or len(snapshots[-1].left) < k:
             return {}
-        found = trial_of(chosen_signs(self.card.points), snapshots, k=k)
-        found["day"] = date.fromordinal(found["day"]).isoformat()
-        return found
+        trial = trial_of(chosen_signs(self.card.points), snapshots, k=k)
+        return trial | {"day": date.fromordinal(trial["day"]).isoformat()}
 
     def _days(self) -> Sequence[int]:
         """Return the days to try it on, oldest first, whose horizon is over."""

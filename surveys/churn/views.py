@@ -29,7 +29,7 @@ def risk(request: HttpRequest) -> HttpResponse:
     principal.require(Permission.VIEW_RESULTS)
     run = latest_run()
     card = run.scorecard if run is not None else scorecard_in_force()
-    rows = unit_risks(run, principal=principal) if run is not None else []
+    rows = unit_risks(run, principal=principal)
     context = {
         "risk": RiskPage(card, run) if card is not None else None,
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),

@@ -45,6 +45,12 @@ def judged(trial: Mapping[str, Any]) -> str:
             "It tells something: of one who left and one who stayed, the one who left had more "
             "points in %(auc)s of the pairs (%(low)s to %(high)s; 50 %% is chance)."
         )
+    elif found["high"] < 0.5:
+        said = _(
+            "It points the wrong way: of one who left and one who stayed, the one who left had "
+            "more points in %(auc)s of the pairs only (%(low)s to %(high)s; 50 %% is chance). Do "
+            "not use it."
+        )
     else:
         said = _(
             "It is not shown to be better than chance: of one who left and one who stayed, the one "

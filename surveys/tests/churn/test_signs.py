@@ -6,7 +6,8 @@ import pytest
 from surveys.churn.signs import Rows, Standing, chosen_signs, left_after, standing_on
 
 NAN = float("nan")
-NONE = Rows(*(np.zeros(0, dtype=np.int64) for _each in range(4)))
+NO_ONE = np.zeros(0, dtype=np.int64)
+NONE = Rows(NO_ONE, NO_ONE, np.zeros(0), NO_ONE)
 
 
 def rows(*visits: tuple[int, int, float], unit: int = 7) -> Rows:

@@ -1,9 +1,11 @@
 """A scorecard tried on history."""
 
 import numpy as np
+import pytest
 
 from sqcore.stats.loyalty import Sign
 from surveys.churn.trials import Snapshot, trial_of
+from surveys.churn.wording import judged
 
 SIGNS = [Sign("unsolved_last", 3), Sign("long_away", 2)]
 
@@ -70,3 +72,18 @@ def test_where_all_stayed_nothing_can_be_judged() -> None:
 
     assert found["auc"]["status"] == "not_applicable"
     assert found["groups"][0]["share"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ((((0, 0), 4, 46), ((1, 1), 30, 10)), "It tells something"),
+        ((((0, 0), 30, 10), ((1, 1), 4, 46)), "It points the wrong way"),
+        ((((0, 0), 10, 10), ((1, 1), 10, 10)), "not shown to be better than chance"),
+        ((((0, 0), 0, 50),), "cannot be judged"),
+    ],
+)
+def test_says_in_words_how_far_it_can_be_believed(
+    groups: tuple[tuple[tuple[int, int], int, int], ...], said: str
+) -> None:
+    assert said in judged(trial_of(SIGNS, [snapshot(1, *groups)], k=5))

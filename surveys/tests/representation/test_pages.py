@@ -64,7 +64,7 @@ class TestThePage:
 
         page = client_of(Role.ANALYST).get(PAGE).content.decode()
 
-        for said in ("5.80", "4.50", "1.34", "clearly", "+25.0", "Core system"):
+        for said in ("5.80", "4.50", "1.34", "Out of the interval", "+25.0", "Core system"):
             assert said in page
 
     def test_says_what_to_do_before_anything_was_weighed(self, visits: Campaign) -> None:

@@ -296,6 +296,8 @@ class Hero:
     aim: Verdict | None = None
     goal: str = ""
     target: float | None = None
+    mean: str = ""
+    """How scores became it, where that is not the usual way."""
 
     @property
     def has_trend(self) -> bool:
@@ -654,6 +656,7 @@ def _hero(unit: Unit, chosen: Chosen, view: Overview, trends: Mapping[str, list[
         aim=_verdict(line.figure, None, definition.target),
         goal=_goal(None, definition.target),
         target=definition.target,
+        mean=_("geometric mean") if definition.is_geometric else "",
     )
 
 
@@ -662,7 +665,22 @@ def _no_change_known(chosen: Chosen, mark: Mark) -> str:
         longer = chosen.period.grain != list(chosen.evaluated)[-1]
         return _("Choose a longer period: more answers may be shown together.") if longer else ""
     before = {"period": title_of(chosen.period.previous)}
+    if _is_other_mean(chosen):
+        return (
+            _(
+                "In %(period)s scores became one by another kind of mean: there is no change to tell."
+            )
+            % before
+        )
     return _("There is no result of %(period)s to compare with.") % before
+
+
+def _is_other_mean(chosen: Chosen) -> bool:
+    """Whether the period before was aggregated otherwise."""
+    if chosen.former is None:
+        return False
+    former = SystemDefinition.from_json(chosen.former.definition)
+    return former.aggregation != SystemDefinition.from_json(chosen.run.definition).aggregation
 
 
 def _dimension_rows(

@@ -7,6 +7,8 @@ import numpy as np
 from sqcore.base.periods import Period, title_of
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.shapes import Aggregation
+from sqcore.stats.composite import FLOOR
 from sqcore.stats.results import Figure, MethodStatus
 from sqcore.stats.sensitivity import Robustness, UnitRank, rank_intervals, room_to_move
 from sqcore.weighting.port import Part, ScoredUnit, published_scores
@@ -127,6 +129,9 @@ def sensitivity_of(version: SystemVersion, *, principal: Principal) -> Sensitivi
         return nothing
     ranked = [unit for unit in found.units if unit.is_ranked]
     table = np.array([unit.scores for unit in ranked], dtype=np.float64).reshape(-1, len(parts))
+    if version.aggregation == Aggregation.GEOMETRIC:
+        # The order of geometric means is that of the weighted means of logarithms.
+        table = np.log(np.maximum(table, FLOOR))
     weights = [float(group.weights[part.code]) for part in parts]
     robustness = rank_intervals(table, weights)
     order = robustness.order

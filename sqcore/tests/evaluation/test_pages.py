@@ -219,6 +219,36 @@ class TestQuality:
         assert (order("score")[0], order("-score")[0]) == ("mill", "gate")
         assert (order("change")[0], order("-change")[0]) == ("mill", "gate")
 
+    def test_in_the_order_of_scores_each_place_stands_with_its_ends(self, bank: Bank) -> None:
+        for unit, score in ((bank.gate, 75), (bank.mill, 65)):
+            bank.change(
+                bank.february, unit, "composite", score=score, score_low=score - 9,
+                score_high=score + 9,
+            )  # fmt: skip
+        ana = person("ana", Role.ANALYST)
+
+        text = words(page(ana, "/quality/?order=-score"))
+
+        assert "1 from 1 to 2" in text
+        assert "2 from 1 to 2" in text
+        assert "Places among 2 units without units below them here" in text
+        assert "3 from" not in text
+        assert "Places among" not in words(page(ana, "/quality/"))
+        assert "Places among" not in words(page(ana, "/quality/?order=-change"))
+
+    def test_equal_scores_share_a_place_and_one_without_interval_has_none(self, bank: Bank) -> None:
+        bank.change(bank.february, bank.gate, "composite", score_low=None, score_high=None)
+        ana = person("ana", Role.ANALYST)
+
+        assert "Place" not in words(page(ana, "/quality/?order=-score"))
+
+        below = make_unit("lake", parent=bank.west)
+        bank.february.tree = {**bank.february.tree, str(below.pk): bank.west.pk}
+        bank.february.save(update_fields=["tree"])
+        bank.tell(bank.february, below)
+        text = words(page(ana, "/quality/?order=-score"))
+        assert text.count("1 from 1 to 2") == 2
+
     def test_goes_back_and_forth_between_periods(self, bank: Bank) -> None:
         ana = person("ana", Role.ANALYST)
 

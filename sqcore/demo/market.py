@@ -92,7 +92,7 @@ def _tell_of(other: Other, indicators: dict[str, Indicator], middle: date, story
             (story.first, middle, reached.first),
             (middle, story.end, reached.second),
         ):
-            ends = (None, None)
+            ends: tuple[float | None, float | None] = (None, None)
             if reached.within is not None:
                 ends = (round(value - reached.within, 6), round(value + reached.within, 6))
             add_value(

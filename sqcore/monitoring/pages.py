@@ -261,7 +261,7 @@ def _views(chart: Chart) -> list[tuple[str, str]]:
     """How the chart may be drawn; nothing to choose where only its points can be."""
     if chart.limits.kind != ChartKind.XMR or not chart.limits.status.usable:
         return []
-    return [("", _("Each period")), (EWMA, _("Smoothed: small shifts that last (EWMA)"))]
+    return [("", _("Each period")), (EWMA, _("Smoothed (EWMA)"))]
 
 
 def _kinds(chart: Chart) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from django.test import Client
 
+from sqcore.base.periods import Grain
 from sqcore.evaluation import frozen, queries
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.rules import digest_of
@@ -206,7 +207,7 @@ class TestChange:
 
     def _change(self, unit: Unit, code: str = "composite") -> queries.Change | None:
         system = IndicatorSystem.objects.get()
-        period = queries.periods_of(system=system, grain=queries.Grain.MONTH)[0]
+        period = queries.periods_of(system=system, grain=Grain.MONTH)[0]
         run, former = queries.run_of(system=system, period=period)
         view = queries.overview(principal=ANA, run=run, former=former, unit=unit)
         line = view.standing.composite if code == "composite" else view.standing.dimensions[0]

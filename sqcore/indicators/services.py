@@ -272,7 +272,7 @@ def _next_epoch(
             )
         )
     last = IndicatorEpoch.objects.filter(indicator=present).order_by("-number").first()
-    earliest = max(filter(None, (local_day(now), last and last.starts_on)))
+    earliest = max(local_day(now), last.starts_on) if last else local_day(now)
     if starts_on is None or starts_on < earliest:
         problems.append(
             Problem(

@@ -139,7 +139,7 @@ def _alike(
         table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
         if len(table) < FEWEST_PAIRS or not table.std(axis=0).all():
             continue
-        r = float(np.corrcoef(table.T)[0, 1])
+        r = float(np.corrcoef(table[:, 0], table[:, 1]).flat[1])
         if abs(r) > ALIKE:
             found.setdefault(one, []).append((two, r))
             found.setdefault(two, []).append((one, r))

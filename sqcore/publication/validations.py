@@ -117,7 +117,7 @@ class RangeValidation:
         )
         scores: dict[str, list[float]] = {}
         for code, score in rows:
-            scores.setdefault(code, []).append(score)
+            scores.setdefault(code, []).append(score or 0.0)
         if judged is None or not scores:
             return [Finding(Verdict.UNKNOWN, _("Nothing was evaluated by it yet."))]
         stuck = [

@@ -273,11 +273,11 @@ class TestCampaign:
         make_link(campaign, bank)
         ana.get("/surveys/campaigns/visits/")
 
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(16):
             ana.get("/surveys/campaigns/visits/")
         for number in range(30):
             make_link(campaign, make_unit(f"u{number}", parent=bank))
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(16):
             ana.get("/surveys/campaigns/visits/")
 
 

@@ -158,5 +158,5 @@ def test_costs(
 ) -> None:
     client = Client()
     client.force_login(person("mei", Role.MANAGER, bank))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         client.get(path)

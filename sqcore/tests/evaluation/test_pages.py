@@ -323,7 +323,7 @@ class TestUnit:
     def test_costs(self, bank: Bank, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(18):
             client.get("/quality/units/gate/")
 
 
@@ -380,7 +380,7 @@ class TestIndicator:
     def test_costs(self, bank: Bank, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(19):
             client.get("/quality/indicators/kept-promises/")
 
 

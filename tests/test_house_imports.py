@@ -83,8 +83,8 @@ THINGS = {
     },
     "surveys.analyses": {"groups", "port", "release", "wording"},
     "surveys.churn": {"pages", "signs", "trials", "wording"},
-    "surveys.drivers": {"drawing", "kinds", "pages", "predictors", "reading", "wording"},
-    "surveys.gaps": {"kinds", "pages", "wording"},
+    "surveys.drivers": {"drawing", "effects", "kinds", "pages", "predictors", "reading", "wording"},
+    "surveys.gaps": {"expectations", "expected", "kinds", "pages", "shifts", "wording"},
     "surveys.imports": {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
     },

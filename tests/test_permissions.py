@@ -110,6 +110,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET process-map": EVERYBODY | {"results token"},
     "GET kpi-values": EVERYBODY | {"results token"},
     "GET analyses": EVERYBODY | {"results token"},
+    "GET expectations": EVERYBODY | {"results token"},
     "GET weighings": EVERYBODY | {"results token"},
     "GET customers-at-risk": EVERYBODY | {"results token"},
     "GET runs": EVERYBODY | {"results token"},

@@ -3,8 +3,8 @@
 from django.urls import URLPattern, URLResolver, path
 
 from surveys.analyses.api import AnalysisListView
-from surveys.gaps.api import ExpectationListView
 from surveys.churn.api import UnitRiskListView
+from surveys.gaps.api import ExpectationListView
 from surveys.invitations.api import HandOutView, InvitationListView
 from surveys.representation.api import WeighingListView
 from surveys.responses.api import (

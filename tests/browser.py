@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+from sqcore.identity.models import User
+from sqcore.tests.factories import PASSWORD
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 DESK = {"width": 1280, "height": 860}
@@ -68,3 +72,41 @@ def log_in(page: Page, username: str, password: str, *, then: str) -> None:
     page.fill("input[name=password]", password)
     page.click("main button[type=submit]")
     page.wait_for_url(f"**{then}")
+
+
+def check(seen: Walk, where: str) -> None:
+    """Axe finds nothing on this page, it does not go sideways, and the browser is content."""
+    seen.page.wait_for_load_state("networkidle")
+    found = Axe().run(seen.page).response["violations"]
+    assert [
+        (where, kind["id"], [node["html"][:160] for node in kind["nodes"]]) for kind in found
+    ] == []
+    assert seen.sideways == 0, where
+    assert seen.complaints == [], where
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=title, exact=True)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Ana, who reads the pages at a desk by day and on a phone by night."""
+
+    browser: Browser
+    address: str
+
+    def reads(self, path: str, sign: str) -> None:
+        """The page holds for everybody, on the phone in the dark, too, and in Chinese.
+
+        sign: what is there as soon as the page is whole, as a selector
+        """
+        looks = ((DESK, "light", "en"), (PHONE, "dark", "en"), (PHONE, "light", "zh-hans"))
+        for viewport, scheme, language in looks:
+            User.objects.update(language=language)
+            with walk(self.browser, self.address, viewport=viewport, color_scheme=scheme) as ana:
+                log_in(ana.page, "ana", PASSWORD, then="/profile/")
+                ana.page.goto(path)
+                expect(ana.page.locator(sign).first).to_be_visible()
+                check(ana, f"{path} {scheme} {language}")
+        User.objects.update(language="en")

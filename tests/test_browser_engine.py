@@ -2,17 +2,14 @@
 trends."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from sqcore.base.periods import Grain
-from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
 from sqcore.indicators.models import UnitOfMeasure
 from sqcore.tests.factories import NOW, PASSWORD, give_role, make_unit, make_user
@@ -30,7 +27,7 @@ from surveys.tests.factories import make_campaign, make_version, raw_definition
 from surveys.tests.gaps.test_gaps import ask_all
 from surveys.tests.validation.making import drawn
 from surveys.validation.kinds import Validation
-from tests.browser import DESK, PHONE, Walk, chromium, log_in, walk
+from tests.browser import PHONE, Reader, Walk, card, check, chromium, log_in, walk
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 IN_NOVEMBER = date(2025, 11, 5)
@@ -50,47 +47,9 @@ def _patience() -> Iterator[None]:
     expect.set_options(timeout=5_000)
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Ana, who reads the pages at a desk by day and on a phone by night."""
-
-    browser: Browser
-    address: str
-
-    def reads(self, path: str, sign: str) -> None:
-        """The page holds for everybody, on the phone in the dark, too, and in Chinese.
-
-        sign: what is there as soon as the page is whole, as a selector
-        """
-        looks = ((DESK, "light", "en"), (PHONE, "dark", "en"), (PHONE, "light", "zh-hans"))
-        for viewport, scheme, language in looks:
-            User.objects.update(language=language)
-            with walk(self.browser, self.address, viewport=viewport, color_scheme=scheme) as ana:
-                log_in(ana.page, "ana", PASSWORD, then="/profile/")
-                ana.page.goto(path)
-                expect(ana.page.locator(sign).first).to_be_visible()
-                check(ana, f"{path} {scheme} {language}")
-        User.objects.update(language="en")
-
-
 @pytest.fixture
 def reader(live_server: LiveServer, browser: Browser) -> Reader:
     return Reader(browser, live_server.url)
-
-
-def check(seen: Walk, where: str) -> None:
-    """Axe finds nothing on this page, it does not go sideways, and the browser is content."""
-    seen.page.wait_for_load_state("networkidle")
-    found = Axe().run(seen.page).response["violations"]
-    assert [
-        (where, kind["id"], [node["html"][:160] for node in kind["nodes"]]) for kind in found
-    ] == []
-    assert seen.sideways == 0, where
-    assert seen.complaints == [], where
-
-
-def card(page: Page, title: str) -> Locator:
-    return page.get_by_role("region", name=title, exact=True)
 
 
 def make_analyst() -> None:

@@ -56,7 +56,8 @@ THINGS = {
         *("published", "release", "unit_scores", "wording"),
     },
     "sqcore.files": {
-        *("cells", "encodings", "kinds", "mapping", "personal", "storage", "toml", "writing"),
+        *("cells", "encodings", "kinds", "mapping", "paper", "personal", "storage", "toml"),
+        "writing",
     },
     "sqcore.indicators": {
         *("companions", "conditions", "definition", "drafts", "epochs", "pages", "shapes"),
@@ -73,8 +74,8 @@ THINGS = {
     "sqcore.publication": {"pages", "port", "validations"},
     "sqcore.questionnaires": {"port"},
     "sqcore.reports": {
-        *("comparison", "evidence", "operations", "pages", "review", "sections", "spread"),
-        "wording",
+        *("comparison", "evidence", "operations", "pages", "paper", "review", "sections"),
+        *("spread", "wording"),
     },
     "sqcore.webhooks": {"sending"},
     "sqcore.weighting": {
@@ -83,7 +84,9 @@ THINGS = {
     },
     "surveys.analyses": {"groups", "port", "release", "wording"},
     "surveys.churn": {"pages", "signs", "trials", "wording"},
-    "surveys.drivers": {"drawing", "effects", "kinds", "pages", "predictors", "reading", "wording"},
+    "surveys.drivers": {
+        *("drawing", "effects", "kinds", "pages", "predictors", "reading", "review", "wording"),
+    },
     "surveys.gaps": {"expectations", "expected", "kinds", "pages", "shifts", "wording"},
     "surveys.imports": {
         *("ground", "guesses", "intake", "mapping", "reading", "report"),
@@ -103,7 +106,7 @@ THINGS = {
     "training.enrolments": {"pages", "several"},
     "training.incentives": {"pages", "trials", "wording"},
     "training.requirements": {"pages", "rulebook"},
-    "training.records": {"calendar", "fairness", "feed", "mine", "pages", "rows"},
+    "training.records": {"calendar", "fairness", "feed", "mine", "pages", "review", "rows"},
 }
 """What is really a thing of its own in a room, beside the usual files."""
 

@@ -82,6 +82,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET units": EVERYBODY | {"organisation token"},
     "GET units/north": (EVERYBODY - {"chen"}) | {"organisation token"},
     "GET units/north/diagnosis": (EVERYBODY - {"chen"}) | {"results token"},
+    "GET units/north/review.pdf": (EVERYBODY - {"chen"}) | {"results token"},
     "GET channels": EVERYBODY | {"organisation token"},
     "GET segments": EVERYBODY | {"organisation token"},
     "GET staff": {"hua", "mei", "chen", "people token"},
@@ -129,6 +130,7 @@ ALLOWED: dict[str, set[str]] = {
     )
     | {"results token"},
     "GET signals": EVERYBODY | {"results token"},
+    "GET early-warnings": EVERYBODY | {"results token"},
     "GET watches": EVERYBODY | {"results token"},
     "GET tickets": EVERYBODY | {"ticket token"},
     "GET tickets/1": (EVERYBODY - {"chen"}) | {"ticket token"},

@@ -51,7 +51,7 @@ from sqcore.indicators.definition import (
 )
 from sqcore.indicators.models import Indicator, IndicatorSystem
 from sqcore.indicators.queries import epoch_on, owner_of
-from sqcore.indicators.shapes import Shape, is_even
+from sqcore.indicators.shapes import Shape, is_even, side_of
 from sqcore.indicators.sources import Counts
 from sqcore.org.models import Unit
 from sqcore.org.queries import managers_of
@@ -668,7 +668,8 @@ def _no_change_known(chosen: Chosen, mark: Mark) -> str:
     if _is_other_mean(chosen):
         return (
             _(
-                "In %(period)s scores became one by another kind of mean: there is no change to tell."
+                "In %(period)s scores became one by another kind of mean: there is no change to "
+                "tell."
             )
             % before
         )
@@ -746,13 +747,11 @@ def _verdict(
         return None
     if leaf is None:
         return verdict_of(figure.score, figure.score_low, figure.score_high, target=target)
+    side = side_of(leaf)
+    if not side:
+        return None
     return verdict_of(
-        figure.value,
-        figure.low,
-        figure.high,
-        target=target,
-        floor=leaf.floor,
-        rising=leaf.best > leaf.worst,
+        figure.value, figure.low, figure.high, target=target, floor=leaf.floor, rising=side > 0
     )
 
 

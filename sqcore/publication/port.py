@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from django.utils.functional import Promise
+
 from sqcore.base.registry import Registry
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import SystemVersion
@@ -38,7 +40,7 @@ class Validation(Protocol):
     def key(self) -> str: ...
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str | Promise: ...
 
     def findings(
         self, *, version: SystemVersion, principal: Principal, now: datetime

@@ -7,6 +7,7 @@ import pytest
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.models import OutboxEvent
+from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import queries
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
@@ -126,8 +127,8 @@ def test_no_change_is_computed_over_the_border(
     assert (march.change, march.is_redefined) == (None, True)
 
 
-def _period(start: date) -> queries.Period:
-    return queries.Period(start, queries.Grain.MONTH, 1)
+def _period(start: date) -> Period:
+    return Period(start, Grain.MONTH, 1)
 
 
 def test_who_decided_it_when_and_why_is_kept(wait: Indicator, by: Principal, mei: User) -> None:

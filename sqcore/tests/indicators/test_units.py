@@ -40,7 +40,7 @@ def _define(code: str, unit: str, formula: str = "") -> Indicator:
         unit_of_measure=unit,
         by=SYSTEM,
         now=NOW,
-        **({"formula": formula} if formula else measured),  # type: ignore[arg-type]  # fields by name
+        **({"formula": formula} if formula else measured),
     )
 
 
@@ -72,7 +72,9 @@ def test_the_result_must_be_in_the_unit_of_the_indicator() -> None:
 def test_a_plain_number_is_not_added_to_a_time() -> None:
     _define("wait", "min")
 
-    with pytest.raises(InvalidInput, match=r"“5” is a plain number and cannot be added to “.wait.”"):
+    with pytest.raises(
+        InvalidInput, match=r"“5” is a plain number and cannot be added to “.wait.”"
+    ):
         _define("longer", "min", "[wait] + 5")
 
 

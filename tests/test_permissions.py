@@ -76,6 +76,7 @@ TOKENS: dict[str, tuple[tuple[Permission, ...], str]] = {
 KNOWN = {*PEOPLE, *TOKENS}
 EVERYBODY = {"ada", "hua", "ana", "mei", "chen", "li"}
 
+POLICY = {"smallest_group": 5, "coverage": 0.6, "confidence": 0.95}
 ALLOWED: dict[str, set[str]] = {
     "GET ": KNOWN,
     "GET organisation": EVERYBODY | {"organisation token"},
@@ -249,7 +250,7 @@ def bank() -> dict[str, Unit]:
     system = make_system()
     run = make_run(system, "2025-12")
     definition = SystemDefinition("service", {"en": "Service"}, 1, ()).as_json()
-    EvaluationRun.objects.filter(pk=run.pk).update(id=1, definition=definition)
+    EvaluationRun.objects.filter(pk=run.pk).update(id=1, definition=definition, policy=POLICY)
     run = EvaluationRun.objects.get()
     for unit in units.values():
         make_value(run, unit)

@@ -380,7 +380,7 @@ class TestIndicator:
     def test_costs(self, bank: Bank, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
-        with django_assert_max_num_queries(19):
+        with django_assert_max_num_queries(20):
             client.get("/quality/indicators/kept-promises/")
 
 
@@ -462,7 +462,7 @@ class TestHome:
         client = Client()
         client.force_login(person("mei", Role.MANAGER, bank.east))
         client.get("/")  # From now on the rules of the organisation are remembered.
-        with django_assert_max_num_queries(20):
+        with django_assert_max_num_queries(21):
             client.get("/")
 
 

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission
@@ -53,7 +54,7 @@ class Candidate(models.Model):
     only has a name yet. People rate it and decide whether it stays."""
 
     class Decision(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("a decision", "Open")
         KEEP = "keep", _("Kept")
         DROP = "drop", _("Dropped")
 

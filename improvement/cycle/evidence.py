@@ -19,6 +19,7 @@ from sqcore.causes.taxonomy import CAUSES
 from sqcore.evaluation.wording import verdict_of
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.definition import IndicatorDefinition
+from sqcore.indicators.shapes import side_of
 from sqcore.reports.evidence import Effect, Evidence, Measured, Question, Says
 from sqcore.reports.queries import Row, figures_beside
 from sqcore.reports.rules import SHARE_MATTERS, direction
@@ -226,9 +227,11 @@ def _missed(question: Question) -> list[IndicatorDefinition]:
 
 
 def _misses(leaf: IndicatorDefinition, own: Row) -> bool:
-    rising = leaf.best > leaf.worst
+    side = side_of(leaf)
+    if not side:
+        return False
     found = verdict_of(
-        own.value, own.low, own.high, target=leaf.target, floor=leaf.floor, rising=rising
+        own.value, own.low, own.high, target=leaf.target, floor=leaf.floor, rising=side > 0
     )
     return found is not None and found.key in ("missed", "below")
 

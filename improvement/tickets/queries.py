@@ -26,6 +26,7 @@ from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import Indicator, WeightedIndicator
 from sqcore.indicators.queries import targets_by_code
+from sqcore.indicators.shapes import is_even, is_two_sided, points_at
 from sqcore.monitoring.models import Signal
 from sqcore.org.models import RoleGrant, during
 from sqcore.org.queries import local_day, principal_for, tree_on
@@ -262,34 +263,39 @@ def newest_of(signal: Signal) -> Newest:
     ).first()
     if found is None or found.value is None:
         return Newest(run_id=found.run_id if found else None)
+    use = _use_of(signal)
     target = targets_by_code([signal.code], on=signal.last_on).get(signal.code)
+    if use is not None and is_two_sided(use):
+        target = None
     wanted = signal.baseline.centre if target is None else target.value
     return Newest(
         run_id=found.run_id,
         value=found.value,
         n=found.n,
         target=None if target is None else target.value,
-        gap=_gap(signal, value=found.value, wanted=wanted),
+        gap=None if use is None else _gap(use, value=found.value, wanted=wanted),
     )
 
 
-def _gap(signal: Signal, *, value: float, wanted: float) -> float | None:
-    """Return how far a value is on the wrong side of what is wanted, as a share of the goalposts;
-    0.0 on the right side."""
-    posts = (
+def _use_of(signal: Signal) -> WeightedIndicator | None:
+    """Return how the indicator of a signal scores in the published version of its system."""
+    return (
         WeightedIndicator.objects.filter(
             indicator__code=signal.code,
             dimension__version__system_id=signal.system_id,
             dimension__version__state="published",
         )
         .order_by("id")
-        .values_list("worst", "best")
         .first()
     )
-    if posts is None:
-        return None
-    worst, best = posts
-    return max(0.0, (wanted - value) / (best - worst))
+
+
+def _gap(use: WeightedIndicator, *, value: float, wanted: float) -> float:
+    """Return how far a value is on the wrong side of what is wanted, as a share of the goalposts;
+    of another shape, how many points it has less, as a share of 100. 0.0 on the right side."""
+    if not is_even(use):
+        return max(0.0, (points_at(use, wanted) - points_at(use, value)) / 100)
+    return max(0.0, (wanted - value) / (use.best - use.worst))
 
 
 def indicator_of(code: str) -> Indicator | None:

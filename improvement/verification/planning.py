@@ -29,6 +29,7 @@ from sqcore.evaluation.wording import Scale, scale_of
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.indicators.models import Indicator, IndicatorSystem
 from sqcore.indicators.queries import published_versions
+from sqcore.indicators.shapes import is_two_sided
 from sqcore.monitoring.models import Baseline
 from sqcore.monitoring.passes import leaves_of
 from sqcore.monitoring.queries import (
@@ -78,6 +79,9 @@ class Place:
 
     @property
     def better(self) -> int:
+        """1 where more is better, else -1; of what is best in the middle 0, and it has no place."""
+        if is_two_sided(self.leaf):
+            return 0
         return 1 if self.leaf.direction == Indicator.Direction.HIGHER else -1
 
 
@@ -96,12 +100,22 @@ def places_of(ticket: Ticket, grain: Grain) -> list[Place]:
 
 
 def place_of(ticket: Ticket, code: str, grain: Grain) -> Place:
-    """Return the series of an indicator at the ticket's unit. raises: InvalidInput"""
+    """Return the series of an indicator at the ticket's unit. raises: InvalidInput, of what is best
+    in the middle, too: nothing can be promised on it"""
     for place in places_of(ticket, grain):
         if place.leaf.code == code:
+            if not place.better:
+                raise refusal(_no_direction(place), "code")
             return place
     text = _("“%(code)s” is no indicator that is evaluated here.") % {"code": code}
     raise refusal(text, "code")
+
+
+def _no_direction(place: Place) -> str:
+    return _(
+        "“%(name)s” has its best in the middle: no change of it is better or worse by itself. "
+        "Choose an indicator with a direction."
+    ) % {"name": place.name}
 
 
 def _key(system: IndicatorSystem, ticket: Ticket, code: str, grain: Grain) -> SeriesKey:

@@ -10,6 +10,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from sqcore.stats.errors import StatisticsError
 from sqcore.stats.scoring import LIMIT, Curve, aimed, nominal, through
 
 MOST_KNOTS = 12
@@ -152,6 +153,14 @@ def is_two_sided(thing: HasShape) -> bool:
     return any(step > 0 for step in steps) and any(step < 0 for step in steps)
 
 
+def side_of(thing: HasShape) -> int:
+    """Return 1 where more is better, -1 where less is, 0 where the best is in the middle: then
+    nobody can say of a change without its value whether it is for the better."""
+    if is_two_sided(thing):
+        return 0
+    return 1 if thing.best > thing.worst else -1
+
+
 def ends_of(thing: HasShape) -> tuple[float, float]:
     """Return the least and the greatest value up to which its points tell values apart."""
     values = [thing.worst, thing.best, *(knot[0] for knot in thing.knots or ())]
@@ -184,6 +193,23 @@ def words_of(thing: HasShape, said: Callable[[float], str]) -> str:
 
 def fault_of(thing: HasShape) -> tuple[str, str] | None:
     """Return what cannot be, as the field with its reason in words; None when nothing is wrong."""
+    fault = _fault_of_numbers(thing)
+    if fault is not None:
+        return fault
+    low, high = ends_of(thing)
+    try:
+        curve_of(thing)
+    except StatisticsError:
+        can_be_told = False
+    else:
+        can_be_told = isfinite(high - low)
+    if can_be_told:
+        return None
+    reason = _("These numbers lie too close together, or too far apart, to give points by them.")
+    return ("knots" if thing.shape == Shape.KNOTS else "best"), reason
+
+
+def _fault_of_numbers(thing: HasShape) -> tuple[str, str] | None:
     if thing.shape not in Shape.values:
         return "shape", _("There is no such shape.")
     numbers = [thing.worst, thing.best, thing.dead_band or 0.0, thing.limit or 0.0]

@@ -17,6 +17,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
 from sqcore.indicators.models import IndicatorSystem, UnitOfMeasure
+from sqcore.indicators.shapes import side_of
 from sqcore.monitoring.kinds import (
     Drawn,
     Window,
@@ -133,9 +134,10 @@ class Reading:
     """A series set against its limits: the newest segment says the variation and the assurance.
 
     `variation` is None while there are no limits to judge by. Numbers are in natural units, of
-    scores in points; `better` is 1 where high is better, else -1. `baselines` are all of the
-    series, those that wait or were declined too, in the order in which they would take over.
-    `runs` are those of the newest segment, where the profile reads them.
+    scores in points; `better` is 1 where high is better, -1 where low is, 0 where the best
+    is in the middle. `baselines` are all of the series, those that wait or were declined too, in
+    the order in which they would take over. `runs` are those of the newest segment, where the
+    profile reads them.
 
     `seen` are the periods, whatever the chart is of. `passed` is there where its points are rare
     events: then `better` says whether long is good, and there is no target.
@@ -189,7 +191,7 @@ class Reading:
 
     @property
     def better_by_period(self) -> int:
-        """1 where a high value of a period is better, else -1."""
+        """1 where a high value of a period is better, -1 where a low one is, 0 for neither."""
         return better_of(self.leaf)
 
     @property
@@ -300,7 +302,9 @@ def reading_of(
     judged = list(series.segments(points, rules, passed, view))
     newest, found = judged[-1]
     runs = _runs(newest) if rules.has_runs else None
-    better = better_of(series.leaf) if passed is None else (1 if passed.is_bad else -1)
+    better = better_of(series.leaf)
+    if passed is not None and better:
+        better = 1 if passed.is_bad else -1
     target = target_of(definition, key.code) if passed is None else None
     return Reading(
         key=key,
@@ -437,8 +441,9 @@ class _Series:
 
 
 def better_of(leaf: IndicatorDefinition | None) -> int:
-    """Return 1 where a high value is better (scores, too), else -1."""
-    return 1 if leaf is None or leaf.best > leaf.worst else -1
+    """Return 1 where a high value is better (scores, too), -1 where a low one is, 0 where the best
+    is in the middle."""
+    return 1 if leaf is None else side_of(leaf)
 
 
 def _window(leaf: IndicatorDefinition | None, points: Sequence[SeriesPoint]) -> Window:

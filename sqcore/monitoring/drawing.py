@@ -46,7 +46,7 @@ def meaning_of(point: ChartPoint, better: int) -> str:
     """Return what a flagged point means: concern, better, or neither; empty without a flag."""
     if not point.flags:
         return ""
-    if not point.side:
+    if not point.side or not better:
         return "neither"
     return "better" if point.side == better else "concern"
 

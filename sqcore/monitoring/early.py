@@ -70,7 +70,9 @@ class Search:
 def search_ahead(*, system: IndicatorSystem, grain: Grain, through: date) -> Search:
     """Forecast the watched series that could pass their line. A handful of queries."""
     leaves = {
-        code: leaf for code, leaf in leaves_of(system, grain).items() if _line(leaf)[1] is not None
+        code: leaf
+        for code, leaf in leaves_of(system, grain).items()
+        if _line(leaf)[1] is not None and better_of(leaf)
     }
     grid = read_grid(system, grain, through=through, codes=list(leaves))
     near = _nearest(grid, leaves)

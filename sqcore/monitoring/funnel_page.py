@@ -17,7 +17,7 @@ from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import counts_of_code
 from sqcore.indicators.queries import system_by_code
 from sqcore.indicators.sources import Counts
-from sqcore.monitoring.charts import CHARTED
+from sqcore.monitoring.charts import CHARTED, better_of
 from sqcore.monitoring.funnel import FunnelUnit, Place, UnitFunnel, funnel_of
 from sqcore.monitoring.wording import value_text
 from sqcore.stats.results import MethodStatus
@@ -68,7 +68,7 @@ def funnel_page(
     )
     leaf = found.definition.indicator(code)
     scale = scale_of(leaf)
-    better = 1 if leaf is None or leaf.best > leaf.worst else -1
+    better = better_of(leaf)
     counted = str(Counts(counts_of_code(found.definition, code)).label)
     return FunnelPage(
         funnel=found,
@@ -180,7 +180,7 @@ def _unit_traces(found: UnitFunnel, scale: Scale, better: int) -> list[dict[str,
     kinds: dict[int, list[FunnelUnit]] = {}
     for each in found.units:
         kinds.setdefault(_SIDES[each.place], []).append(each)
-    colours = {0: "--series-1", better: "--good", -better: "--bad"}
+    colours = {1: "--watch", -1: "--watch", better: "--good", -better: "--bad", 0: "--series-1"}
     return [
         {
             "type": "scatter",

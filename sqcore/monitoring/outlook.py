@@ -147,7 +147,8 @@ def foretold(
 ) -> tuple[Forecast, tuple[Ahead, ...], tuple[Passing, ...]]:
     """Return the next periods of a series and which of these lines lie ahead, warnings first.
 
-    values: (P,), NaN where nothing counts; periods: theirs; better: 1 where high is, else -1
+    values: (P,), NaN where nothing counts; periods: theirs; better: 1 where high is,
+    -1 where low is; where it is 0, no line has a good side and none is told
     """
     found = forecast(
         values,
@@ -195,7 +196,7 @@ def _passings(
 ) -> tuple[Passing, ...]:
     """Return the lines that lie ahead, on the side where the series is not."""
     known = values[~np.isnan(values)]
-    if not ahead or not known.size:
+    if not ahead or not known.size or not better:
         return ()
     now = float(known[-1])
     passed = []

@@ -137,7 +137,11 @@ def _moves(read: Reading, trend: Trend) -> str:
             "%(periods)s)."
         )
     is_better = trend.direction == read.better_by_period
-    if trend.direction > 0:
+    if not read.better_by_period:
+        text = (
+            _("Rises by %(by)s %(each)s") if trend.direction > 0 else _("Falls by %(by)s %(each)s")
+        )
+    elif trend.direction > 0:
         text = (
             _("Rises, which is better, by %(by)s %(each)s")
             if is_better

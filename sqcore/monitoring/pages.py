@@ -310,6 +310,8 @@ def key_signs(chart: Chart, noted: Sequence[Noted], scale: Scale) -> list[tuple[
         ("concern", -1): _("worse: low"),
         ("better", 1): _("better: high"),
         ("better", -1): _("better: low"),
+        ("neither", 1): _("changed: high"),
+        ("neither", -1): _("changed: low"),
         ("neither", 0): _("changed pattern"),
     }
     found += [
@@ -361,6 +363,8 @@ def _facts(chart: Chart, scale: Scale, today: date) -> list[tuple[str, str]]:
             (_("Limits of the latest period"), _limits(chart, scale)),
         ]
     facts.append((_("Baseline"), _baseline_text(chart)))
+    if not chart.better_by_period:
+        facts.append((_("Watched"), _not_watched()))
     if baseline is not None:
         facts.append((_("Frozen"), approval_text(baseline)))
     if chart.runs is not None:
@@ -384,6 +388,13 @@ def _facts(chart: Chart, scale: Scale, today: date) -> list[tuple[str, str]]:
             )
         )
     return facts
+
+
+def _not_watched() -> str:
+    return _(
+        "No: its best is in the middle, so that it can become too low and too high. It has no "
+        "signals and no early warnings; its points say how good it is."
+    )
 
 
 def _rules(chart: Chart) -> str:

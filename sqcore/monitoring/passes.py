@@ -21,6 +21,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
 from sqcore.indicators.models import IndicatorSystem
+from sqcore.indicators.shapes import side_of
 from sqcore.monitoring.kinds import drawn_for, frozen_fields, window_of
 from sqcore.monitoring.models import Baseline, Signal
 from sqcore.monitoring.queries import exclusions, periods_from
@@ -102,7 +103,8 @@ class Episode:
 class Findings:
     """What a pass found. `first` are baselines to be kept, with which `episodes` were found.
 
-    `directions` says which side of an indicator is of concern. `through` is None without a series.
+    `directions` says which side of an indicator is of concern; what is best in the middle has none
+    and is not judged. `through` is None without a series.
     """
 
     series: int
@@ -124,8 +126,10 @@ def judge(*, system: IndicatorSystem, grain: Grain, through: date, now: datetime
     first = first_baselines(grid, system, grain, leaves=leaves, held=held, now=now)
     for baseline in first:
         held[baseline.unit_id, baseline.code] = [baseline]
-    directions = {code: direction_of(leaf) for code, leaf in leaves.items()}
-    judged = _Judged.of(grid, held, directions)
+    sides = {code: direction_of(leaf) for code, leaf in leaves.items()}
+    directions = {code: side for code, side in sides.items() if side is not None}
+    watched = {place: rows for place, rows in held.items() if place[1] in directions}
+    judged = _Judged.of(grid, watched, directions)
     so_far, a_year = _expected(judged, PERIODS_A_YEAR.get(grain, 1.0))
     return Findings(
         series=len(grid.places),
@@ -154,9 +158,11 @@ def leaves_of(system: IndicatorSystem, grain: Grain) -> dict[str, IndicatorDefin
     return {leaf.code: leaf for leaf in definition.all_indicators()}
 
 
-def direction_of(leaf: IndicatorDefinition) -> str:
-    """Return the side of concern: where less is better, too high is."""
-    return Signal.Direction.HIGH if leaf.worst > leaf.best else Signal.Direction.LOW
+def direction_of(leaf: IndicatorDefinition) -> str | None:
+    """Return the side of concern: where less is better, too high is. None where the best is in
+    the middle: the sum of one side would miss what goes off to the other."""
+    sides = {1: Signal.Direction.LOW.value, -1: Signal.Direction.HIGH.value}
+    return sides.get(side_of(leaf))
 
 
 def read_grid(

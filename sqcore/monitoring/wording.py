@@ -205,6 +205,11 @@ _LONGER: Mapping[Variation, tuple[str, str | Promise, str | Promise, str]] = {
 }
 """Of rare events: the higher the point, the longer nothing happened."""
 
+_IN_THE_MIDDLE = lazy(
+    "The latest points do not scatter as chance explains. Its best is in the middle: whether that "
+    "is good its points say, not the side."
+)
+
 
 def variation_sign(chart: Reading) -> Sign:
     """Return what the latest point says, as an icon with words."""
@@ -212,6 +217,8 @@ def variation_sign(chart: Reading) -> Sign:
         return Sign("unknown", _("Not enough data yet"), status_text(chart))
     table = _VARIATIONS if chart.passed is None else {**_VARIATIONS, **_LONGER}
     icon, title, text, tone = table[chart.variation]
+    if not chart.better and chart.variation != Variation.COMMON:
+        return Sign(icon, _("Changed beyond chance"), str(_IN_THE_MIDDLE), tone)
     return Sign(icon, str(title), str(text), tone)
 
 

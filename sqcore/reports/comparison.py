@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from sqcore.base.text import number
 from sqcore.evaluation.wording import points_of_change, scale_of
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
+from sqcore.indicators.shapes import curve_of, is_even, points_at, side_of
 from sqcore.monitoring.models import Signal
 from sqcore.reports.evidence import Effect, Evidence, Measured, Question, Says
 from sqcore.reports.queries import Beside, Row, expected_a_series, figures_beside, signals_in
@@ -55,15 +56,22 @@ def machines(definition: SystemDefinition) -> list[IndicatorDefinition]:
 
 
 def in_points(leaf: IndicatorDefinition, row: Row) -> Bounded | None:
-    """Return a figure in points from 0 to 100 between its goalposts, beyond them as well; None
+    """Return a figure in points from 0 to 100 between its goalposts, beyond them as well; of
+    another shape the points that it is worth, with the least and the most of its interval. None
     without an interval."""
     if row.low is None or row.high is None:
         return None
-    ends = [_point(leaf, end) for end in (row.low, row.high)]
-    return Bounded(_point(leaf, row.value), min(ends), max(ends))
+    value, curve = _point(leaf, row.value), curve_of(leaf)
+    if curve is None:
+        ends = [_point(leaf, end) for end in (row.low, row.high)]
+        return Bounded(value, min(ends), max(ends))
+    low, high = curve.between(row.low, row.high)
+    return Bounded(value, min(float(low), value), max(float(high), value))
 
 
 def _point(leaf: IndicatorDefinition, value: float) -> float:
+    if not is_even(leaf):
+        return points_at(leaf, value)
     return points_of_change(leaf).factor * (value - leaf.worst)
 
 
@@ -77,13 +85,14 @@ def best_known(
     leaves: Sequence[IndicatorDefinition], rows: Mapping[str, Row | None]
 ) -> IndicatorDefinition | None:
     """Return the indicator whose interval is the narrowest between its goalposts; which one that is
-    does not depend on how good it is."""
+    does not depend on how good it is: points of another shape are not asked, as they are level at
+    its ends."""
     known = []
     for leaf in leaves:
         row = rows.get(leaf.code)
-        points = None if row is None else in_points(leaf, row)
-        if points is not None:
-            known.append((points.high - points.low, leaf.code, leaf))
+        if row is not None and row.low is not None and row.high is not None:
+            width = abs(points_of_change(leaf).factor) * (row.high - row.low)
+            known.append((width, leaf.code, leaf))
     return min(known, key=lambda each: each[:2])[2] if known else None
 
 
@@ -108,13 +117,15 @@ def one_a_dimension(
 @dataclass(frozen=True)
 class _Compared:
     """How far a figure of the unit is behind, in points, and behind what: the mean of so many
-    `peers`, or (None) the target or floor whose value is `usual`."""
+    `peers`, or (None) the target or floor whose value is `usual`. `points`: of both, where a step
+    of the value is not worth the same anywhere."""
 
     leaf: IndicatorDefinition
     own: Row
     behind: Bounded
     usual: float
     peers: int | None
+    points: tuple[float, float] | None = None
 
     def effect(self, name: str, looks: int) -> Effect:
         value, low, high = widened(self.behind, looks)
@@ -184,8 +195,9 @@ def _with_others(leaf: IndicatorDefinition, beside: Beside) -> _Compared | None:
     if own is None or len(parts) < FEWEST_PEERS:
         return _with(leaf, beside.own, leaf.target)
     values = [row.value for row, points in shown if points is not None]
-    usual = sum(values) / len(values)
-    return _Compared(leaf, beside.own, behind(own, mean_of(parts)), usual, len(parts))
+    usual, theirs = sum(values) / len(values), mean_of(parts)
+    points = None if is_even(leaf) else (own.value, theirs.value)
+    return _Compared(leaf, beside.own, behind(own, theirs), usual, len(parts), points)
 
 
 def _with(leaf: IndicatorDefinition, own: Row | None, bar: float | None) -> _Compared | None:
@@ -249,6 +261,8 @@ def _named(question: Question, each: _Compared) -> dict[str, object]:
         "own": said_of(each.leaf, each.own.value),
         "usual": said_of(each.leaf, each.usual),
         "peers": each.peers,
+        "own_points": "" if each.points is None else number(each.points[0], 1),
+        "usual_points": "" if each.points is None else number(each.points[1], 1),
     }
 
 
@@ -262,6 +276,12 @@ def _said(question: Question, each: _Compared) -> str:
             )
             % named
         )
+    if each.points is not None:
+        said = _(
+            "%(name)s: %(own)s here, which is worth %(own_points)s points; at %(peers)s other "
+            "units %(usual_points)s points on average."
+        )
+        return said % named
     return _("%(name)s: %(own)s here, %(usual)s on average at %(peers)s other units.") % named
 
 
@@ -294,7 +314,12 @@ class OpenSignals:
     method: int = 1
 
     def speak(self, question: Question) -> Evidence | None:
-        leaves = {leaf.code: leaf for leaf in self.picks(question.definition)}
+        picked = self.picks(question.definition)
+        leaves = {leaf.code: leaf for leaf in picked if side_of(leaf)}
+        if picked and not leaves:
+            return Evidence.not_enough(
+                _("Its indicators have their best in the middle: no signals are looked for.")
+            )
         rate = expected_a_series(question) if leaves else None
         if rate is None:
             return None

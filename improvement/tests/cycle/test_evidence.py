@@ -1,7 +1,9 @@
 """What tickets, actions and standards say for the diagnosis of a unit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -167,6 +169,26 @@ class TestStandards:
 
         assert said is not None
         assert said.says == Says.AGAINST
+
+    @pytest.mark.parametrize(
+        ("over", "is_missed"),
+        [
+            ({"worst": 15.0, "best": 5.0, "shape": "target", "limit": 9.0}, True),
+            ({"worst": 1.0, "best": 9.0, "shape": "nominal", "dead_band": 0.0}, False),
+        ],
+    )
+    def test_only_what_has_a_better_side_misses_its_target(
+        self, bank: Bank, run: EvaluationRun, over: dict[str, Any], is_missed: bool
+    ) -> None:
+        _standard(bank, "calls")
+        run.definition = definition(replace(WAIT, **over)).as_json()
+        run.save()
+        make_value(run, bank.north, kind="indicator", code="wait", value=13.0, low=12.5, high=13.5)
+
+        said = StandardsInForce().speak(ask(bank, run, bank.north))
+
+        assert said is not None
+        assert (said.says == Says.FOR) == is_missed
 
     def test_where_none_is_kept_nothing_is_said(self, bank: Bank, run: EvaluationRun) -> None:
         said = StandardsInForce().speak(ask(bank, run, bank.north))

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -22,6 +23,14 @@ from improvement.tickets.queries import machine_proposals_for
 from improvement.tickets.services import take_signal, take_what_waits, withdraw_recovered
 from sqcore.base.periods import Grain
 from sqcore.indicators.models import Dimension, SystemVersion, Target, WeightedIndicator
+from sqcore.indicators.shapes import (
+    Scoring,
+    along,
+    by_limit,
+    in_the_middle,
+    is_two_sided,
+    shape_of,
+)
 from sqcore.monitoring.models import Signal
 from sqcore.org.models import Unit
 from sqcore.tests.factories import NOW, give_role, make_unit, make_user
@@ -43,6 +52,12 @@ def take(signal: Signal, *, days: int = 0) -> Ticket | None:
 def joined(ticket: Ticket) -> set[str]:
     """The units whose signals belong to the ticket."""
     return set(ticket.signals.values_list("signal__unit__code", flat=True))
+
+
+def _kept(scoring: Scoring) -> dict[str, Any]:
+    """What a shape says, as a version keeps it."""
+    said = shape_of(scoring)
+    return {**said, "knots": [list(knot) for knot in said["knots"]] or None}
 
 
 class TestProposing:
@@ -111,6 +126,44 @@ class TestProposing:
         found = {name: ticket.evidence[name] for name in ("run", "n", "value", "target", "gap")}
         assert found == {"run": run.pk, "n": 400, "value": 7.5, "target": 6.0, "gap": 0.15}
         assert (ticket.evidence["impact"], ticket.severity) == (120.0, 2)
+
+    @pytest.mark.parametrize(
+        ("scoring", "target", "gap"),
+        [
+            # 84 points at 6.6 and 60 at 9; 60 - 45 at 10.5 and 9.
+            (by_limit(5, 9), 6.6, 0.39),
+            (along([(5, 100), (9, 90), (15, 0)]), 9.0, 0.225),
+            # From the centre of the baseline, 6, to 10.5: a target has no good side.
+            (in_the_middle(6, 10), 20.0, 0.45),
+            (in_the_middle(10.5, 10), 20.0, 0.0),
+        ],
+    )
+    def test_in_another_shape_the_gap_is_one_of_points(
+        self, bank: Bank, scoring: Scoring, target: float, gap: float
+    ) -> None:
+        system = make_system()
+        version = SystemVersion.objects.create(
+            system=system, number=1, state="published", grains=[Grain.WEEK],
+            since=date(2025, 1, 1), published_at=NOW,
+        )  # fmt: skip
+        dimension = Dimension.objects.create(
+            version=version, code="speed", name={"en": "Speed"}, weight=1
+        )
+        indicator = make_indicator("queue")
+        WeightedIndicator.objects.create(
+            dimension=dimension, indicator=indicator, weight=1,
+            worst=scoring.worst, best=scoring.best, **_kept(scoring),
+        )  # fmt: skip
+        Target.objects.create(indicator=indicator, value=target, valid_from=date(2025, 1, 1))
+        run = make_run(system, "2026-W08")
+        make_value(run, bank.north, kind="indicator", code="queue", value=10.5, n=400)
+
+        ticket = take(make_signal(bank.north, "queue", shift_sigma=2.0))
+
+        assert ticket is not None
+        assert ticket.evidence["gap"] == pytest.approx(gap)
+        is_told = not is_two_sided(scoring)
+        assert ticket.evidence["target"] == (target if is_told else None)
 
     def test_the_same_signal_proposes_once(self, bank: Bank) -> None:
         signal = make_signal(bank.north)

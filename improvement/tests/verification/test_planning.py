@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from improvement.actions.models import Action
-from improvement.tests.factories import come_back
+from improvement.tests.factories import come_back, make_bank
 from improvement.tests.verification.stage import (
     ACTION,
     ALARM,
@@ -23,6 +23,7 @@ from improvement.verification.services import outlook
 from sqcore.base.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
 from sqcore.base.periods import Grain
 from sqcore.stats.effects import smallest_detectable
+from sqcore.tests.monitoring.series import MIDDLE, leaf, make_series
 
 pytestmark = pytest.mark.django_db
 
@@ -342,3 +343,26 @@ def test_a_refused_outlook_still_tells_what_can_be_seen(stage: Stage) -> None:
 
 def test_a_month_begins_after_the_alarm_is_over(stage: Stage) -> None:
     assert comparing(stage.ticket(), Grain.MONTH).compares_from.isoformat() == "2025-01-01"
+
+
+# ---- What has no better side ---------------------------------------------------------------------
+@pytest.mark.parametrize("over", [{}, {"balancing": [("waiting", 1.0)], "code": "errors"}])
+def test_nothing_is_promised_on_what_is_best_in_the_middle(over: dict[str, Any]) -> None:
+    stage = Stage(make_bank(), make_series(MIDDLE, leaf("errors")))
+    stage.put(risen(104))
+    stage.put(quiet(104), code="errors")
+
+    error = _refused(stage, stage.ticket(), InvalidInput, **{"better": -1, **over})
+
+    assert "“Waiting” has its best in the middle" in error.message
+    assert "Choose an indicator with a direction." in error.message
+    assert _field(error) == ("balancing" if over else "code")
+
+
+def test_what_rises_all_the_way_in_another_shape_can_be_promised() -> None:
+    by_limit = leaf("waiting", worst=15.0, best=5.0, shape="target", limit=9.0)
+    stage = Stage(make_bank(), make_series(by_limit, leaf("errors")))
+    stage.put(risen(104))
+    stage.put(quiet(104), code="errors")
+
+    assert stage.plan(stage.ticket()).better == -1

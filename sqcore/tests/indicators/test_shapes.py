@@ -36,6 +36,7 @@ from sqcore.indicators.shapes import (
     is_two_sided,
     points_at,
     scoring_of,
+    side_of,
     words_of,
 )
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
@@ -346,3 +347,23 @@ class TestPage:
         ana.post(f"{DRAFT}settings/", kept)
         draft.refresh_from_db()
         assert draft.aggregation == "geometric"
+
+
+@pytest.mark.parametrize(
+    ("scoring", "side"),
+    [
+        (Scoring(1, 7), 1),
+        (Scoring(30, 0), -1),
+        (by_limit(5, 9), -1),
+        (by_limit(98, 95), 1),
+        (along([(0, 100), (5, 90), (5.5, 90), (15, 0)]), -1),
+        (along([(0, 0), (50, 80), (60, 100)]), 1),
+        (along([(0, 0), (5, 90), (15, 20)]), 0),
+        (in_the_middle(8, 4), 0),
+        (in_the_middle(8, 4, rising=False), 0),
+    ],
+)
+def test_only_what_rises_or_falls_all_the_way_has_a_better_side(
+    scoring: Scoring, side: int
+) -> None:
+    assert side_of(scoring) == side

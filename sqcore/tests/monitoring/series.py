@@ -66,6 +66,10 @@ def leaf(code: str, **over: object) -> IndicatorDefinition:
     return IndicatorDefinition(**{**fields, **over})  # type: ignore[arg-type]  # fields by name
 
 
+MIDDLE = leaf("waiting", worst=1.0, best=9.0, shape="nominal", dead_band=0.0)
+"""An indicator that is best at 9 and worth nothing at 1 and at 17."""
+
+
 @dataclass
 class Series:
     """A system whose runs hold what is put here; period 1 is the first week (or month)."""

@@ -9,6 +9,7 @@ from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import Principal, Scope, system_principal
 from sqcore.indicators.models import UnitOfMeasure
 from sqcore.monitoring.charts import Chart, Flag, chart_of
+from sqcore.monitoring.drawing import meaning_of
 from sqcore.monitoring.models import Annotation
 from sqcore.monitoring.services import annotate, propose_baseline
 from sqcore.org.models import Unit
@@ -16,7 +17,16 @@ from sqcore.org.queries import principal_for
 from sqcore.stats.charts import ChartStatus
 from sqcore.stats.rules import Assurance, Rule, Variation
 from sqcore.tests.factories import give_role, make_principal, make_unit, make_user
-from sqcore.tests.monitoring.series import CENTRE, SIGMA, Series, leaf, make_series, quiet, shifted
+from sqcore.tests.monitoring.series import (
+    CENTRE,
+    MIDDLE,
+    SIGMA,
+    Series,
+    leaf,
+    make_series,
+    quiet,
+    shifted,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -244,3 +254,16 @@ def test_refuses_rules_that_there_are_not(north: Unit) -> None:
 
     with pytest.raises(InvalidInput, match="no profile “tarot”"):
         chart(bank, north, profile="tarot")
+
+
+def test_what_is_best_in_the_middle_changes_and_gets_neither_better_nor_worse(north: Unit) -> None:
+    bank = make_series(MIDDLE)
+    bank.put(north, shifted(quiet(44), 5, since=44))
+    bank.watch(44)
+
+    found = chart(bank, north)
+
+    latest = found.points[-1]
+    assert (found.better, found.assurance) == (0, Assurance.NONE)
+    assert (latest.side, meaning_of(latest, found.better)) == (1, "neither")
+    assert found.variation == Variation.NEITHER_HIGH

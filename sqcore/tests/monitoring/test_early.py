@@ -195,3 +195,9 @@ class TestShown:
         assert "Of 8 warnings that ended 6 came true (41 to 93 %, 95 % interval)" in trust_text(
             6, 2
         )
+
+
+def test_what_is_best_in_the_middle_is_not_warned_of(north: Unit) -> None:
+    bank = months(north, worst=1.0, best=9.0, shape="nominal", dead_band=0.0)
+
+    assert search(bank, 24) == 0

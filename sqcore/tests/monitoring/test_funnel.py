@@ -7,9 +7,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain
+from sqcore.evaluation.wording import SCORE
 from sqcore.identity.permissions import Role
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.monitoring.funnel import Place, UnitFunnel, funnel_of
+from sqcore.monitoring.funnel_page import funnel_figure
 from sqcore.org.models import Unit
 from sqcore.org.queries import principal_for
 from sqcore.stats.people import funnel_limits
@@ -161,3 +163,14 @@ def test_it_costs_no_more_with_more_units(
 
     with django_assert_max_num_queries(5):
         funnel(bank)
+
+
+def test_far_off_is_neither_good_nor_bad_where_the_best_is_in_the_middle() -> None:
+    found = funnel(shares([*([0.9] * 15), 0.6])[0])
+
+    colours = [
+        [trace["marker"]["color"] for trace in funnel_figure(found, SCORE, better, "n").traces[-2:]]
+        for better in (1, -1, 0)
+    ]
+
+    assert colours == [["--bad", "--series-1"], ["--good", "--series-1"], ["--watch", "--series-1"]]

@@ -1,6 +1,7 @@
 """Where a series is going: below its chart, over REST, and what it does not do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -22,7 +23,7 @@ from sqcore.stats.results import MethodStatus
 from sqcore.stats.rules import Variation
 from sqcore.stats.smoothing import Method
 from sqcore.tests.factories import make_unit
-from sqcore.tests.monitoring.series import Series, leaf, make_series, quiet
+from sqcore.tests.monitoring.series import MIDDLE, Series, leaf, make_series, quiet
 from sqcore.tests.monitoring.test_pages import page, person, words
 from sqcore.tests.rest import get, make_key
 
@@ -262,3 +263,11 @@ class TestRest:
         assert get("charts/forecast?system=bank", key).status_code == 400
         assert get(self.PATH.replace("north", "south"), key).status_code == 404
         assert get(self.PATH, make_key(Permission.VIEW_ORGANISATION)).status_code == 403
+
+
+def test_what_is_best_in_the_middle_rises_and_gets_neither_better_nor_worse(north: Unit) -> None:
+    bank = make_series(replace(MIDDLE, floor=12.0), grain=Grain.MONTH)
+    bank.put(north, RISING)
+
+    assert facts(bank, north)["Direction"].startswith("Rises by ")
+    assert outlook(bank, north).passings == ()

@@ -20,7 +20,7 @@ from sqcore.monitoring.services import annotate, mute_signal
 from sqcore.org.models import Unit
 from sqcore.org.queries import principal_for
 from sqcore.tests.factories import give_role, make_unit, make_user
-from sqcore.tests.monitoring.series import Series, leaf, make_series, quiet, shifted
+from sqcore.tests.monitoring.series import MIDDLE, Series, leaf, make_series, quiet, shifted
 from sqcore.tests.pages import faults_of
 
 pytestmark = pytest.mark.django_db
@@ -545,3 +545,17 @@ class TestSignals:
 def test_pages_ask_for_the_log_in() -> None:
     for path in (CHART, SIGNALS):
         assert Client().get(path).status_code == 302
+
+
+def test_the_chart_says_why_what_is_best_in_the_middle_is_not_watched(north: Unit) -> None:
+    bank = make_series(MIDDLE)
+    bank.put(north, shifted(quiet(44), 5, since=44))
+    bank.watch(44)
+
+    text = words(page(person("ana", Role.ANALYST), CHART))
+
+    assert "Changed beyond chance" in text
+    assert "whether that is good its points say, not the side" in text
+    assert "changed: high" in text
+    assert "Watched No: its best is in the middle" in text
+    assert ("worse: high" in text, "Worse: it went up" in text) == (False, False)

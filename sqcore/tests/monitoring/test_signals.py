@@ -21,7 +21,7 @@ from sqcore.monitoring.services import (
 from sqcore.org.models import Unit
 from sqcore.org.queries import local_day, principal_for
 from sqcore.tests.factories import give_role, make_principal, make_unit, make_user
-from sqcore.tests.monitoring.series import SIGMA, Series, leaf, make_series, quiet, shifted
+from sqcore.tests.monitoring.series import MIDDLE, SIGMA, Series, leaf, make_series, quiet, shifted
 
 pytestmark = pytest.mark.django_db
 
@@ -258,6 +258,22 @@ def test_a_signal_of_an_indicator_that_is_no_longer_watched_ends_with_a_note(
     newest = bank.runs[bank.start(44)]
     only_errors = make_series(leaf("errors"), code="other").definition
     newest.definition = only_errors.as_json()
+    newest.save()
+
+    bank.watch(44)
+
+    signal = Signal.objects.get()
+    assert signal.state == "recovered"
+    assert signal.history.get(kind="recovered").note == "not_watched"
+
+
+def test_a_signal_ends_when_its_indicator_is_best_in_the_middle_from_now_on(north: Unit) -> None:
+    bank = make_series(leaf("waiting"))
+    bank.put(north, shifted(quiet(44), 3, since=40))
+    bank.watch(43)
+    newest = bank.runs[bank.start(44)]
+    middle = make_series(MIDDLE, code="other").definition
+    newest.definition = middle.as_json()
     newest.save()
 
     bank.watch(44)

@@ -18,7 +18,7 @@ from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, 
 from sqcore.monitoring.services import annotate, watch_after, watch_due
 from sqcore.stats.cusum import false_alarms_a_year
 from sqcore.tests.factories import make_unit
-from sqcore.tests.monitoring.series import CENTRE, SIGMA, leaf, make_series, quiet, shifted
+from sqcore.tests.monitoring.series import CENTRE, MIDDLE, SIGMA, leaf, make_series, quiet, shifted
 
 pytestmark = pytest.mark.django_db
 
@@ -368,3 +368,32 @@ def test_an_earlier_clock_than_the_last_changes_nothing() -> None:
     bank.watch(41)
 
     assert (Watch.objects.values().get(), Signal.objects.values().get()) == before
+
+
+def test_what_is_best_in_the_middle_is_charted_and_not_judged() -> None:
+    bank = make_series(MIDDLE)
+    north = make_unit("north")
+    bank.put(north, shifted(quiet(60), 3, since=41))
+
+    watched = bank.watch(60)
+
+    assert (watched.series, watched.judged, watched.found_so_far) == (1, 0, 0)
+    assert (watched.expected_so_far, watched.expected_a_year) == (0, 0)
+    assert Baseline.objects.get().centre == CENTRE
+    assert not Signal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"worst": 15.0, "best": 5.0, "shape": "target", "limit": 9.0},
+        {"worst": 15.0, "best": 2.0, "shape": "knots", "knots": ((2, 100), (9, 60), (15, 0))},
+    ],
+)
+def test_what_falls_all_the_way_is_watched_on_its_side(over: dict[str, Any]) -> None:
+    bank = make_series(leaf("waiting", **over))
+    bank.put(make_unit("north"), shifted(quiet(60), 3, since=41))
+
+    bank.replay(44, 60)
+
+    assert Signal.objects.get().direction == Signal.Direction.HIGH

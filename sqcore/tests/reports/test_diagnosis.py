@@ -10,13 +10,16 @@ from pytest_django import DjangoAssertNumQueries
 from sqcore.base.errors import NotFound, NotPermitted
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.indicators.definition import SystemDefinition
 from sqcore.monitoring.models import Baseline, Signal, Watch
 from sqcore.reports import evidence
+from sqcore.reports.comparison import in_points
 from sqcore.reports.evidence import Evidence, Question, Says, Strength
 from sqcore.reports.pages import ClassFound, diagnosis
+from sqcore.reports.queries import Row
 from sqcore.reports.rules import Verdict
 from sqcore.tests.factories import NOW, make_user
-from sqcore.tests.reports.making import WAIT, Bank, people_of, serve
+from sqcore.tests.reports.making import CARE, UPTIME, WAIT, Bank, people_of, serve
 
 pytestmark = pytest.mark.django_db
 QUERIES = 30
@@ -177,6 +180,46 @@ def _signal(bank: Bank) -> None:
         system=bank.system, grain="week", through="2026-01-01", watched_at=NOW, series=20,
         judged=20, found_so_far=1, open_signals=1, expected_so_far=1.0, expected_a_year=0.7,
     )  # fmt: skip
+
+
+class TestShapes:
+    """The wait is best at 9 minutes and worth nothing at 1 and at 17: 12.5 points a minute."""
+
+    @pytest.fixture
+    def bank(self) -> Bank:
+        wait = replace(WAIT, worst=1.0, best=9.0, shape="nominal", target=None, floor=None)
+        return Bank(CARE, wait, UPTIME)
+
+    @pytest.mark.parametrize("wait", [5.0, 13.0])
+    def test_too_short_is_as_far_behind_as_too_long(self, bank: Bank, wait: float) -> None:
+        bank.put(bank.oak, "wait", wait, 0.6, n=480)
+
+        said = line(found(bank), "process", "results.times")
+
+        assert said.says == Says.FOR
+        assert said.effect is not None
+        assert said.effect.value == pytest.approx(50.0)
+        assert said.effect.low is not None
+        assert said.effect.low > 35
+        assert said.sentence == (
+            f"Wait: {wait:.2f} here, which is worth 50.0 points; at 5 other units 100.0 points "
+            "on average."
+        )
+
+    def test_an_interval_across_the_best_reaches_up_to_100(self, bank: Bank) -> None:
+        leaf = SystemDefinition.from_json(bank.run.definition).indicator("wait")
+        row = Row(bank.oak.pk, "wait", "", 9.4, 8.6, 10.2, 480)
+
+        assert leaf is not None
+        assert in_points(leaf, row) == pytest.approx((95.0, 85.0, 100.0))
+
+    def test_no_signals_are_looked_for(self, bank: Bank) -> None:
+        _signal(bank)
+
+        said = line(found(bank), "process", "signals.times")
+
+        assert said.says == Says.NOTHING
+        assert said.why.endswith("best in the middle: no signals are looked for.")
 
 
 class TestSkills:

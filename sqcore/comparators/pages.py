@@ -14,7 +14,15 @@ from sqcore.comparators.queries import (
     indicators_with_values,
     values_about,
 )
-from sqcore.comparators.rules import Comparison, OwnScore, Pair, Standing, for_period, is_share
+from sqcore.comparators.rules import (
+    Comparison,
+    OwnScore,
+    Pair,
+    Standing,
+    for_period,
+    is_share,
+    reading,
+)
 from sqcore.comparators.series import source_text, span_text
 from sqcore.evaluation.pages import Chosen, IndicatorPage
 from sqcore.evaluation.wording import Mark, Scale, scale_of
@@ -62,10 +70,20 @@ def _written(found: float, indicator: Indicator) -> str:
 
 
 def as_entered(found: float | None, indicator: Indicator) -> str:
-    """Return a number as a form shows it, to be read back: shares in percent."""
+    """Return a number as a form shows it, to be read back as the very same one: shares in percent
+    where that keeps it."""
     if found is None:
         return ""
-    return f"{round(found * 100, 6):g} %" if is_share(indicator) else f"{found:g}"
+    if is_share(indicator):
+        text = f"{_in_full(round(found * 100, 12))} %"
+        if reading(text, indicator) == found:
+            return text
+    return _in_full(found)
+
+
+def _in_full(found: float) -> str:
+    short = f"{found:.12g}"
+    return short if float(short) == found else repr(found)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from sqcore.base.errors import Problem
 from sqcore.comparators.models import Comparator, ForeignName
-from sqcore.comparators.rules import NewValue, faults_of, reading
+from sqcore.comparators.rules import LATEST, MOST_COUNTED, NewValue, faults_of, reading
 from sqcore.comparators.services import take_values
 from sqcore.files.cells import normal, whole_number
 from sqcore.files.kinds import Intake, RowField, Rows
@@ -122,7 +122,7 @@ class ComparatorIntake:
             comparator=self.comparators[row["comparator"]],
             indicator=indicator,
             starts_on=date.fromisoformat(row["starts_on"]),
-            ends_on=date.fromisoformat(row["last_on"]) + timedelta(days=1),
+            ends_on=min(date.fromisoformat(row["last_on"]), LATEST) + timedelta(days=1),
             value=given["percent" if in_percent else "value"],
             low=given.get("low"),
             high=given.get("high"),
@@ -146,7 +146,7 @@ class ComparatorIntake:
     def _n(self, row: Mapping[str, Any], number: int) -> int | None:
         text = str(row.get("n", ""))
         found = whole_number(text)
-        if text and (found is None or found < 1):
+        if text and (found is None or not 1 <= found <= MOST_COUNTED):
             said = {"text": text[:40]}
             self._tell(number, "n", _("“%(text)s”: the value is taken without its number") % said)
             return None

@@ -32,7 +32,8 @@ from sqcore.stats.differences import Bounded, difference
 from sqcore.stats.estimates import MeanCovariance
 from sqcore.stats.scoring import Goalposts, goalpost_scores
 
-EARLIEST = date(1990, 1, 1)
+EARLIEST, LATEST = date(1990, 1, 1), date(2200, 12, 31)
+MOST_COUNTED = 2_000_000_000
 LEAST_COVERAGE = 0.6
 """The share of the weight that must be compared; with less nothing is said of the whole."""
 _is_address = URLValidator(schemes=["http", "https"])
@@ -114,6 +115,8 @@ def faults_of(new: NewValue, *, today: date) -> Iterator[Problem]:
     yield from _text_faults(new)
     if new.ends_on <= new.starts_on:
         yield Problem(_("is not after the first day"), field="ends_on")
+    if new.ends_on > LATEST:
+        yield Problem(_("cannot be meant"), field="ends_on")
     if new.starts_on < EARLIEST:
         yield Problem(_("cannot be meant"), field="starts_on")
     if new.starts_on > today:
@@ -124,6 +127,8 @@ def faults_of(new: NewValue, *, today: date) -> Iterator[Problem]:
         yield Problem(_("is before the time that it speaks of"), field="published_on")
     if new.n is not None and new.n < 1:
         yield Problem(_("must be 1 or more"), field="n")
+    if new.n is not None and new.n > MOST_COUNTED:
+        yield Problem(_("cannot be meant"), field="n")
     yield from _number_faults(new)
 
 

@@ -196,17 +196,21 @@ def fault_of(thing: HasShape) -> tuple[str, str] | None:
     fault = _fault_of_numbers(thing)
     if fault is not None:
         return fault
-    low, high = ends_of(thing)
-    try:
-        curve_of(thing)
-    except StatisticsError:
-        can_be_told = False
-    else:
-        can_be_told = isfinite(high - low)
-    if can_be_told:
+    if _can_be_told(thing):
         return None
     reason = _("These numbers lie too close together, or too far apart, to give points by them.")
     return ("knots" if thing.shape == Shape.KNOTS else "best"), reason
+
+
+def _can_be_told(thing: HasShape) -> bool:
+    low, high = ends_of(thing)
+    if not isfinite(high - low):
+        return False
+    try:
+        curve_of(thing)
+    except StatisticsError:
+        return False
+    return True
 
 
 def _fault_of_numbers(thing: HasShape) -> tuple[str, str] | None:

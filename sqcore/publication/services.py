@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
-from sqcore.base.text import TranslatedText
+from sqcore.base.text import TranslatedText, in_language
 from sqcore.identity.principals import Principal
 from sqcore.indicators.drafts import locked_draft, note, save
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, WeightedIndicator
@@ -31,10 +31,13 @@ def add_goal(
 ) -> Goal:
     """Add a goal to a draft, after the others; `dimension` is the code of the one that serves it.
 
-    raises: Conflict when it is no draft, InvalidInput without a text or for an unknown dimension
+    raises: Conflict when it is no draft or the goal stands there already, InvalidInput without a
+    text or for an unknown dimension
     """
     draft = locked_draft(version, by)
     _require_dimension(draft, dimension)
+    if any(each.text == text for each in Goal.objects.filter(version=draft)):
+        raise Conflict(_("“%(goal)s” is written down already.") % {"goal": in_language(text)})
     goal = Goal(version=draft, position=_next(Goal, draft), text=dict(text), dimension=dimension)
     save(goal, _("goal"))
     note(draft, "goal_added", by=by, now=now, position=str(goal.position))
@@ -92,6 +95,9 @@ def propose_candidate(
     if found is not None and Candidate.objects.filter(version=draft, indicator=found).exists():
         reason = _("“%(name)s” is a candidate already.") % {"name": found}
         raise Conflict(reason, problems=[Problem(reason, field="indicator")])
+    named = Candidate.objects.filter(version=draft, indicator=None)
+    if found is None and any(each.name == name for each in named):
+        raise Conflict(_("“%(name)s” is a candidate already.") % {"name": in_language(name or {})})
     made = Candidate(
         version=draft,
         position=_next(Candidate, draft),

@@ -83,6 +83,8 @@ def goal(request: HttpRequest, code: str, number: int, position: int) -> HttpRes
     if present is None:
         raise NotFound(_("There is no such goal."))
     back = reverse("sqcore:publication-goals", args=[code, number])
+    if request.method != "POST" and found.state != SystemVersion.State.DRAFT:
+        return HttpResponseRedirect(back)
     if "remove" in request.POST:
         services.remove_goal(version=found, position=position, by=principal, now=timezone.now())
         messages.success(request, _("The goal is taken out."))

@@ -297,6 +297,9 @@ def _of_numbers(numbers: Sequence[Fraction], text: str, sign: str) -> Fraction:
 def _product(left: _Part, right: _Part, power: int) -> _Part:
     text = f"{_within(left, PRODUCT)} {'*' if power > 0 else '/'} {_within(right, WHOLE)}"
     if left.is_plain and right.is_plain:
+        if power < 0 and not right.number:
+            # What is 0 but for rounding, as 0.1 + 0.2 - 0.3: nothing is known of it.
+            return _Part(text, PRODUCT)
         whole = left.number * right.number**power
         atoms = (*left.factors, *(each**power for each in right.factors if each))
         return _Part(text, PRODUCT, factors=tuple(dict.fromkeys((whole, *atoms))))

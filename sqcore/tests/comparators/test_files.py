@@ -258,3 +258,19 @@ def test_the_mapping_of_the_how_to_reads_its_file() -> None:
         ("riverbank", "nurses", 2025, 0.81, 412),
     ]
     assert ComparatorValue.objects.first().source == "Public survey of patients, edition of 2026"  # type: ignore[union-attr]  # two are there
+
+
+def test_a_day_without_end_and_a_number_without_measure_are_told() -> None:
+    make_comparator()
+    make_indicator()
+    head = "who,measure id,from,until,value,low,high,source,n\n"
+    row = "market,solved,2025-01-01,{last},0.88,0.86,0.90,Yearbook,{n}\n"
+
+    imported = checked(head + row.format(last="9999-12-31", n=40), FIELDS | {"n": "n"})
+    assert "cannot be meant" in str(imported.report)
+
+    imported = run(
+        checked(head + row.format(last="2025-12-31", n=3_000_000_000), FIELDS | {"n": "n"})
+    )
+    assert told(imported) == [(2, "n", "“3000000000”: the value is taken without its number")]
+    assert stored() == [("market", "solved", 2025, 0.88, None)]

@@ -11,6 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from sqcore.comparators.models import Comparator, ComparatorValue, ForeignName
+from sqcore.comparators.pages import as_entered
+from sqcore.comparators.rules import reading
 from sqcore.comparators.services import change_comparator, withdraw_value
 from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.permissions import Role
@@ -335,3 +337,18 @@ class TestOnThePagesOfResults:
         # One to know that nobody is there; one more to compare with however many there are.
         assert counts[1] == counts[0] + 1
         assert len(queries) == counts[1]
+
+
+@pytest.mark.parametrize("value", [0.88, 0.07, 0.57, 1 / 3, 0.87654321, 0.1 + 0.2])
+def test_a_form_shows_a_share_so_that_it_is_read_back_unchanged(value: float) -> None:
+    share = make_indicator()
+
+    assert reading(as_entered(value, share), share) == value
+
+
+@pytest.mark.parametrize("value", [1234567.0, 123456.789, 0.1 + 0.2, 1e-7, 1e30])
+def test_a_form_shows_any_other_number_so_that_it_is_read_back_unchanged(value: float) -> None:
+    count = make_indicator("seen", unit_of_measure="count", statistic="mean")
+
+    assert reading(as_entered(value, count), count) == value
+    assert as_entered(1234567.0, count) == "1234567"

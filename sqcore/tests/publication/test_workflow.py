@@ -133,6 +133,16 @@ class TestGoals:
 
         assert not Goal.objects.exists()
 
+    def test_sent_twice_it_stands_there_once(self, client: Client, draft: SystemVersion) -> None:
+        sent = {"text_en": "Nobody waits", "dimension": "speed"}
+
+        assert client.post(f"{AT}goals/", sent).status_code == 302
+        again = client.post(f"{AT}goals/", sent)
+
+        assert again.status_code == 400
+        assert "“Nobody waits” is written down already." in again.content.decode()
+        assert Goal.objects.count() == 1
+
 
 class TestScreening:
     def test_people_rate_and_one_decides_with_a_reason(
@@ -159,6 +169,14 @@ class TestScreening:
             rate_candidate(version=draft, position=1, points=points, by=by, now=NOW)
 
         assert not Rating.objects.exists()
+
+    def test_what_only_has_a_name_is_put_up_once(self, draft: SystemVersion, by: Principal) -> None:
+        propose_candidate(version=draft, name={"en": "Smiles"}, by=by, now=NOW)
+
+        with pytest.raises(Conflict, match="“Smiles” is a candidate already"):
+            propose_candidate(version=draft, name={"en": "Smiles"}, by=by, now=NOW)
+
+        assert Candidate.objects.count() == 1
 
     def test_a_decision_needs_a_reason(self, draft: SystemVersion, by: Principal) -> None:
         propose_placed(version=draft, by=by, now=NOW)

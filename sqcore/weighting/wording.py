@@ -101,7 +101,8 @@ def _mix_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, part in facts.get("parts", {}).items():
         lines += [(f"{_title(key)} – {label}", text) for label, text in _lines(part["facts"])]
         if told := _consistency(part["facts"]):
-            lines.append((f"{_title(key)} – {_('Consistency')}", f"{told.text} ({told.ratio})"))
+            name = _("Consistency")
+            lines.append((f"{_title(key)} – {name}", f"{told.text} ({told.ratio})"))
     return lines
 
 

@@ -15,6 +15,8 @@ SIGNS = ("unsolved_last", "long_away", "fewer_visits", "detractor", "falling_ans
 FROM_ANSWERS = frozenset({"detractor", "falling_answers"})
 FEWEST_VISITS = 3
 """So many visits show how long somebody usually stays away."""
+LAST_ANSWERS = 3
+"""So many of the newest answers show whether they fall; older ones no longer speak."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,8 @@ def _of_answers(said: Rows, customers: IntArray) -> tuple[FloatArray, FloatArray
     who, start, end = _spans(said)
     places = np.searchsorted(customers, who)
     for at in np.flatnonzero(np.isin(who, customers)).tolist():
-        place, values = places[at], said.value[start[at] : end[at]]
+        place, values = places[at], said.value[start[at] : end[at]][-LAST_ANSWERS:]
         detractor[place] = float(values[-1] <= DETRACTOR_UP_TO)
-        if len(values) >= FEWEST_VISITS:
+        if len(values) >= LAST_ANSWERS:
             falling[place] = float(values[-1] < values[0] and values[-1] <= values.min())
     return detractor, falling

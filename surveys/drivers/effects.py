@@ -94,7 +94,8 @@ def _what_would_change_it(driver: Driver) -> str:
         }
         return f"{said} {_answers_for(apart)}"
     larger = max((each for each in (penalty, reward) if each), key=lambda each: each.value or 0.0)
-    return f"{_('Both intervals reach 0.')} {_answers_for(larger)}"
+    said = _("Both intervals reach 0.")
+    return f"{said} {_answers_for(larger)}"
 
 
 def _answers_for(figure: Figure) -> str:

@@ -62,6 +62,20 @@ def test_named_answers_speak_where_there_are_some() -> None:
     np.testing.assert_array_equal(found.present[:, 4], [1.0, NAN, NAN])
 
 
+def test_only_the_last_three_answers_fall_or_not() -> None:
+    visits = rows((1, 90, 0.0), (2, 90, 0.0))
+    long_ago_lower = [
+        (1, day, value) for day, value in ((40, 2.0), (50, 9.0), (60, 8.0), (70, 6.0))
+    ]
+    long_ago_higher = [
+        (2, day, value) for day, value in ((40, 9.0), (50, 5.0), (60, 6.0), (70, 5.0))
+    ]
+
+    found = standing(visits, 100, rows(*long_ago_lower, *long_ago_higher))
+
+    np.testing.assert_array_equal(found.present[:, 4], [1.0, 0.0])
+
+
 def test_left_is_who_did_not_come_within_the_horizon() -> None:
     visits = rows((1, 40, 0.0), (1, 79, 0.0), (2, 40, 0.0), (2, 80, 0.0), (3, 45, 0.0))
 

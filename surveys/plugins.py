@@ -9,6 +9,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
 from sqcore.performance.sources import PERSON_SOURCES
+from sqcore.publication.port import VALIDATIONS
 from sqcore.questionnaires.port import provide_questionnaires
 from sqcore.reports.sections import REPORT_SECTIONS
 from surveys.analyses.port import KINDS
@@ -31,6 +32,7 @@ from surveys.responses.about_people import AnswersAboutPeople
 from surveys.responses.sources import SurveySource
 from surveys.validation.kinds import Validation
 from surveys.validation.panels import SoundnessPanel
+from surveys.validation.soundness import SoundnessOfQuestionnaires
 
 provide_questionnaires(SurveyQuestionnaires())
 SOURCES.register(SurveySource())
@@ -44,6 +46,7 @@ JOB_KINDS.register(AnalysisJob())
 JOB_KINDS.register(WeighingJob())
 JOB_KINDS.register(RiskJob())
 KINDS.register(Validation())
+VALIDATIONS.register(SoundnessOfQuestionnaires())
 PANELS.register(SoundnessPanel())
 PANELS.register(LiveCampaignsPanel())
 PANELS.register(InvitationsPanel())

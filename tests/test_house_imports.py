@@ -97,7 +97,7 @@ THINGS = {
     "surveys.representation": {"margins", "pages", "weighing", "wording"},
     "surveys.responses": {"about_people", "intake", "items", "pages", "sums"},
     "surveys.validation": {
-        *("attention", "conventions", "kinds", "pages", "reading", "structure"),
+        *("attention", "conventions", "kinds", "pages", "reading", "soundness", "structure"),
         *("verdict", "verdicts"),
     },
     "training.certificates": {"files", "pages"},

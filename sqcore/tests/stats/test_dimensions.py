@@ -151,6 +151,8 @@ def test_a_ratio_of_equal_units_is_a_share(name: str) -> None:
     assert check(f"[{name}] / [{name}]", "share").status == UnitStatus.OK
 
 
-@pytest.mark.parametrize("text", ["[wait] * (1 / (0.1 + 0.2 - 0.3))", "1 / (0.1 + 0.2 - 0.3) * [wait]"])
+@pytest.mark.parametrize(
+    "text", ["[wait] * (1 / (0.1 + 0.2 - 0.3))", "1 / (0.1 + 0.2 - 0.3) * [wait]"]
+)
 def test_numbers_that_are_0_but_for_rounding_leave_the_unit_open(text: str) -> None:
     assert check(text, "min").status == UnitStatus.NOT_KNOWN

@@ -77,7 +77,7 @@ class WeighingListView(ApiView):
     def get(self, request: Request) -> HttpResponse:
         asked = conditions_of(WeighingFilter, request._request.GET)
         rows = Weighing.objects.visible_to(self.principal).filter(**asked)
-        rows = rows.select_related("version__instrument", "population")
+        rows = rows.select_related("version__instrument", "population").defer("weights", "groups")
         month = fiscal_start()
         page = page_of(request._request, rows, BY_ID, lambda row: weighing_row(row, month))
         return json_response(page)

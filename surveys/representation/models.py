@@ -68,8 +68,8 @@ class Weighing(models.Model):
     `unit` stands for the whole organisation. `found` is JSON ({} unless the status is ok), as
     coarse as it may be shown. `weights` are the frozen weights by combination of categories, with
     the people in each: kept to be able to make it again, never shown. `digest` is a hash over both
-    and the population. `groups` are the people of each group on show. Late answers change nothing;
-    a person weighs anew. It never enters an indicator.
+    and the population. `groups` are the people of each group as last shown in this period. Late
+    answers change nothing; a person weighs anew. It never enters an indicator.
     """
 
     version = models.ForeignKey(

@@ -20,7 +20,7 @@ from surveys.analyses.groups import Group, tree_of
 from surveys.analyses.models import ids_of as people_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.invitations.models import Invitation
-from surveys.representation.margins import UNKNOWN, placed
+from surveys.representation.margins import MARGINS, UNKNOWN, placed
 from surveys.representation.models import Population, Weighing
 from surveys.responses.items import ItemAnswers
 from surveys.responses.models import RollupMonth
@@ -42,7 +42,7 @@ def weighings_of(version: InstrumentVersion, *, principal: Principal) -> list[We
     if not may_see_weighings(principal):
         raise NotPermitted("How answers were weighed is for who sees all results.")
     rows = Weighing.objects.visible_to(principal).filter(version=version)
-    found = rows.select_related("population").order_by("id")
+    found = rows.select_related("population").defer("weights", "groups").order_by("id")
     return sorted(found, key=lambda row: (period_of(row).end, row.grain), reverse=True)
 
 
@@ -79,9 +79,9 @@ def closed_quarters_and_years(*, now: datetime, count: int = 12) -> list[Period]
 
 
 def shown_before(version: InstrumentVersion, period: Period) -> dict[Group, IntArray]:
-    """Return whose answers stand behind each group that the weighing of this period shows."""
+    """Return whose answers stood behind each group when it was last shown in this period."""
     row = Weighing.objects.filter(
-        version=version, grain=period.grain, starts_on=period.start, n__isnull=False
+        version=version, grain=period.grain, starts_on=period.start
     ).first()
     groups: Sequence[Sequence[Any]] = row.groups if row is not None else []
     return {
@@ -187,4 +187,7 @@ def _first_level(tree: UnitTree) -> set[int]:
 
 
 def figures_of(population: Population) -> Mapping[str, Mapping[str, float]]:
-    return {margin: dict(of) for margin, of in population.figures.items()}
+    """Return the figures by margin, codes in their order: a database may keep them in another, and
+    weights are by place."""
+    kept = population.figures
+    return {margin: dict(sorted(kept[margin].items())) for margin in MARGINS if margin in kept}

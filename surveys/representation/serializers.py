@@ -23,7 +23,7 @@ class WeighingCategory(serializers.Serializer[Any]):
 
 
 class WeighingMargin(serializers.Serializer[Any]):
-    margin = serializers.ChoiceField([(each, each) for each in MARGINS])
+    margin = serializers.ChoiceField(MARGIN_CHOICES)
     categories = WeighingCategory(many=True)
 
 
@@ -46,7 +46,7 @@ class WeighingMeasure(serializers.Serializer[Any]):
 
 
 class WeighingSkipped(serializers.Serializer[Any]):
-    margin = serializers.ChoiceField([(each, each) for each in MARGINS])
+    margin = serializers.ChoiceField(MARGIN_CHOICES)
     reason = serializers.ChoiceField([(each.value, each.value) for each in Skipped])
 
 

@@ -321,7 +321,7 @@ class _Desk:
             n=len(self.safe[self.groups.whole]) if weighed is not None else None,
             found=found,
             weights=cells,
-            groups=self._told(margins or []) if weighed is not None else [],
+            groups=self._ever_told(margins or [] if weighed is not None else None),
             digest=_digest(
                 {
                     "version": self.version.pk,
@@ -333,17 +333,16 @@ class _Desk:
             ),
         )
 
-    def _told(self, margins: list[Margin]) -> list[list[int | str]]:
-        """Return whose answers stand behind each number of people in the weighing."""
-        groups = [self.groups.whole]
-        for margin in margins:
+    def _ever_told(self, margins: list[Margin] | None) -> list[list[int | str]]:
+        """Return whose answers stand behind each number of people in the weighing; of groups that
+        it does not show, those that an earlier one of this period showed last: whoever saw it
+        could still subtract."""
+        told = [] if margins is None else [self.groups.whole]
+        for margin in margins or []:
             codes = [each.codes[0] for each in margin.categories if len(each.codes) == 1]
-            groups += groups_named(margin.name, codes, self.groups.tree)
-        return [
-            [*group, b64encode(packed_ids(self.safe[group])).decode()]
-            for group in groups
-            if group in self.safe
-        ]
+            told += groups_named(margin.name, codes, self.groups.tree)
+        people = {**self.shown, **{group: self.safe[group] for group in told if group in self.safe}}
+        return [[*group, b64encode(packed_ids(there)).decode()] for group, there in people.items()]
 
 
 NOBODY = np.zeros(0, dtype=np.int64)

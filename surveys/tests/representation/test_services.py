@@ -137,6 +137,17 @@ class TestWeighAnswers:
         asked = AuditEntry.objects.filter(action="weighing.asked").order_by("id")
         assert [entry.details["replaces"] for entry in asked] == ["", first]
 
+    def test_the_order_in_which_a_population_is_kept_changes_nothing(
+        self, visits: Campaign
+    ) -> None:
+        one = weigh(visits, known(channel={"counter": 50, "web": 50}))
+        other = weigh(visits, known(channel={"web": 50, "counter": 50}))
+
+        assert one is not None
+        assert other is not None
+        assert other.found == one.found
+        assert other.weights == one.weights
+
     def test_enters_no_sum_that_indicators_read(self, visits: Campaign) -> None:
         take_in()
         before = list(Rollup.objects.order_by("id").values_list("content", flat=True))
@@ -213,6 +224,23 @@ class TestWeighAnswers:
         assert first is not None
         assert second is not None
         assert (second.pk, second.n) == (first.pk, 120)
+
+    def test_another_population_between_does_not_forget_what_was_shown(
+        self, visits: Campaign, bank: Unit, web: Channel
+    ) -> None:
+        make_channel("fax"), make_channel("post")
+        by_channel = known(channel={"counter": 50, "web": 50})
+        first = weigh(visits, by_channel)
+        between = weigh(visits, known(channel={"fax": 50, "post": 50}))
+        answer(visits, bank, 1, channel_id=web.pk, answers=HAPPY)
+
+        again = weigh(visits, by_channel)
+
+        assert first is not None
+        assert between is not None
+        assert again is not None
+        assert (between.status, between.n, between.found) == ("not_applicable", None, {})
+        assert (again.n, again.found) == (120, first.found)
 
     def test_nobody_of_a_small_channel_is_told_of(self, visits: Campaign, bank: Unit) -> None:
         fax, post = make_channel("fax"), make_channel("post")

@@ -18,12 +18,13 @@ def _choices(names: Any) -> list[str]:
     return [each.value for each in names]
 
 
+SIDES = [("high", "high"), ("low", "low"), ("neither", "neither")]
 METHOD_STATUSES = _choices(MethodStatus)
 
 
 class FlagRow(serializers.Serializer[Any]):
     rule = serializers.ChoiceField(_choices(Rule))
-    side = serializers.ChoiceField(["high", "low", "neither"])
+    side = serializers.ChoiceField(SIDES)
     seen_on = serializers.DateField(
         help_text="The start of the period with which this could first be seen"
     )
@@ -162,7 +163,7 @@ class ChartRow(serializers.Serializer[Any]):
     unit = serializers.CharField()
     code = serializers.CharField()
     grain = serializers.ChoiceField(Grain.choices)
-    better = serializers.ChoiceField(["high", "low", "neither"])
+    better = serializers.ChoiceField(SIDES)
     target = serializers.FloatField(allow_null=True)
     profile = ProfileRow()
     kind = serializers.ChoiceField(Kind.choices, help_text="Of the newest limits")
@@ -272,7 +273,7 @@ class OutlookRow(serializers.Serializer[Any]):
     unit = serializers.CharField()
     code = serializers.CharField()
     grain = serializers.ChoiceField(Grain.choices)
-    better = serializers.ChoiceField(["high", "low", "neither"])
+    better = serializers.ChoiceField(SIDES)
     version = serializers.IntegerField()
     n = serializers.IntegerField(help_text="Periods with a value that counts")
     trend = SeriesTrendRow()

@@ -223,7 +223,7 @@ def _publication(version: SystemVersion, *, is_draft: bool) -> Step:
         missing = (Missing(_("It is a draft and counts for nothing yet.")),)
         url, verb = _at("indicators-publish", version), _("Check and publish")
         return Step("publication", title, about, (), missing, url, verb)
-    has = [_("Published"), _("Charts and signals watch every indicator of it.")]
+    has = [_("Published"), _("Charts and signals watch its indicators.")]
     if version.state == SystemVersion.State.RETIRED:
         has = [_("Published, and replaced by a later version")]
     url = reverse("sqcore:evaluation-quality")

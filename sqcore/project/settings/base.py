@@ -206,6 +206,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
         "Grain": "sqcore.base.periods.Grain",
+        "AnalysisGrain": "surveys.analyses.wording.GRAINS",
+        "PopulationMargin": "surveys.representation.serializers.MARGIN_CHOICES",
+        "ComparatorKind": "sqcore.comparators.models.Comparator.Kind",
+        "SignalDirection": "sqcore.monitoring.models.Signal.Direction",
+        "Side": "sqcore.monitoring.serializers.SIDES",
         "FigureKind": "sqcore.evaluation.models.KpiValue.Kind",
         "RunState": "sqcore.evaluation.models.EvaluationRun.State",
         "SystemVersionState": "sqcore.indicators.models.SystemVersion.State",

@@ -9,6 +9,8 @@ from sqcore.stats.results import MethodStatus
 from surveys.analyses.wording import GRAINS
 from surveys.representation.margins import MARGINS, Skipped
 
+MARGIN_CHOICES = [(each, each) for each in MARGINS]
+
 
 class WeighingCategory(serializers.Serializer[Any]):
     """A part of the population and of those who answered."""

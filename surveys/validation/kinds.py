@@ -63,11 +63,9 @@ class Validation:
 
     def find(self, answers: ItemAnswers, *, k: int = SMALLEST) -> Found:
         sheet = _Sheet(answers, max(LEAST, k))
-        # What all say less what the attentive say is what the marked say.
-        are_many = sheet.careless.sum() >= sheet.least
         values: Json = {
             "all": sheet.part(np.ones(len(answers), dtype=np.bool_)),
-            "attentive": sheet.part(~sheet.careless) if are_many else None,
+            "attentive": sheet.part(~sheet.careless) if sheet.marked_are_many else None,
             "careless": sheet.attention(),
             "questions": list(sheet.questions()),
         }
@@ -130,6 +128,18 @@ class _Sheet:
         without them flatters the questionnaire.
         """
         return np.asarray(self._in_a_row | self._straight.flagged)
+
+    @property
+    def marked_are_many(self) -> bool:
+        """Whether what all say less what the attentive say is nowhere what a few say: the marked
+        are many, and in each dimension many or none."""
+        marked = ~np.isnan(self.values[self.careless])
+        complete = (
+            int(marked[:, self._columns(codes)].all(axis=1).sum())
+            for codes in (*self.blocks.values(), self.codes)
+        )
+        are_many = all(count == 0 or count >= self.least for count in complete)
+        return bool(len(marked) >= self.least and are_many)
 
     @cached_property
     def _straight(self) -> Careless:

@@ -174,6 +174,14 @@ class TestAttention:
         assert round(values["careless"]["in_a_row"]["value"] * (300 + marked)) == marked
         assert (values["attentive"] is not None) == is_told
 
+    def test_few_marked_in_one_dimension_are_not_told_either(self) -> None:
+        alike = np.full((40, 8), 1, dtype=np.uint8)
+        partly = alike.copy()
+        partly[1:, 7] = MISSING
+
+        assert found(np.concatenate([drawn(300), alike]))["attentive"] is not None
+        assert found(np.concatenate([drawn(300), partly]))["attentive"] is None
+
     def test_who_is_unusual_is_counted_apart_and_stays_among_the_attentive(self) -> None:
         torn = [[7, 1] * 4] * 5
         values = found(with_rows(drawn(300), [[4] * 8] * 40 + torn))

@@ -45,7 +45,8 @@ def define_scorecard(
     by: Principal,
     now: datetime,
 ) -> RiskScorecard:
-    """Add the next version of the scorecard; it is in force from its first run on.
+    """Add the next version of the scorecard; it is in force from its first run on. The same as the
+    newest again adds nothing.
 
     raises: InvalidInput for signs that there are not, points or levels out of order
     """
@@ -67,7 +68,12 @@ def define_scorecard(
         )
     if not reason.strip():
         raise InvalidInput(_("Say why the points are as they are."))
-    last = RiskScorecard.objects.select_for_update().order_by("-number").first()
+    # One after the other: who comes second numbers after what the first has made.
+    RiskScorecard.objects.select_for_update().order_by("number").first()
+    last = RiskScorecard.objects.order_by("-number").first()
+    said = (wanted, medium, high, horizon_days, active_days, reason.strip()[:300])
+    if last is not None and said == _said(last):
+        return last
     made = RiskScorecard.objects.create(
         number=last.number + 1 if last is not None else 1,
         points=wanted,
@@ -86,6 +92,11 @@ def define_scorecard(
         details={"number": made.number, "points": wanted, "medium": medium, "high": high},
     )
     return made
+
+
+def _said(card: RiskScorecard) -> tuple[Mapping[str, int], int, int, int, int, str]:
+    levels = (card.medium, card.high, card.horizon_days, card.active_days)
+    return (card.points, *levels, card.reason)
 
 
 def run_scorecard(

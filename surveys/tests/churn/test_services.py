@@ -68,6 +68,10 @@ class TestDefineScorecard:
         }  # fmt: skip
         return define_scorecard(**(fields | over))  # type: ignore[arg-type]
 
+    def test_the_same_again_adds_nothing(self) -> None:
+        assert self.define() == self.define()
+        assert RiskScorecard.objects.count() == 1
+
     def test_adds_the_next_version_with_an_entry_in_the_ledger(self) -> None:
         first, second = self.define(), self.define(points={"unsolved_last": 4})
 

@@ -138,7 +138,11 @@ def _screening(version: SystemVersion, principal: Principal) -> Step:
         for each in kept
         if each.indicator_id not in placed
     ]
-    said = _("%(all)d candidates: %(kept)d kept, %(dropped)d dropped")
+    said = ngettext(
+        "%(all)d candidate: %(kept)d kept, %(dropped)d dropped",
+        "%(all)d candidates: %(kept)d kept, %(dropped)d dropped",
+        len(found),
+    )
     numbers = {"all": len(found), "kept": len(kept), "dropped": len(dropped)}
     return Step(
         "screening",

@@ -225,7 +225,7 @@ def effort(
     source: Dixon, Freeman, Toman 2010, Harvard Business Review 88(7/8):116-122 (the question)
 
     >>> found = effort([[2, 3, 5, 10, 20, 35, 25]])
-    >>> found.mean.value.tolist(), found.easy.value.tolist()
+    >>> found.mean.value.round(2).tolist(), found.easy.value.tolist()
     ([5.48], [0.8])
     """
     x = finite(counts, "counts")

@@ -567,8 +567,11 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
 def _epoch(
     principal: Principal, code: str, period: Period, leaf: IndicatorDefinition | None
 ) -> str:
-    """Since when it measures what it does in this period, and why; empty since ever."""
-    epoch = epoch_on(principal, code, on=period.end - timedelta(days=1)) if leaf else None
+    """Since when it, or what its formula names, measures what it does in this period, and why;
+    empty since ever."""
+    if leaf is None:
+        return ""
+    epoch = epoch_on(principal, (code, *leaf.names), on=period.end - timedelta(days=1))
     if epoch is None:
         return ""
     return _("Measured otherwise since %(day)s: %(reason)s") % {

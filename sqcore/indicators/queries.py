@@ -1,6 +1,6 @@
 """Reading indicator systems: which version counts, and what it says."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from django.db.models import Q
@@ -64,13 +64,13 @@ def targets_by_code(codes: Sequence[str], *, on: date) -> dict[str, Target]:
     return {target.indicator.code: target for target in held}
 
 
-def epoch_on(principal: Principal, code: str, *, on: date) -> IndicatorEpoch | None:
-    """Return the newest epoch of an indicator that had begun by a day; None while it measures what
-    it always did. One query."""
+def epoch_on(principal: Principal, codes: Collection[str], *, on: date) -> IndicatorEpoch | None:
+    """Return the newest epoch of these indicators that had begun by a day; None while they measure
+    what they always did. One query."""
     found = IndicatorEpoch.objects.visible_to(principal).filter(
-        indicator__code=code, starts_on__lte=on
+        indicator__code__in=codes, starts_on__lte=on
     )
-    return found.order_by("-number").first()
+    return found.order_by("-starts_on", "-number", "pk").first()
 
 
 def owner_of(principal: Principal, code: str) -> str:

@@ -9,7 +9,9 @@ from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.models import OutboxEvent
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import queries
+from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.evaluation.pages import indicator_page
 from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
@@ -240,3 +242,7 @@ def test_a_change_of_an_operand_is_one_of_its_formula_too(
     )
     found = queries.overview(principal=SYSTEM, run=run, former=former, unit=unit)
     assert found.standing.dimensions[0].children[0].is_redefined
+
+    page = indicator_page(principal=SYSTEM, code="wait", asked=Asked(period="2026-03"))
+    assert page is not None
+    assert "The queue has no numbers any more" in page.epoch

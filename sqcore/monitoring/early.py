@@ -41,15 +41,29 @@ BY_CHANCE = 0.025
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What a search found: the fields of a warning by series, and how many were forecast."""
+    """What a search found: the fields of a warning by series, and how many were forecast.
+
+    judged: the series whose newest period has a figure, but for those that there was no room for;
+        of the others the search says nothing
+    """
 
     grid: Grid
     found: Mapping[Place, Mapping[str, Any]]
     foretold: int
+    judged: frozenset[Place]
 
     @property
     def newest_on(self) -> date | None:
         return self.grid.periods[-1].start if self.grid.periods else None
+
+    def is_over(self, warning: EarlyWarning) -> bool:
+        """Whether a warning passed off: its forecast no longer passes the line, or the time that it
+        spoke of is over."""
+        place = (warning.unit_id, warning.code)
+        if place in self.found:
+            return False
+        is_past = self.newest_on is not None and self.newest_on >= warning.horizon_on
+        return place in self.judged or is_past
 
     def passed_on(self, warning: EarlyWarning) -> date | None:
         """Return the first period since the warning was last looked at that passed its line."""
@@ -76,13 +90,16 @@ def search_ahead(*, system: IndicatorSystem, grain: Grain, through: date) -> Sea
     }
     grid = read_grid(system, grain, through=through, codes=list(leaves))
     near = _nearest(grid, leaves)
+    left_out = {grid.places[row] for row in near[AT_MOST:]}
+    near = near[:AT_MOST]
     found = {}
     for row in near:
         place = grid.places[row]
         warned = _foretell(grid, row, leaves[place[1]])
         if warned is not None:
             found[place] = warned
-    return Search(grid, found, len(near))
+    known = {place for row, place in enumerate(grid.places) if grid.usable[row, -1:].any()}
+    return Search(grid, found, len(near), frozenset(known - left_out))
 
 
 def _line(leaf: IndicatorDefinition) -> tuple[str, float | None]:
@@ -93,7 +110,8 @@ def _line(leaf: IndicatorDefinition) -> tuple[str, float | None]:
 
 
 def _nearest(grid: Grid, leaves: Mapping[str, IndicatorDefinition]) -> list[int]:
-    """Return the series that stand on the good side of their line and could pass it."""
+    """Return the series that stand on the good side of their line and could pass it, the nearest
+    first."""
     reach: list[tuple[float, int]] = []
     for row, (_unit, code) in enumerate(grid.places):
         values = grid.values[row, grid.usable[row]]
@@ -104,7 +122,7 @@ def _nearest(grid: Grid, leaves: Mapping[str, IndicatorDefinition]) -> list[int]
         off = (float(values[-1]) - line) * better_of(leaves[code])
         if off >= 0 and spread > 0 and off <= REACH * spread:
             reach.append((off / spread, row))
-    return [row for _off, row in sorted(reach)[:AT_MOST]]
+    return [row for _off, row in sorted(reach)]
 
 
 def _foretell(grid: Grid, row: int, leaf: IndicatorDefinition) -> Mapping[str, Any] | None:

@@ -259,11 +259,11 @@ def _write_warnings(search: Search, system: IndicatorSystem, grain: Grain, now: 
         .select_for_update()
         .order_by("id")
     }
-    for place, warning in known.items():
+    for warning in known.values():
         passed_on = search.passed_on(warning)
         if passed_on is not None:
             _end(warning, EarlyWarning.State.CAME_TRUE, passed_on, now)
-        elif place not in search.found:
+        elif search.is_over(warning):
             over_on = search.newest_on or local_day(now)
             _end(warning, EarlyWarning.State.PASSED_OFF, over_on, now)
     for place, fields in search.found.items():

@@ -117,6 +117,19 @@ def test_it_passes_off_when_the_forecast_no_longer_passes_the_line(north: Unit) 
     assert (warning.state, warning.ended_on) == ("passed_off", bank.start(34))
 
 
+def test_it_stays_while_its_newest_period_has_no_figure_until_its_time_is_over(north: Unit) -> None:
+    bank = months(north)
+    search(bank, 24)
+    ahead = EarlyWarning.objects.get().horizon_on
+    bank.put(make_unit("south"), [9.0] * 40)
+
+    assert search(bank, 25) == 1
+
+    last = next(number for number in range(25, 41) if bank.start(number) >= ahead)
+    search(bank, last)
+    assert EarlyWarning.objects.get().state == "passed_off"
+
+
 def test_is_told_once_a_series_and_year(north: Unit) -> None:
     person("mei", Role.MANAGER, north)
     bank = months(north)

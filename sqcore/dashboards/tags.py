@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from sqcore.base import text as base_text
 from sqcore.base.text import in_language
 from sqcore.dashboards import figures
 from sqcore.dashboards.navigation import LinkGroup, navigation_for
@@ -54,8 +55,7 @@ def moment(value: datetime | None) -> str:
 @register.filter
 def day(value: date | None) -> str:
     """Return a day as people write it: 2 Mar 2026."""
-    # Translators: a day, in the letters of Django's date filter
-    return date_format(value, _("j M Y")) if value else ""
+    return base_text.day(value) if value else ""
 
 
 @register.filter

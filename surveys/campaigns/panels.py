@@ -9,15 +9,14 @@ from django.utils import timezone
 from sqcore.dashboards.panels import Page
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
-from surveys.campaigns.models import Campaign
-from surveys.campaigns.queries import campaign_rows, campaigns_for
+from surveys.campaigns.queries import campaign_rows, campaigns_running
 
 LISTED = 4
 
 
 @dataclass(frozen=True)
 class LiveCampaignsPanel:
-    """The open campaigns this person may see, with how many answered so far."""
+    """The campaigns this person may see that take answers today, with how many answered so far."""
 
     key: str = "surveys.live"
     page: Page = Page.HOME
@@ -29,6 +28,6 @@ class LiveCampaignsPanel:
     ) -> Mapping[str, object] | None:
         if not (principal.may(Permission.MANAGE_SURVEYS) or principal.may(Permission.VIEW_RESULTS)):
             return None
-        live = campaigns_for(principal, state=Campaign.State.OPEN)[:LISTED]
-        rows = campaign_rows(live, on=timezone.localdate(now))
+        today = timezone.localdate(now)
+        rows = campaign_rows(campaigns_running(principal, on=today)[:LISTED], on=today)
         return {"rows": rows} if rows else None

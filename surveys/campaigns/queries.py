@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
-from django.db.models import BigIntegerField, Count, QuerySet
+from django.db.models import BigIntegerField, Count, Q, QuerySet
 
 from sqcore.base.errors import NotFound, NotPermitted
 from sqcore.base.memory import ShortMemory
@@ -75,6 +75,12 @@ def campaigns_for(principal: Principal, *, state: str = "") -> QuerySet[Campaign
     campaigns = Campaign.objects.visible_to(principal).select_related("version__instrument")
     campaigns = campaigns.filter(state=state) if state else campaigns
     return campaigns.order_by("-opens_on", "-id")
+
+
+def campaigns_running(principal: Principal, *, on: date) -> QuerySet[Campaign]:
+    """Return the open campaigns whose days include this one, as `campaigns_for` does."""
+    campaigns = campaigns_for(principal, state=Campaign.State.OPEN).filter(opens_on__lte=on)
+    return campaigns.filter(Q(closes_on=None) | Q(closes_on__gt=on))
 
 
 def campaign_rows(campaigns: Iterable[Campaign], *, on: date) -> list[CampaignRow]:

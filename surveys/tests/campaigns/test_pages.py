@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.test import Client
 
+from sqcore.base.text import day
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
 from sqcore.indicators.queries import published_versions
@@ -88,6 +89,20 @@ def answers(campaign: Campaign, unit: Unit, count: int) -> None:
 
 def _keys(count: int) -> list[Any]:
     return [NewResponse({}, 0, TODAY).key for _ in range(count)]
+
+
+class TestHome:
+    def test_lists_what_takes_answers_today(self, ana: Client) -> None:
+        version = make_version()
+        make_campaign("spring", version=version, closes_on=TODAY)
+        make_campaign("autumn", version=version, closes_on=TODAY + timedelta(days=1))
+        make_campaign("winter", version=version, opens_on=TODAY + timedelta(days=1))
+        make_campaign("always", version=version)
+
+        panel = ana.get("/").content.decode().split('id="live"')[1].split("</section>")[0]
+
+        assert re.findall("Spring|Autumn|Winter|Always", panel) == ["Always", "Autumn"]
+        assert f"until {day(TODAY)}" in panel
 
 
 class TestCampaigns:

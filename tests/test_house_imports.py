@@ -49,7 +49,8 @@ THINGS = {
     "sqcore.comparators": {"comparing", "pages", "rows", "series"},
     "sqcore.dashboards": {"figures", "navigation", "specimens", "tags"},
     "sqcore.encounters": {
-        *("drawing", "intake", "overview", "process", "process_page", "rows", "sums", "timeline"),
+        *("drawing", "intake", "overview", "process", "process_page", "process_tables"),
+        *("process_words", "rows", "sums", "timeline"),
     },
     "sqcore.evaluation": {
         *("due", "exports", "frozen", "groups", "kpi_page", "lattice", "leaves", "pages"),
@@ -70,7 +71,11 @@ THINGS = {
         *("rare", "wording"),
     },
     "sqcore.org": {"directory", "rows"},
-    "sqcore.performance": {"batches", "drawing", "judging", "measures", "pages", "wording"},
+    "sqcore.performance": {
+        *("batches", "dispute_pages", "disputes", "drawing", "due", "gathering", "judging"),
+        *("measures", "own_pages", "people_page", "person_page", "rules_page", "runs", "windows"),
+        "wording",
+    },
     "sqcore.publication": {"pages", "port", "validations"},
     "sqcore.questionnaires": {"port"},
     "sqcore.reports": {
@@ -83,7 +88,7 @@ THINGS = {
         *("scoring", "wording"),
     },
     "surveys.analyses": {"groups", "port", "release", "wording"},
-    "surveys.churn": {"pages", "signs", "trials", "wording"},
+    "surveys.churn": {"pages", "shares", "signs", "trials", "wording"},
     "surveys.drivers": {
         *("drawing", "effects", "kinds", "pages", "predictors", "reading", "review", "wording"),
     },

@@ -159,7 +159,8 @@ class ProcessMapView(ApiView):
     @documented(
         operation="process_map", summary="The process map: stages, moves, waits, bottleneck",
         tag=TAG, about="Of a unit and all below it in a period, from its latest 20,000 encounters. "
-        "Times are in seconds. What fewer than the smallest group of encounters did is left out.",
+        "Times are in seconds. Moves and paths of fewer encounters than the smallest group are left"
+        " out.",
         answer=ProcessMapRow, filters=ProcessMapFilter, problems=(404,),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:

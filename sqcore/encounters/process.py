@@ -98,8 +98,8 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Reading:
-    """A map with the codes of its stages. What fewer than `smallest_group` encounters did is
-    counted, but not told apart: a path that one customer took is that customer's trace."""
+    """A map with the codes of its stages. How often and how long is told of every stage; what
+    followed what only of at least `smallest_group` encounters, for it is a customer's trace."""
 
     period: Period
     codes: list[str]
@@ -112,13 +112,14 @@ class Reading:
 
     @property
     def is_withheld(self) -> bool:
+        """True where there are too few encounters to tell what followed what."""
         return self.found.cases < self.smallest_group
 
     @property
     def stages(self) -> list[int]:
-        """The stages that are shown, in the order in which cases come to them."""
-        shown = np.flatnonzero(self.found.stages.cases >= self.smallest_group)
-        return sorted(shown.tolist(), key=lambda stage: self.found.stages.place[stage])
+        """The stages, in the order in which cases come to them."""
+        occur = np.flatnonzero(self.found.stages.cases)
+        return sorted(occur.tolist(), key=lambda stage: self.found.stages.place[stage])
 
     @property
     def edges(self) -> list[int]:
@@ -344,21 +345,18 @@ def stages_named(codes: Collection[str]) -> dict[str, Stage]:
 
 def map_as_json(chosen: Chosen, reading: Reading) -> dict[str, Any]:
     """Return the map with all figures, in seconds; what is not known is None."""
-    withheld = reading.is_withheld
     return {
         "unit": chosen.unit.code if chosen.unit else None,
         "period": reading.period.key,
         **{kind: getattr(chosen.asked, kind) or None for kind in PARTS},
-        "is_withheld": withheld,
-        "encounters": None if withheld else reading.found.cases,
+        "is_withheld": reading.is_withheld,
+        "encounters": reading.found.cases,
         "is_cut": reading.is_cut,
         "smallest_group": reading.smallest_group,
-        "bottleneck": None if withheld else _bottleneck_json(reading),
-        "stages": [] if withheld else [_stage_json(reading, stage) for stage in reading.stages],
-        "moves": [] if withheld else [_move_json(reading, edge) for edge in reading.edges],
-        "paths": []
-        if withheld
-        else [
+        "bottleneck": _bottleneck_json(reading),
+        "stages": [_stage_json(reading, stage) for stage in reading.stages],
+        "moves": [_move_json(reading, edge) for edge in reading.edges],
+        "paths": [
             {
                 "stages": [reading.code(stage) for stage in path.path],
                 "encounters": path.n,

@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sqcore.base.periods import Period, title_of
-from sqcore.base.text import in_language, number
+from sqcore.base.text import number
 from sqcore.encounters.drawing import Drawing, Move, Stop, draw
-from sqcore.encounters.models import Stage
 from sqcore.encounters.process import (
     GRAINS,
     MOST_READ,
@@ -23,57 +22,15 @@ from sqcore.encounters.process import (
     read,
     stages_named,
 )
+from sqcore.encounters.process_tables import Line, in_order, move_lines, other_moves, stage_lines
+from sqcore.encounters.process_words import Names, bottleneck_sentence, duration, percent
 from sqcore.identity.principals import Principal
-from sqcore.stats.differences import Bounded, difference
-from sqcore.stats.process import FEWEST_CASES, Bottleneck, Times
+from sqcore.stats.process import FEWEST_CASES
 
 MOST_PATHS = 8
 MOST_STRETCHES = 5
-SECONDS = {"min": 60.0, "h": 3600.0, "d": 86_400.0}
 OFTEN_AT_ONCE = 0.05
 """From this share of overlapping moves on the page says what they mean."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What became of a mean time since the period compared with."""
-
-    before: str
-    by: float
-    text: str
-    between: str
-    is_clear: bool
-    is_wait: bool
-
-    @property
-    def tone(self) -> str:
-        """Less waiting is better; less handling need not be."""
-        if not (self.is_clear and self.is_wait):
-            return ""
-        return "good" if self.by < 0 else "bad"
-
-    @property
-    def verdict(self) -> str:
-        return _("clear change") if self.is_clear else _("no clear change")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A stage or a move in a table; texts, empty where it is not known."""
-
-    key: str
-    name: str
-    phase: str
-    n: str
-    cases: str
-    again: str
-    median: str
-    mean: str
-    between: str
-    p90: str
-    share: str
-    is_bottleneck: bool
-    change: Change | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +67,7 @@ class ProcessPage:
     chosen: Chosen
     reading: Reading
     before: Reading | None
-    names: "Names"
+    names: Names
 
     @property
     def title(self) -> str:
@@ -176,7 +133,7 @@ class ProcessPage:
 
     @property
     def shown_flow(self) -> str:
-        return _percent(self.reading.drawn.flow, 0)
+        return percent(self.reading.drawn.flow, 0)
 
     @property
     def is_thinned(self) -> bool:
@@ -191,22 +148,22 @@ class ProcessPage:
                 100 * one.share,
                 100 * one.low if one.low > 0 else None,
                 100 * one.high if one.low > 0 else None,
-                _percent(one.share, 0),
+                percent(one.share, 0),
             )
             for one in self.reading.stretches[:MOST_STRETCHES]
         ]
 
     @cached_property
     def stages(self) -> list[Line]:
-        return _stage_lines(self.reading, self.before, self.names)
+        return stage_lines(self.reading, self.before, self.names)
 
     @cached_property
     def moves(self) -> list[Line]:
-        return _move_lines(self.reading, self.before, self.names)
+        return move_lines(self.reading, self.before, self.names)
 
     @property
     def other_moves(self) -> str:
-        return _other_moves(self.reading)
+        return other_moves(self.reading)
 
     @property
     def paths(self) -> list[PathLine]:
@@ -214,8 +171,8 @@ class ProcessPage:
             PathLine(
                 stages=[self.names.stage(self.reading.code(stage)) for stage in path.path],
                 n=number(path.n, 0),
-                share=_percent(path.share, 1),
-                coverage=_percent(path.coverage, 0),
+                share=percent(path.share, 1),
+                coverage=percent(path.coverage, 0),
             )
             for path in self.reading.shown_paths[:MOST_PATHS]
         ]
@@ -300,7 +257,7 @@ class ProcessPage:
                     "Stages done at the same time appear in the order of their start; an arrow "
                     "there and one back need not be rework."
                 )
-                % {"share": _percent(self.reading.share_at_once, 0)}
+                % {"share": percent(self.reading.share_at_once, 0)}
             )
         return found
 
@@ -315,274 +272,8 @@ def process_page(*, principal: Principal, asked: Asked, now: datetime) -> Proces
         return None
     reading = read(chosen)
     before = read(chosen, chosen.against) if chosen.against and reading.found.cases else None
-    if before is not None and before.is_withheld:
-        before = None
     codes = {*reading.codes, *(before.codes if before else ())}
     return ProcessPage(chosen, reading, before, Names(stages_named(codes)))
-
-
-# Words ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of stages, waits and phases in the reader's language."""
-
-    known: Mapping[str, Stage]
-
-    def stage(self, code: str) -> str:
-        return in_language(self.known[code].name) if code in self.known else code
-
-    def phase(self, code: str) -> Stage.Phase:
-        return Stage.Phase(self.known[code].phase) if code in self.known else Stage.Phase.EXECUTION
-
-    def move(self, reading: Reading, edge: int) -> str:
-        edges, found = reading.found.edges, reading.found
-        source, target = int(edges.source[edge]), int(edges.target[edge])
-        if source == found.arrival:
-            return _("Arrival → %(stage)s") % {"stage": self.stage(reading.code(target))}
-        if target == found.leaving:
-            return _("%(stage)s → leaving") % {"stage": self.stage(reading.code(source))}
-        return _("%(source)s → %(target)s") % {
-            "source": self.stage(reading.code(source)),
-            "target": self.stage(reading.code(target)),
-        }
-
-    def of(self, reading: Reading, one: Bottleneck) -> str:
-        if one.stage is not None:
-            return self.stage(reading.code(one.stage))
-        return self.move(reading, one.edge or 0)
-
-    def stretch(self, reading: Reading, most: Bottleneck) -> str:
-        """A stage or a wait inside a sentence."""
-        if most.stage is not None:
-            return _("the stage “%(stage)s”") % {"stage": self.stage(reading.code(most.stage))}
-        edges, edge = reading.found.edges, most.edge or 0
-        source, target = int(edges.source[edge]), int(edges.target[edge])
-        to = self.stage(reading.code(target))
-        if source == reading.found.arrival:
-            return _("the wait before “%(stage)s”") % {"stage": to}
-        parts = {"source": self.stage(reading.code(source)), "target": to}
-        if edges.untimed[edge] == edges.n[edge]:
-            return _("the time from “%(source)s” to “%(target)s”") % parts
-        return _("the wait between “%(source)s” and “%(target)s”") % parts
-
-
-def bottleneck_sentence(reading: Reading, names: Names) -> str:
-    """Say where most of the time goes, with n and interval, or that it is not clear."""
-    most = reading.bottleneck
-    if most is None:
-        return _("No time is recorded, so that there is no bottleneck to find.")
-    said = {
-        "most": names.stretch(reading, most),
-        "share": _percent(most.share, 0),
-        "interval": _interval(most),
-        "n": number(most.cases, 0),
-    }
-    if most.is_clear:
-        return (
-            _(
-                "The bottleneck is %(most)s: %(share)s of all the time that customers spend "
-                "(95 %% interval %(interval)s), in %(n)s encounters."
-            )
-            % said
-        )
-    if reading.found.cases < FEWEST_CASES or most.second is None:
-        return (
-            _(
-                "Most of the time goes on %(most)s, %(share)s in %(n)s encounters, but these are "
-                "too few to call it the bottleneck."
-            )
-            % said
-        )
-    return _(
-        "No clear bottleneck: %(most)s takes %(share)s of the time that customers spend "
-        "(95 %% interval %(interval)s), %(second)s takes %(second_share)s (%(second_interval)s)."
-    ) % {
-        **said,
-        "second": names.stretch(reading, most.second),
-        "second_share": _percent(most.second.share, 0),
-        "second_interval": _interval(most.second),
-    }
-
-
-def _interval(one: Bottleneck) -> str:
-    if not one.low > 0:
-        return _("not known")
-    return f"{number(100 * one.low, 0)} – {number(100 * one.high, 0)} %"
-
-
-def _percent(share: float, decimals: int) -> str:
-    return f"{number(100 * share, decimals)} %"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the unit in which it is easily read: 45 s, 8.2 min, 3.4 h, 12 d."""
-    if seconds != seconds:
-        return ""
-    size, text = abs(seconds), _("%(n)s s")
-    amount = seconds
-    for unit, from_s, named in (
-        ("min", 90.0, _("%(n)s min")),
-        ("h", 5_400.0, _("%(n)s h")),
-        ("d", 129_600.0, _("%(n)s d")),
-    ):
-        if size >= from_s:
-            amount, text = seconds / SECONDS[unit], named
-    return text % {"n": number(amount, 1 if 0 < abs(amount) < 10 else 0)}
-
-
-# Tables -----------------------------------------------------------------------------------------
-
-
-def _stage_lines(reading: Reading, before: Reading | None, names: Names) -> list[Line]:
-    stages, most = reading.found.stages, reading.bottleneck
-    lines = []
-    for stage in _ordered(reading, names):
-        code = reading.code(stage)
-        lines.append(
-            _line(
-                f"stage-{stage}",
-                names.stage(code),
-                stages.handling,
-                stage,
-                phase=str(names.phase(code).label),
-                n=int(stages.n[stage]),
-                cases=int(stages.cases[stage]),
-                again=_percent(stages.repeated[stage] / stages.cases[stage], 1)
-                if stages.repeated[stage]
-                else "",
-                is_bottleneck=most is not None and most.is_clear and most.stage == stage,
-                change=_stage_change(reading, before, stage),
-            )
-        )
-    return lines
-
-
-def _move_lines(reading: Reading, before: Reading | None, names: Names) -> list[Line]:
-    edges, most = reading.found.edges, reading.bottleneck
-    return [
-        _line(
-            f"move-{edge}",
-            names.move(reading, edge),
-            edges.wait,
-            edge,
-            phase="",
-            n=int(edges.n[edge]),
-            cases=int(edges.cases[edge]),
-            again="",
-            is_bottleneck=most is not None and most.is_clear and most.edge == edge,
-            change=_move_change(reading, before, edge),
-        )
-        for edge in reading.edges
-    ]
-
-
-def _line(
-    key: str,
-    name: str,
-    times: Times,
-    at: int,
-    *,
-    phase: str,
-    n: int,
-    cases: int,
-    again: str,
-    is_bottleneck: bool,
-    change: Change | None,
-) -> Line:
-    known = bool(times.n[at])
-    low, high = float(times.low[at]), float(times.high[at])
-    return Line(
-        key=key,
-        name=name,
-        phase=phase,
-        n=number(n, 0),
-        cases=number(cases, 0),
-        again=again,
-        median=duration(times.median[at]) if known else "",
-        mean=duration(times.mean[at]) if known else "",
-        between=f"{duration(low)} – {duration(high)}" if low < high else "",
-        p90=duration(times.p90[at]) if known else "",
-        share=_percent(times.share[at], 1) if known and times.share[at] >= 0 else "",
-        is_bottleneck=is_bottleneck,
-        change=change,
-    )
-
-
-def _stage_change(reading: Reading, before: Reading | None, stage: int) -> Change | None:
-    code = reading.code(stage)
-    if before is None or code not in before.codes:
-        return None
-    former = before.codes.index(code)
-    if before.found.stages.cases[former] < before.smallest_group:
-        return None
-    return _change(
-        reading.found.stages.handling, stage, before.found.stages.handling, former, is_wait=False
-    )
-
-
-def _move_change(reading: Reading, before: Reading | None, edge: int) -> Change | None:
-    if before is None:
-        return None
-    former = {_ends(before, other): other for other in before.edges}.get(_ends(reading, edge))
-    if former is None:
-        return None
-    return _change(reading.found.edges.wait, edge, before.found.edges.wait, former, is_wait=True)
-
-
-def _ends(reading: Reading, edge: int) -> tuple[str, str]:
-    """The codes of the stages of a move."""
-    edges = reading.found.edges
-    return reading.code(int(edges.source[edge])), reading.code(int(edges.target[edge]))
-
-
-def _change(now: Times, at: int, then: Times, former: int, *, is_wait: bool) -> Change | None:
-    """The change of a mean, where both have an interval."""
-    known = now.low[at] <= now.high[at] and then.low[former] <= then.high[former]
-    if not known:
-        return None
-    found = difference(
-        Bounded(float(now.mean[at]), float(now.low[at]), float(now.high[at])),
-        Bounded(float(then.mean[former]), float(then.low[former]), float(then.high[former])),
-    )
-    return Change(
-        before=duration(then.mean[former]),
-        by=found.value,
-        text=duration(abs(found.value)),
-        between=_("%(low)s and %(high)s")
-        % {"low": _with_sign(found.low), "high": _with_sign(found.high)},
-        is_clear=found.low > 0 or found.high < 0,
-        is_wait=is_wait,
-    )
-
-
-def _with_sign(seconds: float) -> str:
-    return f"+{duration(seconds)}" if seconds > 0 else duration(seconds)
-
-
-def _other_moves(reading: Reading) -> str:
-    edges, shown = reading.found.edges, reading.edges
-    rest = int(edges.n.sum() - edges.n[shown].sum())
-    if not rest:
-        return ""
-    return ngettext(
-        "%(n)s other move, of fewer than %(k)s encounters.",
-        "%(n)s other moves, each of fewer than %(k)s encounters.",
-        rest,
-    ) % {"n": number(rest, 0), "k": reading.smallest_group}
-
-
-def _ordered(reading: Reading, names: Names) -> list[int]:
-    """The stages by phase, within a phase as cases come to them."""
-    phases = list(Stage.Phase)
-    return sorted(
-        reading.stages,
-        key=lambda stage: (
-            phases.index(names.phase(reading.code(stage))),
-            reading.found.stages.place[stage],
-        ),
-    )
 
 
 # The drawing ------------------------------------------------------------------------------------
@@ -592,7 +283,7 @@ def _drawing(reading: Reading, names: Names) -> Drawing:
     found, most = reading.found, reading.bottleneck
     drawn = reading.drawn.edges
     linked = {*found.edges.source[drawn].tolist(), *found.edges.target[drawn].tolist()}
-    ordered = [stage for stage in _ordered(reading, names) if stage in linked]
+    ordered = [stage for stage in in_order(reading, names) if stage in linked]
     badge = _("Bottleneck")
     stops = [Stop("arrival", _("Arrival: %(n)s") % {"n": number(found.cases, 0)})]
     for stage in ordered:
@@ -619,7 +310,7 @@ def _stop(reading: Reading, stage: int, names: Names, badge: str) -> Stop:
         key=f"stage-{stage}",
         name=name,
         note=note,
-        again=_("again in %(share)s") % {"share": _percent(share, 1)} if share >= 0.001 else "",
+        again=_("again in %(share)s") % {"share": percent(share, 1)} if share >= 0.001 else "",
         band=str(names.phase(code).label),
         badge=badge,
         title=f"{name}: {note}",

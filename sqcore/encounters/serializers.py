@@ -147,11 +147,13 @@ class ProcessMapRow(serializers.Serializer[Any]):
     channel = serializers.CharField(allow_null=True)
     segment = serializers.CharField(allow_null=True)
     service = serializers.CharField(allow_null=True)
-    is_withheld = serializers.BooleanField(help_text="Too few encounters: no figures")
-    encounters = serializers.IntegerField(allow_null=True, help_text="With stages")
+    is_withheld = serializers.BooleanField(
+        help_text="Too few encounters to tell what followed what: no moves, no paths"
+    )
+    encounters = serializers.IntegerField(help_text="With stages")
     is_cut = serializers.BooleanField(help_text="There are more; these are the latest 20,000")
     smallest_group = serializers.IntegerField(
-        help_text="Stages, moves and paths of fewer encounters are left out"
+        help_text="Moves and paths of fewer encounters are left out"
     )
     bottleneck = BottleneckRow(allow_null=True)
     stages = MapStageRow(many=True)

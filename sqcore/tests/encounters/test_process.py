@@ -12,7 +12,8 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Period
 from sqcore.encounters.models import Stage
 from sqcore.encounters.process import Asked, Chosen, Reading, choose, map_as_json, read, reading_of
-from sqcore.encounters.process_page import Names, bottleneck_sentence, duration, process_page
+from sqcore.encounters.process_page import process_page
+from sqcore.encounters.process_words import Names, bottleneck_sentence, duration
 from sqcore.encounters.services import NewEncounter, Step, take_encounters
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import Principal, Scope, system_principal
@@ -161,7 +162,6 @@ class TestNobodyIsRecognised:
         found = reading(ADA)
 
         assert [path.n for path in found.shown_paths] == [30]
-        assert [found.code(stage) for stage in found.stages] == ["counter", "sign"]
         moves = map_as_json(chosen_of(ADA), found)["moves"]
         assert [(move["source"], move["target"], move["n"]) for move in moves] == [
             ("counter", "sign", 34), ("sign", None, 34), (None, "counter", 34),
@@ -173,19 +173,36 @@ class TestNobodyIsRecognised:
 
         assert [path.n for path in reading(ADA).shown_paths] == [30, 5]
 
-    def test_a_map_of_four_encounters_is_withheld(self, north: Unit, client: Client) -> None:
+    def test_how_long_a_stage_was_is_told_of_a_single_customer(self, north: Unit) -> None:
+        a_month(north)
+        take(visit("odd", north, "cacs"))
+
+        told = map_as_json(chosen_of(ADA), reading(ADA))["stages"]
+
+        assert [(stage["stage"], stage["encounters"]) for stage in told] == [
+            ("counter", 31), ("advice", 1), ("sign", 31),
+        ]  # fmt: skip
+
+    def test_of_four_encounters_stages_are_told_and_no_way(
+        self, north: Unit, client: Client
+    ) -> None:
         a_month(north, n=4)
         login(client, "ada", Role.ADMINISTRATOR)
 
         content = client.get(URL).content.decode()
 
-        assert "Too few encounters to show" in content
-        assert "Counter" not in content
+        assert "Too few encounters to draw the way" in content
+        assert "Counter" in content
+        assert "Counter → Sign" not in content
+        assert '<svg class="process-drawing' not in content
         body = get("process-map", make_key(Permission.VIEW_RESULTS, now=NOW)).json()  # type: ignore[attr-defined]  # the test client's answer
         assert body["is_withheld"] is True
-        assert (body["encounters"], body["stages"], body["moves"], body["paths"]) == (
-            None, [], [], [],
+        assert (body["encounters"], body["bottleneck"], body["moves"], body["paths"]) == (
+            4, None, [], [],
         )  # fmt: skip
+        assert [(stage["stage"], stage["n"]) for stage in body["stages"]] == [
+            ("counter", 4), ("sign", 4),
+        ]  # fmt: skip
 
 
 class TestWords:

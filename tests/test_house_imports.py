@@ -109,7 +109,12 @@ THINGS = {
     "training.competencies": {"evidence", "pages"},
     "training.courses": {"pages"},
     "training.enrolments": {"pages", "several"},
-    "training.incentives": {"pages", "trials", "wording"},
+    "training.incentives": {
+        *("award_pages", "deciding", "facts", "guards", "ledger_pages", "marks", "payroll"),
+        *("proposing", "readers", "recognition", "rule_checks", "rule_parameters"),
+        *("rule_refusals", "rule_sentences", "rulebook", "scheme_pages", "schemes"),
+        *("trial_page", "trials", "wall_page", "wording"),
+    },
     "training.requirements": {"pages", "rulebook"},
     "training.records": {"calendar", "fairness", "feed", "mine", "pages", "review", "rows"},
 }

@@ -23,7 +23,7 @@ EXAMPLE = OpenApiExample(
     value={
         "results": [
             {
-                "unit": "riverside", "on": "2026-03-02", "scorecard": 2, "n": 412,
+                "unit": "riverside", "on": "2026-02-28", "scorecard": 2, "n": 412,
                 "high": 9, "medium": 17, "low": 70, "unknown": 4,
             }
         ],
@@ -37,21 +37,23 @@ class UnitRiskListView(ApiView):
 
     @documented(
         operation="customers_at_risk", summary="Shares of customers who may leave", tag="Results",
-        about="By unit, as the latest run of the scorecard found: levels by rules that people"
-        " wrote. Units with few customers have no numbers; single customers are never named.",
+        about="By unit, at the end of the last month that the scorecard was run for: levels by"
+        " rules that people wrote. Units with fewer than 30 customers have no numbers; where only a"
+        " few came or left since an earlier month, its numbers stay. Single customers are never"
+        " named.",
         answer=page_schema(UnitRiskRow), pages=True, examples=[EXAMPLE],
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         run = latest_run()
         rows = UnitRisk.objects.visible_to(self.principal).filter(run=run)
-        rows = rows.select_related("unit", "run__scorecard")
+        rows = rows.select_related("unit", "run__scorecard").defer("customers", "run__tried")
         return json_response(page_of(request._request, rows, BY_ID, unit_risk_row))
 
 
 def unit_risk_row(row: UnitRisk) -> dict[str, Any]:
     return {
         "unit": row.unit.code,
-        "on": row.run.on,
+        "on": row.as_of or row.run.on,
         "scorecard": row.run.scorecard.number,
         "n": row.n,
         "high": row.high,

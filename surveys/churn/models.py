@@ -43,15 +43,21 @@ class RiskScorecard(models.Model):
 
 
 class RiskRun(models.Model):
-    """A scorecard tried on history and applied to the customers of a day; the latest one counts.
+    """A scorecard tried on history and applied to the customers at the end of a month; the latest
+    one counts.
 
-    `trial` is JSON: how many of those with so many points left, how well they tell, a model beside.
+    `on` is the day before the one it looks from, `starts_on` the first of the month (None: of a
+    run before there were months; these are not shown any more). `trial` is JSON: how many of those
+    with so many points left, how well they tell, a model beside. `tried` are the customers whom the
+    trial that is on show counts, as packed ids: a later trial is compared with it.
     """
 
     scorecard = models.ForeignKey(RiskScorecard, on_delete=models.PROTECT, related_name="runs")
     on = models.DateField(_("day"))
+    starts_on = models.DateField(_("month"), null=True)
     customers = models.PositiveIntegerField(null=True)
     trial = models.JSONField(default=dict)
+    tried = models.BinaryField(null=True)
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, related_name="risk_runs", null=True)
     made_at = models.DateTimeField(_("made"))
 
@@ -72,7 +78,12 @@ class UnitRiskQuerySet(models.QuerySet["UnitRisk"]):
 
 class UnitRisk(models.Model):
     """The customers last served at a unit or below it, by level; no numbers where they are few, or
-    would be found by subtracting. Shares are whole percents, so that nobody is told of."""
+    would be found by subtracting. Shares are percents in steps of two customers at least.
+
+    `customers` are who stands behind the numbers, as packed ids, by which a later run knows who
+    came and left since. `as_of` is the day they are of, where they stayed as an earlier run of the
+    same scorecard told them.
+    """
 
     run = models.ForeignKey(RiskRun, on_delete=models.CASCADE, related_name="units")
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="risks")
@@ -81,6 +92,8 @@ class UnitRisk(models.Model):
     medium = models.PositiveSmallIntegerField(null=True)
     high = models.PositiveSmallIntegerField(null=True)
     unknown = models.PositiveSmallIntegerField(null=True)
+    customers = models.BinaryField(null=True)
+    as_of = models.DateField(_("as of"), null=True)
 
     objects = UnitRiskQuerySet.as_manager()
 

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from sqcore.base.periods import Period
 from sqcore.encounters.models import Encounter
 from sqcore.encounters.queries import first_and_last_day
 from sqcore.identity.principals import Principal
@@ -21,13 +22,28 @@ def scorecard_in_force() -> RiskScorecard | None:
 
 
 def latest_run() -> RiskRun | None:
-    return RiskRun.objects.select_related("scorecard").order_by("-id").first()
+    """Return the newest run of a closed month; those of single days are not shown any more."""
+    rows = RiskRun.objects.filter(starts_on__isnull=False).defer("tried")
+    return rows.select_related("scorecard").order_by("-id").first()
+
+
+def newest_run_id() -> int | None:
+    return RiskRun.objects.order_by("-id").values_list("id", flat=True).first()
+
+
+def has_run(card: RiskScorecard, month: Period) -> bool:
+    return RiskRun.objects.filter(scorecard=card, starts_on=month.start).exists()
+
+
+def shown_runs() -> list[RiskRun]:
+    """Return all runs that there are with what they showed of units, the newest last."""
+    return list(RiskRun.objects.prefetch_related("units").order_by("id"))
 
 
 def unit_risks(run: RiskRun | None, *, principal: Principal) -> QuerySet[UnitRisk]:
     """Return what a run found of the units that this person sees results of, by code; nothing of
     no run."""
-    rows = UnitRisk.objects.visible_to(principal).filter(run=run)
+    rows = UnitRisk.objects.visible_to(principal).filter(run=run).defer("customers")
     return rows.select_related("unit").order_by("unit__code", "id")
 
 

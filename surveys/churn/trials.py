@@ -11,6 +11,7 @@ from sqcore.stats.logistic import FEWEST_EVENTS, auc, calibration, logistic
 from sqcore.stats.loyalty import Sign
 from sqcore.stats.proportions import wilson
 from sqcore.stats.results import Figure, MethodStatus
+from surveys.churn.shares import step_of
 
 Json = dict[str, Any]
 RIDGE = 1.0
@@ -39,7 +40,7 @@ def trial_of(signs: Sequence[Sign], snapshots: Sequence[Snapshot], *, k: int) ->
     return {
         "day": last.day,
         "customers": len(last.left),
-        "left": round(float(last.left.mean()), 4),
+        "left": _coarse(last.left),
         "groups": _groups(last, k),
         "auc": _figure(auc(last.left, last.points)),
         "brier": None if told is None else _brier(last.left, told),
@@ -49,7 +50,8 @@ def trial_of(signs: Sequence[Sign], snapshots: Sequence[Snapshot], *, k: int) ->
 
 
 def _groups(last: Snapshot, k: int) -> list[Json]:
-    """Return the shares that left by points; points that few have are put together."""
+    """Return the shares that left by points, as coarse as those of units; points that few have are
+    put together."""
     bands: list[list[int]] = []
     for value in np.unique(last.points).tolist():
         if bands and int((np.isin(last.points, bands[-1])).sum()) < k:
@@ -63,16 +65,22 @@ def _groups(last: Snapshot, k: int) -> list[Json]:
 
 def _group(last: Snapshot, band: Sequence[int]) -> Json:
     here = np.isin(last.points, band)
-    n, left = int(here.sum()), int(last.left[here].sum())
-    interval = wilson(left, n)
+    n = int(here.sum())
+    share = _coarse(last.left[here])
+    interval = wilson(round(share * n), n)
     return {
         "from": band[0],
         "to": band[-1],
         "n": n,
-        "share": round(left / n, 4),
+        "share": share,
         "low": round(float(interval.low), 4),
         "high": round(float(interval.high), 4),
     }
+
+
+def _coarse(left: BoolArray) -> float:
+    step = step_of(len(left))
+    return step * round(100 * float(left.mean()) / step) / 100
 
 
 def _chances(earlier: Sequence[Snapshot]) -> FloatArray | None:

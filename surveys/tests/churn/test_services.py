@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 import time_machine
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from sqcore.audit.models import AuditEntry
-from sqcore.base.errors import InvalidInput, NotPermitted
+from sqcore.base.errors import Conflict, InvalidInput, NotPermitted
+from sqcore.base.periods import Grain, Period
+from sqcore.encounters.models import Encounter
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE, system_principal
@@ -21,7 +25,7 @@ from sqcore.tests.rest import get, make_key
 from surveys.campaigns.models import Campaign
 from surveys.churn.models import RiskRun, RiskScorecard, UnitRisk
 from surveys.churn.queries import named_answers_since
-from surveys.churn.services import define_scorecard, run_scorecard
+from surveys.churn.services import define_scorecard, forget_runs, run_due, run_scorecard
 from surveys.tests.analyses.making import answer
 from surveys.tests.churn.making import come, make_scorecard
 from surveys.tests.factories import make_campaign, make_ready_version
@@ -29,6 +33,9 @@ from surveys.tests.factories import make_campaign, make_ready_version
 pytestmark = pytest.mark.django_db
 
 BY = system_principal("test")
+MONTH = Period(date(2026, 2, 1), Grain.MONTH)
+"""The last closed month at NOW."""
+IN_APRIL = NOW + timedelta(days=33)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +53,7 @@ def bank() -> Unit:
 def north(bank: Unit) -> Unit:
     """30 who come every 20 days, and 10 whose last visit 70 days ago was not solved."""
     north = make_unit("north", parent=bank)
-    every = [TODAY - timedelta(days=1 + 20 * at) for at in range(16)]
+    every = [TODAY - timedelta(days=2 + 20 * at) for at in range(16)]
     for number in range(30):
         come(f"stays-{number}", north, every)
     for number in range(10):
@@ -55,9 +62,14 @@ def north(bank: Unit) -> Unit:
     return north
 
 
-def run(card: RiskScorecard) -> RiskRun:
-    run_inline(run_scorecard(scorecard=card, by=BY, now=NOW, tell_worker=False), now=NOW)
+def run(card: RiskScorecard, now: datetime = NOW) -> RiskRun:
+    run_inline(run_scorecard(scorecard=card, by=BY, now=now, tell_worker=False), now=now)
     return RiskRun.objects.order_by("-id")[0]
+
+
+def told(unit: Unit, found: RiskRun) -> tuple[int | None, int | None, date | None]:
+    row = UnitRisk.objects.get(unit=unit, run=found)
+    return row.n, row.high, row.as_of
 
 
 class TestDefineScorecard:
@@ -78,6 +90,20 @@ class TestDefineScorecard:
         assert (first.number, second.number) == (1, 2)
         assert first.points == {"unsolved_last": 3}
         assert AuditEntry.objects.filter(action="risk_scorecard.defined").count() == 2
+
+    def test_who_writes_the_first_one_at_the_same_moment_is_told_so(self) -> None:
+        """As on PostgreSQL, where nothing is there to wait for."""
+        make_scorecard()
+        nothing = RiskScorecard.objects.none()
+
+        with (
+            patch.object(RiskScorecard.objects, "order_by", return_value=nothing),
+            pytest.raises(Conflict),
+        ):
+            self.define()
+
+        assert RiskScorecard.objects.get().reason == "As experience says."
+        assert not AuditEntry.objects.exists()
 
     @pytest.mark.parametrize(
         "over",
@@ -114,12 +140,21 @@ class TestARun:
         assert found.customers == 40
         assert found.trial["customers"] == 40
         assert found.trial["left"] == 0.25
-        assert date.fromisoformat(found.trial["day"]) == TODAY - timedelta(days=60)
+        assert date.fromisoformat(found.trial["day"]) == MONTH.end - timedelta(days=60)
+        assert (found.on, found.starts_on) == (date(2026, 2, 28), MONTH.start)
+
+    def test_knows_nothing_of_the_month_that_is_not_over(self, north: Unit) -> None:
+        for number in range(30):
+            come(f"new-{number}", north, [MONTH.end])
+
+        run(make_scorecard())
+
+        assert UnitRisk.objects.get(unit=north).n == 40
 
     def test_few_customers_of_a_unit_are_not_told_of(self, north: Unit, bank: Unit) -> None:
         south = make_unit("south", parent=bank)
         for number in range(3):
-            come(f"rare-{number}", south, [TODAY - timedelta(days=9)])
+            come(f"rare-{number}", south, [MONTH.end - timedelta(days=9)])
 
         run(make_scorecard())
 
@@ -129,7 +164,7 @@ class TestARun:
 
     def test_without_history_there_is_no_trial(self, bank: Unit) -> None:
         for number in range(6):
-            come(f"new-{number}", bank, [TODAY - timedelta(days=5)])
+            come(f"new-{number}", bank, [MONTH.end - timedelta(days=5)])
 
         assert run(make_scorecard()).trial == {}
 
@@ -137,6 +172,103 @@ class TestARun:
         found = run(make_scorecard())
 
         assert (found.customers, found.trial, UnitRisk.objects.count()) == (None, {}, 0)
+
+
+class TestWhatMayBeTold:
+    """Two runs are never subtracted to find fewer than five."""
+
+    def test_fewer_than_thirty_customers_have_no_shares(self, bank: Unit) -> None:
+        for number in range(29):
+            come(f"few-{number}", bank, [MONTH.end - timedelta(days=9)])
+
+        assert told(bank, run(make_scorecard())) == (None, None, None)
+
+    def test_shares_leave_a_single_customer_open(self, north: Unit) -> None:
+        come("one-more", north, [MONTH.end - timedelta(days=70)], solved=False)
+
+        assert told(north, run(make_scorecard())) == (41, 25, None)
+
+    def test_who_comes_as_one_of_few_is_not_told_of(self, north: Unit) -> None:
+        card = make_scorecard(horizon_days=20, active_days=400)
+        run(card)
+        for number in range(4):
+            come(f"new-{number}", north, [MONTH.end + timedelta(days=9)], solved=False)
+
+        assert told(north, run(card, IN_APRIL)) == (40, 25, date(2026, 2, 28))
+        come("new-4", north, [MONTH.end + timedelta(days=9)], solved=False)
+        assert told(north, run(card, IN_APRIL))[::2] == (45, None)
+
+    def test_another_scorecard_does_not_repeat_the_shares_of_the_first(self, north: Unit) -> None:
+        run(make_scorecard(active_days=400))
+        come("one-more", north, [MONTH.end - timedelta(days=300)])
+
+        found = run(make_scorecard(number=2, active_days=500))
+
+        assert told(north, found) == (None, None, None)
+
+    def test_every_earlier_month_is_compared_with(self, north: Unit) -> None:
+        """Ten of March left again in April but one: February and April differ by that one."""
+        card = make_scorecard(horizon_days=20, active_days=400)
+        run(card)
+        for number in range(9):
+            come(f"new-{number}", north, [MONTH.end + timedelta(days=9)])
+        assert told(north, run(card, IN_APRIL))[0] == 49
+        Encounter.objects.filter(customer__pseudonym__startswith="new-").exclude(
+            customer__pseudonym="new-0"
+        ).delete()
+
+        assert told(north, run(card, IN_APRIL))[0] == 49
+
+    def test_a_trial_whose_customers_differ_by_one_is_not_shown(self, north: Unit) -> None:
+        card = make_scorecard()
+        before = run(card)
+        come("one-more", north, [MONTH.end - timedelta(days=70)])
+
+        assert run(card).trial == before.trial
+        other = run(make_scorecard(number=2, points={"unsolved_last": 3}))
+        assert other.trial == {}
+
+
+class TestTheClock:
+    def test_runs_the_newest_scorecard_once_a_closed_month(self, north: Unit) -> None:
+        make_scorecard()
+        newest = make_scorecard(number=2)
+        later = NOW + timedelta(days=2)
+
+        job = run_due(now=later, tell_worker=False)
+
+        assert job is not None
+        run_inline(job, now=later)
+        assert [(each.scorecard, each.starts_on) for each in RiskRun.objects.all()] == [
+            (newest, MONTH.start)
+        ]
+        assert run_due(now=later + timedelta(days=20)) is None
+        assert run_due(now=later + timedelta(days=31)) is not None
+
+    def test_waits_three_days_for_late_encounters(self, north: Unit) -> None:
+        make_scorecard()
+
+        assert run_due(now=NOW) is None
+
+    def test_without_a_scorecard_or_encounters_there_is_nothing_to_run(self, bank: Unit) -> None:
+        later = NOW + timedelta(days=2)
+
+        assert run_due(now=later) is None
+        make_scorecard()
+        assert run_due(now=later) is None
+        assert not Job.objects.exists()
+
+    def test_runs_of_more_than_three_years_ago_are_deleted_but_the_one_on_show(
+        self, north: Unit
+    ) -> None:
+        card = make_scorecard()
+        first, second = run(card), run(card)
+        much_later = NOW + timedelta(days=1200)
+
+        assert forget_runs(now=NOW + timedelta(days=1000)) == 0
+        assert forget_runs(now=much_later) == 1
+        assert RiskRun.objects.get() == second
+        assert not UnitRisk.objects.filter(run_id=first.pk).exists()
 
 
 @pytest.mark.parametrize(
@@ -178,6 +310,20 @@ class TestThePage:
             assert said in page
         assert "Change the scorecard" not in page
 
+    def test_asks_as_often_for_many_units_as_for_one(
+        self, north: Unit, bank: Unit, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        run(make_scorecard())
+        client = client_of(Role.ANALYST)
+        with django_assert_num_queries(9):
+            client.get("/churn/")
+        for number in range(12):
+            come(f"far-{number}", make_unit(f"far-{number}", parent=bank), [MONTH.start])
+        run(make_scorecard(number=2))
+
+        with django_assert_num_queries(9):
+            client.get("/churn/")
+
     def test_a_manager_sees_nothing_of_other_units(self, north: Unit, bank: Unit) -> None:
         south = make_unit("south", parent=bank)
         run(make_scorecard())
@@ -218,7 +364,7 @@ def test_over_rest_a_token_gets_its_units(north: Unit, bank: Unit) -> None:
 
     assert json.loads(response.content)["results"] == [
         {
-            "unit": "north", "on": TODAY.isoformat(), "scorecard": 1, "n": 40,
+            "unit": "north", "on": "2026-02-28", "scorecard": 1, "n": 40,
             "high": 25, "medium": 0, "low": 75, "unknown": 0,
         }
     ]  # fmt: skip

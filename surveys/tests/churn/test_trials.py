@@ -29,13 +29,13 @@ def test_tells_the_share_that_left_by_points_with_wilson_intervals() -> None:
     found = trial_of(SIGNS, [EARLY, LATE], k=5)
 
     assert [(each["from"], each["n"], each["share"]) for each in found["groups"]] == [
-        (0, 50, 0.08),
+        (0, 50, 0.1),
         (2, 40, 0.25),
         (5, 20, 0.5),
     ]
     # Wilson for 10 of 20
     assert (found["groups"][2]["low"], found["groups"][2]["high"]) == (0.2993, 0.7007)
-    assert (found["day"], found["customers"], found["left"]) == (91, 110, 0.2182)
+    assert (found["day"], found["customers"], found["left"]) == (91, 110, 0.22)
 
 
 def test_points_that_few_have_are_put_together() -> None:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from sqcore.base.append_only import AppendOnly
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -38,6 +39,13 @@ class UnitOfMeasure(models.TextChoices):
         if self in (UnitOfMeasure.SHARE, UnitOfMeasure.PERCENT):
             return 0.0, 1.0 if self == UnitOfMeasure.SHARE else 100.0
         return (-inf if self == UnitOfMeasure.POINTS else 0.0), inf
+
+
+EPOCHS_NEVER_CHANGED = AppendOnly(
+    tables=("sqcore_indicatorepoch",),
+    function="sqcore_indicatorepoch_refuse",
+    message="an epoch of an indicator is never changed",
+)
 
 
 class IndicatorQuerySet(models.QuerySet["Indicator"]):
@@ -165,8 +173,9 @@ class IndicatorEpoch(models.Model):
     """From `starts_on` on, an indicator that was published measures something else than before.
 
     `before` and `after` hold what is measured: source, parameters, formula, statistic, unit of
-    measure, direction. The first definition is epoch 1 and has no row. Rows are only ever added;
-    of two that begin on one day the one with the higher number counts.
+    measure, direction. The first definition is epoch 1 and has no row. Rows are only ever added,
+    the database refuses everything else. Of two that begin on one day the one with the higher
+    number counts.
     """
 
     indicator = models.ForeignKey(Indicator, on_delete=models.PROTECT, related_name="epochs")

@@ -1,6 +1,7 @@
 """How a version of an indicator system comes about: its goals, and what was screened for it."""
 
 from typing import Self, TypeVar
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -29,8 +30,10 @@ class OfVersionQuerySet(models.QuerySet[M]):
 
 class Goal(models.Model):
     """What a version is to bring to light. `dimension` is the code of the one that serves it, empty
-    while none does."""
+    while none does. `key` names it for good: in addresses, in the ledger and in copied versions;
+    `position` is only the order."""
 
+    key = models.UUIDField(default=uuid4, editable=False)
     version = models.ForeignKey(SystemVersion, on_delete=models.CASCADE, related_name="goals")
     position = models.PositiveSmallIntegerField(_("order"))
     text = models.JSONField(_("goal"), validators=[validate_translated])
@@ -43,6 +46,7 @@ class Goal(models.Model):
         verbose_name_plural = _("goals")
         constraints = [
             models.UniqueConstraint(fields=["version", "position"], name="goal_once_a_place"),
+            models.UniqueConstraint(fields=["version", "key"], name="goal_once_in_a_version"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,8 @@ from sqcore.publication.models import Candidate
 
 
 class GoalRow(serializers.Serializer[Any]):
-    position = serializers.IntegerField()
+    key = serializers.UUIDField(help_text="Names it for good, in copied versions too")
+    position = serializers.IntegerField(help_text="Its place in the order")
     text = TranslatedField()
     dimension = serializers.CharField(
         allow_blank=True, help_text="The dimension that serves it; empty while none does"

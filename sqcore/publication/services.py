@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Max
@@ -40,7 +41,7 @@ def add_goal(
         raise Conflict(_("“%(goal)s” is written down already.") % {"goal": in_language(text)})
     goal = Goal(version=draft, position=_next(Goal, draft), text=dict(text), dimension=dimension)
     save(goal, _("goal"))
-    note(draft, "goal_added", by=by, now=now, position=str(goal.position))
+    note(draft, "goal_added", by=by, now=now, goal=str(goal.key))
     return goal
 
 
@@ -48,7 +49,7 @@ def add_goal(
 def change_goal(
     *,
     version: SystemVersion,
-    position: int,
+    key: UUID,
     text: TranslatedText,
     dimension: str,
     by: Principal,
@@ -56,20 +57,20 @@ def change_goal(
 ) -> Goal:
     """Say a goal otherwise, or have another dimension serve it. raises: as `add_goal`, NotFound"""
     draft = locked_draft(version, by)
-    goal = _goal(draft, position)
+    goal = _goal(draft, key)
     _require_dimension(draft, dimension)
     goal.text, goal.dimension = dict(text), dimension
     save(goal, _("goal"), new=False)
-    note(draft, "goal_changed", by=by, now=now, position=str(position))
+    note(draft, "goal_changed", by=by, now=now, goal=str(key))
     return goal
 
 
 @transaction.atomic
-def remove_goal(*, version: SystemVersion, position: int, by: Principal, now: datetime) -> None:
+def remove_goal(*, version: SystemVersion, key: UUID, by: Principal, now: datetime) -> None:
     """Take a goal out of a draft. raises: Conflict when it is no draft, NotFound"""
     draft = locked_draft(version, by)
-    _goal(draft, position).delete()
-    note(draft, "goal_removed", by=by, now=now, position=str(position))
+    _goal(draft, key).delete()
+    note(draft, "goal_removed", by=by, now=now, goal=str(key))
 
 
 @transaction.atomic
@@ -191,7 +192,13 @@ class WorkflowCompanion:
 
     def carry(self, *, former: SystemVersion, draft: SystemVersion, now: datetime) -> None:
         Goal.objects.bulk_create(
-            Goal(version=draft, position=each.position, text=each.text, dimension=each.dimension)
+            Goal(
+                version=draft,
+                key=each.key,
+                position=each.position,
+                text=each.text,
+                dimension=each.dimension,
+            )
             for each in Goal.objects.filter(version=former).order_by("position")
         )
         candidates = Candidate.objects.filter(version=former).order_by("position")
@@ -211,8 +218,8 @@ def _next(model: type[models.Model], draft: SystemVersion) -> int:
     return (found["last"] or 0) + 1
 
 
-def _goal(draft: SystemVersion, position: int) -> Goal:
-    found = Goal.objects.filter(version=draft, position=position).first()
+def _goal(draft: SystemVersion, key: UUID) -> Goal:
+    found = Goal.objects.filter(version=draft, key=key).first()
     if found is None:
         raise NotFound(_("There is no such goal."))
     return found

@@ -1,5 +1,7 @@
 """Set-up: the way of a version from its goals to its publication, in six steps."""
 
+from uuid import UUID
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -74,19 +76,19 @@ def goals(request: HttpRequest, code: str, number: int) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def goal(request: HttpRequest, code: str, number: int, position: int) -> HttpResponse:
+def goal(request: HttpRequest, code: str, number: int, key: UUID) -> HttpResponse:
     """Say a goal of a draft otherwise, or take it out."""
     principal, found = _version(request, code, number)
     principal.require(Permission.MANAGE_INDICATORS)
     listed = queries.goals_of(found, principal=principal)
-    present = next((each for each in listed if each.position == position), None)
+    present = next((each for each in listed if each.key == key), None)
     if present is None:
         raise NotFound(_("There is no such goal."))
     back = reverse("sqcore:publication-goals", args=[code, number])
     if request.method != "POST" and found.state != SystemVersion.State.DRAFT:
         return HttpResponseRedirect(back)
     if "remove" in request.POST:
-        services.remove_goal(version=found, position=position, by=principal, now=timezone.now())
+        services.remove_goal(version=found, key=key, by=principal, now=timezone.now())
         messages.success(request, _("The goal is taken out."))
         return HttpResponseRedirect(back)
     form = GoalForm(
@@ -99,7 +101,7 @@ def goal(request: HttpRequest, code: str, number: int, position: int) -> HttpRes
         try:
             services.change_goal(
                 version=found,
-                position=position,
+                key=key,
                 text=form.text(),
                 dimension=form.cleaned_data["dimension"],
                 by=principal,

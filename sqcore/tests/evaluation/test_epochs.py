@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
@@ -16,7 +17,7 @@ from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal
-from sqcore.indicators.models import Indicator, IndicatorEpoch
+from sqcore.indicators.models import EPOCHS_NEVER_CHANGED, Indicator, IndicatorEpoch
 from sqcore.indicators.services import Leaf, change_indicator
 from sqcore.monitoring.models import Annotation
 from sqcore.monitoring.services import mark_epoch
@@ -246,3 +247,26 @@ def test_a_change_of_an_operand_is_one_of_its_formula_too(
     page = indicator_page(principal=SYSTEM, code="wait", asked=Asked(period="2026-03"))
     assert page is not None
     assert "The queue has no numbers any more" in page.epoch
+
+
+class TestRows:
+    def test_the_triggers_are_all_there_after_all_migrations(self) -> None:
+        there = EPOCHS_NEVER_CHANGED.present(connection)
+
+        assert there == EPOCHS_NEVER_CHANGED.expected(connection.vendor)
+
+    @pytest.mark.parametrize(
+        "act", ["UPDATE {} SET reason = 'Other'", "DELETE FROM {}", "TRUNCATE {}"]
+    )
+    def test_the_database_refuses_to_change_them(
+        self, wait: Indicator, by: Principal, act: str
+    ) -> None:
+        if act.startswith("TRUNCATE") and connection.vendor == "sqlite":
+            pytest.skip("SQLite has no TRUNCATE")
+        _begin(wait, by)
+        connection.check_constraints()  # now, so that no later check stands before TRUNCATE
+
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            connection.cursor().execute(act.format("sqcore_indicatorepoch"))
+
+        assert IndicatorEpoch.objects.get().reason == "The queue has no numbers any more"

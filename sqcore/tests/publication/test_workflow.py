@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.periods import Grain
 from sqcore.evaluation.services import evaluate_due
@@ -92,6 +93,11 @@ def _steps(version: SystemVersion, by: Principal) -> dict[str, Step]:
     return {each.key: each for each in steps_of(version, principal=by, now=NOW)}
 
 
+def _waiting(draft: SystemVersion, by: Principal) -> Goal:
+    text = {"en": "Nobody waits"}
+    return add_goal(version=draft, text=text, dimension="speed", by=by, now=NOW)
+
+
 def _missing(step: Step) -> list[str]:
     return [each.text for each in step.missing]
 
@@ -111,14 +117,14 @@ class TestGoals:
         assert _missing(_steps(draft, by)["goals"]) == ["No goal is written down."]
 
         add_goal(version=draft, text={"en": "Nobody waits"}, dimension="speed", by=by, now=NOW)
-        add_goal(version=draft, text={"en": "Trust"}, by=by, now=NOW)
+        trust = add_goal(version=draft, text={"en": "Trust"}, by=by, now=NOW)
 
         assert _missing(_steps(draft, by)["goals"]) == [
             "No dimension serves the goal “Trust”.",
             "No goal asks for the dimension “Care”.",
         ]
         change_goal(
-            version=draft, position=2, text={"en": "Trust"}, dimension="care", by=by, now=NOW
+            version=draft, key=trust.key, text={"en": "Trust"}, dimension="care", by=by, now=NOW
         )
         goals = _steps(draft, by)["goals"]
         assert (goals.state, goals.has) == ("done", ("2 goals",))
@@ -142,6 +148,24 @@ class TestGoals:
         assert again.status_code == 400
         assert "“Nobody waits” is written down already." in again.content.decode()
         assert Goal.objects.count() == 1
+
+    def test_its_key_never_comes_to_name_another_one(
+        self, client: Client, draft: SystemVersion, by: Principal
+    ) -> None:
+        first = add_goal(version=draft, text={"en": "Nobody waits"}, by=by, now=NOW)
+        remove_goal(version=draft, key=first.key, by=by, now=NOW)
+        second = add_goal(version=draft, text={"en": "Trust"}, by=by, now=NOW)
+
+        stale = client.post(f"{AT}goals/{first.key}/", {"remove": "1"})
+
+        assert (first.position, second.position, stale.status_code) == (1, 1, 404)
+        assert [str(goal) for goal in Goal.objects.all()] == ["Trust"]
+        noted = AuditEntry.objects.filter(action__startswith="indicators.goal").order_by("id")
+        assert [entry.details["goal"] for entry in noted] == [
+            str(first.key),
+            str(first.key),
+            str(second.key),
+        ]
 
 
 class TestScreening:
@@ -264,7 +288,7 @@ class TestVersions:
     def test_a_copy_takes_goals_ratings_and_decisions_along(
         self, draft: SystemVersion, by: Principal
     ) -> None:
-        add_goal(version=draft, text={"en": "Nobody waits"}, dimension="speed", by=by, now=NOW)
+        goal = _waiting(draft, by)
         propose_placed(version=draft, by=by, now=NOW)
         rate_candidate(version=draft, position=1, points=POINTS, by=by, now=NOW)
         decide_candidate(version=draft, position=1, keep=True, reason="It moves", by=by, now=NOW)
@@ -272,9 +296,9 @@ class TestVersions:
 
         copied = copy_version(system=draft.system, by=by, now=NOW)
 
-        assert list(Goal.objects.filter(version=copied).values_list("text", "dimension")) == [
-            ({"en": "Nobody waits"}, "speed")
-        ]
+        assert list(
+            Goal.objects.filter(version=copied).values_list("key", "text", "dimension")
+        ) == [(goal.key, {"en": "Nobody waits"}, "speed")]
         copies = Candidate.objects.filter(version=copied)
         first = copies.get(position=1)
         assert (first.decision, first.reason, first.ratings.count()) == ("keep", "It moves", 1)
@@ -283,12 +307,12 @@ class TestVersions:
     def test_a_published_one_is_read_only_and_says_how_it_came_about(
         self, draft: SystemVersion, by: Principal
     ) -> None:
-        add_goal(version=draft, text={"en": "Nobody waits"}, dimension="speed", by=by, now=NOW)
+        goal = _waiting(draft, by)
         version = publish_version(version=draft, by=SYSTEM, now=NOW)
 
         for act in (
             lambda: add_goal(version=version, text={"en": "A"}, by=by, now=NOW),
-            lambda: remove_goal(version=version, position=1, by=by, now=NOW),
+            lambda: remove_goal(version=version, key=goal.key, by=by, now=NOW),
             lambda: propose_placed(version=version, by=by, now=NOW),
         ):
             with pytest.raises(Conflict, match="A published version never changes"):
@@ -315,8 +339,9 @@ class TestPages:
         client.post(f"{AT}goals/", {"text_en": "Nobody waits", "dimension": "speed"})
         assert client.post(f"{AT}goals/", {"text_en": ""}).status_code == 400
         assert "Nobody waits" in _shown(client, f"{AT}goals/")
-        client.post(f"{AT}goals/1/", {"text_en": "Nobody waits long", "dimension": "speed"})
-        assert "Nobody waits long" in _shown(client, f"{AT}goals/1/")
+        at = f"{AT}goals/{Goal.objects.get().key}/"
+        client.post(at, {"text_en": "Nobody waits long", "dimension": "speed"})
+        assert "Nobody waits long" in _shown(client, at)
 
         client.post(f"{AT}screening/placed/")
         client.post(f"{AT}screening/", {"text_en": "Smiles"})
@@ -330,7 +355,7 @@ class TestPages:
         assert "only proposed" in page
         assert "Mei" in _shown(client, f"{AT}screening/4/")
 
-        client.post(f"{AT}goals/1/", {"remove": "1"})
+        client.post(at, {"remove": "1"})
         assert not Goal.objects.exists()
 
     def test_of_a_published_one_pages_show_and_refuse(
@@ -372,7 +397,7 @@ class TestPages:
 def test_rest_reads_goals_and_screening_of_what_is_published(
     draft: SystemVersion, by: Principal
 ) -> None:
-    add_goal(version=draft, text={"en": "Nobody waits"}, dimension="speed", by=by, now=NOW)
+    goal = _waiting(draft, by)
     propose_placed(version=draft, by=by, now=NOW)
     rate_candidate(version=draft, position=1, points=POINTS, by=by, now=NOW)
     key = make_key(Permission.VIEW_RESULTS)
@@ -382,7 +407,12 @@ def test_rest_reads_goals_and_screening_of_what_is_published(
 
     goals = json.loads(get("systems/bank/versions/1/goals", key).content)
     assert goals["results"] == [
-        {"position": 1, "text": {"en": "Nobody waits"}, "dimension": "speed"}
+        {
+            "key": str(goal.key),
+            "position": 1,
+            "text": {"en": "Nobody waits"},
+            "dimension": "speed",
+        }
     ]
     rows = json.loads(get("systems/bank/versions/1/screening", key).content)["results"]
     assert len(rows) == 3

@@ -18,6 +18,7 @@ from sqcore.stats.estimates import (
     means,
 )
 from sqcore.stats.formula import parse
+from sqcore.stats.interrupted import interrupted_series
 from sqcore.stats.moments import Moments, add, merge, moments_of, no_moments, subtract
 from sqcore.stats.proportions import newcombe, nps, proportion, wilson
 from sqcore.stats.ranks import places
@@ -117,11 +118,12 @@ REFUSED: dict[str, Callable[[], object]] = {
     "knots of three numbers": lambda: through([(1, 0, 0), (2, 1, 1)]),  # type: ignore[list-item]  # that is what is refused
     "a knot without points": lambda: Curve(np.array([1.0, 2.0]), np.array([0.0])),
     "the logarithm of 0 points": lambda: steepness(nominal(4, 3), [4.0], [1.0], logarithm=True),
-    "places of two lengths": lambda: places([1.0, 2.0], [0.0], [2.0]),
-    "a place of what is infinite": lambda: places([np.inf], [0.0], [1.0]),
-    "an interval that ends before it begins": lambda: places([1.0, 1.0], [2.0, 0.0], [0.0, 2.0]),
-    "no draws of places": lambda: places([1.0], [0.0], [2.0], draws=0),
-    "places at a confidence of 1": lambda: places([1.0], [0.0], [2.0], confidence=1.0),
+    "places of two lengths": lambda: places([1.0, 2.0], [0.5]),
+    "a place of what is infinite": lambda: places([np.inf], [0.5]),
+    "a place with a negative standard error": lambda: places([1.0, 1.0], [0.5, -0.5]),
+    "a place without degrees of freedom": lambda: places([1.0, 1.0], [0.5, 0.5], [3.0, 0.0]),
+    "no draws of places": lambda: places([1.0], [0.5], draws=0),
+    "places in all draws": lambda: places([1.0], [0.5], share=1.0),
     "an aggregation that is none": lambda: composite(PART, ENDS, [1], aggregation="harmonic"),
     "weights without sum": lambda: composite(PART, ENDS, [0]),
     "a negative weight": lambda: composite(PART, ENDS, [-1]),
@@ -169,6 +171,9 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a group without a value": lambda: consistency([9, 0, 9], [1, 2, 3], [1, 1, 1]),
     "a negative variance inside a group": lambda: consistency([9, 9, 9], [1, 2, 3], [1, -1, 1]),
     "groups and means of different lengths": lambda: consistency([9, 9], [1, 2, 3], [1, 1, 1]),
+    "an exposure that is negative": lambda: interrupted_series([1] * 20, [-1] * 20, at=12),
+    "something counted in nothing": lambda: interrupted_series([1] * 20, [0] * 20, at=12),
+    "a step that nothing precedes": lambda: interrupted_series([1] * 20, [1] * 20, at=0),
     "one group to compare": lambda: consistency([9], [1], [1], least_groups=1),
 }
 

@@ -120,7 +120,8 @@ class FrozenCells(models.Model):
     """The sufficient statistics that a run read from one source, packed.
 
     Under the key `published` stands what had been published before around the period, which
-    decides what may be shown. With the run's own fields nothing else enters the figures.
+    decides what may be shown. With the run's own fields nothing else enters the figures. Under
+    `errors` stands what came out beside them: how sure the score of each unit is.
     """
 
     run = models.ForeignKey(EvaluationRun, on_delete=models.CASCADE, related_name="frozen_cells")

@@ -67,6 +67,8 @@ LONGER = frozenset({Grain.MONTH, Grain.QUARTER, Grain.YEAR})
 """Beside these, weeks have figures of what was measured and no scores."""
 LONGEST = 400
 """Points of one chart at the most."""
+WIDE = 2 * 1.959964
+"""So many standard errors a 95 % interval is wide, if they are known."""
 
 
 @dataclass(frozen=True)
@@ -426,7 +428,7 @@ def quality_page(*, principal: Principal, asked: Asked) -> QualityPage | None:
     )
     trends = _trends(principal, chosen, unit, view)
     compared = _placed(
-        _unit_rows(view.units[by], definition, by), view.units[by], asked.order, view
+        _unit_rows(view.units[by], definition, by), view.units[by], asked, chosen, by
     )
     return QualityPage(
         chosen=chosen,
@@ -485,8 +487,9 @@ def unit_page(*, principal: Principal, code: str, asked: Asked, on: date) -> Uni
                 _placed(
                     _unit_rows(view.units[COMPOSITE], view.standing.run.definition, COMPOSITE),
                     view.units[COMPOSITE],
-                    asked.order,
-                    view,
+                    asked,
+                    chosen,
+                    COMPOSITE,
                 ),
                 asked.order,
             ),
@@ -844,27 +847,40 @@ def _unit_rows(lines: Sequence[UnitLine], definition: SystemDefinition, code: st
     ]
 
 
-def _placed(rows: list[Row], lines: Sequence[UnitLine], order: str, view: Overview) -> list[Row]:
+def _placed(
+    rows: list[Row], lines: Sequence[UnitLine], asked: Asked, chosen: Chosen, code: str
+) -> list[Row]:
     """Return the rows with their places, where they are to stand in the order of their scores.
 
-    A place never stands without the places that chance alone could give. Units that have others of
+    A place never stands without those in which the unit may truly be. Units that have others of
     the table below them have none: they would be compared with parts of themselves.
     """
-    if order not in ("score", "-score"):
+    if asked.order not in ("score", "-score"):
         return rows
     above = {line.parent_id for line in lines}
-    ends = [at for at, line in enumerate(lines) if line.unit_id not in above]
-    figures = [lines[at].figure for at in ends]
-    numbers = [
-        [np.nan if each is None else each for each in of]
-        for of in (
-            [figure.score for figure in figures],
-            [figure.score_low for figure in figures],
-            [figure.score_high for figure in figures],
-        )
-    ]
-    found = dict(zip(ends, places(*numbers, confidence=view.standing.run.confidence), strict=True))
+    ends = {at: line for at, line in enumerate(lines) if line.unit_id not in above}
+    known = queries.standard_errors_of(run=chosen.run, code=code)
+    numbers = np.array(
+        [_sure(line.figure, known.get(line.unit_id)) for line in ends.values()], dtype=np.float64
+    ).reshape(-1, 3)
+    score, se, df = numbers.T
+    definition = SystemDefinition.from_json(chosen.run.definition)
+    if definition.is_geometric and definition.indicator(code) is None:
+        # Its interval is made on the logarithm too.
+        score, se = np.log(score), se / score
+    found = dict(zip(ends, places(score, se, df), strict=True))
     return [replace(row, place=found.get(at)) for at, row in enumerate(rows)]
+
+
+def _sure(
+    figure: Figure, known: tuple[float, float] | None
+) -> tuple[float | None, float | None, float | None]:
+    """A score, its standard error and their degrees of freedom; of a score that was held from
+    before the standard error is what its interval is worth."""
+    if figure.score is None or figure.score_low is None or figure.score_high is None:
+        return None, None, None
+    se, df = known or ((figure.score_high - figure.score_low) / WIDE, np.inf)
+    return figure.score, se, df
 
 
 def _ordered(rows: list[Row], order: str) -> list[Row]:

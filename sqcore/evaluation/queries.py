@@ -11,7 +11,8 @@ from django.db.models import Max, Q, QuerySet, Value
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
-from sqcore.evaluation.models import EvaluationRun, KpiValue
+from sqcore.evaluation import frozen, standard_errors
+from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
@@ -580,6 +581,19 @@ def margins_compared(
     return [
         MarginLine(value, name, figures[value]) for value, name in named.items() if value in figures
     ]
+
+
+def standard_errors_of(*, run: EvaluationRun, code: str) -> dict[int, tuple[float, float]]:
+    """Return how sure the scores of one code are, by unit: standard error in points and degrees of
+    freedom. One query.
+
+    A unit is missing whose figures were held from before; all are, of runs of before they were
+    kept.
+    """
+    stored = FrozenCells.objects.filter(run=run, source=standard_errors.KEY).first()
+    if stored is None:
+        return {}
+    return standard_errors.thaw(frozen.decompressed(bytes(stored.content))).of(code)
 
 
 def provenance(*, principal: Principal, run_id: int) -> Provenance:

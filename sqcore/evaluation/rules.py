@@ -13,6 +13,7 @@ import orjson
 from sqcore.evaluation.lattice import Key, Lattice
 from sqcore.evaluation.leaves import Leaves, is_opinion, measured
 from sqcore.evaluation.release import History, Release, release
+from sqcore.evaluation.standard_errors import NO_ERRORS, StandardErrors, spread_of
 from sqcore.indicators.definition import (
     COMPOSITE,
     DimensionDefinition,
@@ -90,9 +91,14 @@ class Inputs:
 
 def evaluate(inputs: Inputs) -> list[Row]:
     """Return every figure of the run, in the order of the lattice."""
+    return evaluate_with_errors(inputs)[0]
+
+
+def evaluate_with_errors(inputs: Inputs) -> tuple[list[Row], StandardErrors]:
+    """Return every figure of the run, and how sure the scores of its units are."""
     lattice = Lattice.over(inputs.parents, inputs.sources.values())
     if not lattice.keys:
-        return []
+        return [], NO_ERRORS
     decided = _decided(inputs, lattice)
     leaves = measured(
         inputs.definition,
@@ -102,7 +108,8 @@ def evaluate(inputs: Inputs) -> list[Row]:
         confidence=inputs.policy.confidence,
         smallest_group=inputs.policy.smallest_group,
     )
-    return list(_Sheet(inputs, lattice, leaves, decided).rows())
+    sheet = _Sheet(inputs, lattice, leaves, decided)
+    return list(sheet.rows()), sheet.errors()
 
 
 def opinions(definition: SystemDefinition) -> list[IndicatorDefinition]:
@@ -200,14 +207,35 @@ class _Sheet:
             {at: curve for at, curve in enumerate(self.curves) if curve is not None},
         )
         self.scores = {leaf.code: self._scores(leaf) for leaf in self.leaves}
+        self.sure = {leaf.code: self._sure(leaf) for leaf in self.leaves}
 
-    def rows(self) -> Iterator[Row]:
+    @cached_property
+    def columns(self) -> "list[_Column]":
         definition = self.inputs.definition
         columns = []
         if definition.whole:
             columns.append(self._overall())
             columns += [self._dimension(each) for each in definition.all_dimensions()]
-        columns += [self._indicator(leaf) for leaf in self.leaves]
+        return columns + [self._indicator(leaf) for leaf in self.leaves]
+
+    def errors(self) -> StandardErrors:
+        """How sure the scores of whole units are that are published as they were computed."""
+        wholes = [
+            at
+            for at, key in enumerate(self.lattice.keys)
+            if not key.margin and self.decided.fresh[at]
+        ]
+        columns = self.columns
+        shown = np.column_stack([each.shown & each.enough for each in columns])[wholes]
+        return StandardErrors(
+            tuple(self.lattice.keys[at].unit for at in wholes),
+            tuple(each.code for each in columns),
+            np.where(shown, np.column_stack([each.se for each in columns])[wholes], np.nan),
+            np.where(shown, np.column_stack([each.df for each in columns])[wholes], np.nan),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        columns = self.columns
         former = _by_key(self.inputs.former)
         known = {column.code for column in columns if column.is_opinion}
         lists = [(column, column.rows_of(self.lattice.keys)) for column in columns]
@@ -230,6 +258,7 @@ class _Sheet:
             self.found.status[:, at] == FormulaStatus.MISSING_OPERAND, MISSING, UNDEFINED
         )
         enough = self.shown[:, at] & ((people >= 2) | ~self.opinion[at])
+        se, df = self.sure[leaf.code]
         return _Column(
             "indicator",
             leaf.code,
@@ -248,6 +277,8 @@ class _Sheet:
             enough=enough,
             short=reason if leaf.formula else np.full(len(people), _too_little(leaf)),
             is_opinion=bool(self.opinion[at]),
+            se=se,
+            df=df,
         )
 
     def _there(self, leaf: IndicatorDefinition) -> BoolArray:
@@ -272,6 +303,28 @@ class _Sheet:
             for numbers in (estimate.value, estimate.low, estimate.high)
         )
         return _Scores(score, np.minimum(low, high), np.maximum(low, high))
+
+    def _sure(self, leaf: IndicatorDefinition) -> tuple[FloatArray, FloatArray]:
+        """The standard error of its score in points, with its degrees of freedom.
+
+        Where points rise evenly the value's own; of shares and the like, whose interval is no
+        multiple of it, and where a shape bends, at least what the interval of the score says.
+        """
+        estimate, scores = self.found.estimates[leaf.code], self.scores[leaf.code]
+        is_mean = bool(leaf.formula) or leaf.statistic == "mean"
+        se, df = spread_of(
+            estimate,
+            scores.low,
+            scores.high,
+            confidence=self.inputs.policy.confidence,
+            normal=not is_mean,
+            own=False,
+        )
+        if self.curves[self.column[leaf.code]] is None:
+            step = abs(100 / (leaf.best - leaf.worst))
+            within = (scores.score > 0) & (scores.score < 100)
+            se = np.where(within, np.fmax(se, step * estimate.se), se)
+        return se, df
 
     def _dimension(self, dimension: DimensionDefinition) -> "_Column":
         share = self._share_of(dimension.indicators, dimension.dimensions)
@@ -320,6 +373,7 @@ class _Sheet:
         found = self._composite(np.where(enough[:, None], share.weights, 1.0))
         estimate = found.estimate
         low, high = estimate.low.copy(), estimate.high.copy()
+        se, df = spread_of(estimate, low, high, confidence=self.inputs.policy.confidence)
         alone = used.sum(axis=1) == 1
         least = FLOOR if self.inputs.definition.is_geometric else 0.0
         for at in inside:
@@ -327,6 +381,8 @@ class _Sheet:
             mine = alone & used[:, at]
             low[mine] = np.maximum(self.scores[self.leaves[at].code].low[mine], least)
             high[mine] = np.maximum(self.scores[self.leaves[at].code].high[mine], least)
+            for mean, own in zip((se, df), self.sure[self.leaves[at].code], strict=True):
+                mean[mine] = own[mine]
         nothing = np.full(len(low), np.nan)
         there: BoolArray = np.any(self._anything[:, inside], axis=1)
         return _Column(
@@ -348,6 +404,8 @@ class _Sheet:
             short=np.full(len(low), COVERAGE),
             partly=np.any(used & self._unsure, axis=1),
             is_opinion=bool(self.opinion[inside].any()),
+            se=se,
+            df=df,
             missing=~np.any(self.found.hidden[:, inside], axis=1),
         )
 
@@ -425,6 +483,7 @@ class _Column:
     """One code in all cells: where there is anything at all, may be shown, and is enough.
 
     short: what is said where it is not enough; partly: where its interval leaves something out;
+    se, df: standard error of the score in points, and on how many degrees of freedom it rests
     missing: where nothing of it is hidden, so that what is not shown is just not there
     """
 
@@ -436,6 +495,8 @@ class _Column:
     enough: BoolArray
     short: npt.NDArray[np.str_]
     is_opinion: bool
+    se: FloatArray
+    df: FloatArray
     partly: BoolArray | None = None
     missing: BoolArray | None = None
 

@@ -17,7 +17,7 @@ from sqcore.base import bus
 from sqcore.base.errors import InvalidInput, NotFound
 from sqcore.base.events import EvaluationPublished
 from sqcore.base.periods import Grain, Period
-from sqcore.evaluation import frozen
+from sqcore.evaluation import frozen, standard_errors
 from sqcore.evaluation.due import Due, due_periods
 from sqcore.evaluation.groups import key_of
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue, QuietPeriod
@@ -28,6 +28,7 @@ from sqcore.evaluation.rules import (
     Row,
     digest_of,
     evaluate,
+    evaluate_with_errors,
     opinions,
 )
 from sqcore.identity.principals import Principal, system_principal
@@ -227,7 +228,7 @@ def carry_out(*, run: EvaluationRun, fence: Callable[[], None], now: datetime) -
             history=history_of(run, gathered.definition),
             former=tuple(rows_of(former)) if former and opinions(gathered.definition) else (),
         )
-        _publish(run, inputs, evaluate(inputs), former, gathered, now=now)
+        _publish(run, inputs, former, gathered, now=now)
     return True
 
 
@@ -264,6 +265,7 @@ def replay(*, run_id: int) -> Replay:
         contents[cells.source] = frozen.decompressed(bytes(cells.content))
         if frozen.digest(contents[cells.source]) != cells.digest:
             broken.append(cells.source)
+    contents.pop(standard_errors.KEY, None)
     history, former = frozen.thaw_published(contents.pop(PUBLISHED))
     inputs = Inputs(
         definition=SystemDefinition.from_json(run.definition),
@@ -505,12 +507,12 @@ def _note_quiet(run: EvaluationRun, now: datetime) -> bool:
 def _publish(
     run: EvaluationRun,
     inputs: Inputs,
-    rows: Sequence[Row],
     former: EvaluationRun | None,
     gathered: _Gathered,
     *,
     now: datetime,
 ) -> None:
+    rows, errors = evaluate_with_errors(inputs)
     if former is not None:
         EvaluationRun.objects.filter(pk=former.pk).update(is_current=False)
         KpiValue.objects.filter(run=former).update(is_current=False)
@@ -525,9 +527,12 @@ def _publish(
     run.result_digest = digest_of(rows)
     run.collected_at = run.published_at = now
     run.save()
-    published = frozen.freeze_published(inputs)
-    contents = {**gathered.contents, PUBLISHED: published}
-    digests = {**gathered.digests, PUBLISHED: frozen.digest(published)}
+    beside = {
+        PUBLISHED: frozen.freeze_published(inputs),
+        standard_errors.KEY: standard_errors.freeze(errors),
+    }
+    contents = {**gathered.contents, **beside}
+    digests = {name: frozen.digest(content) for name, content in contents.items()}
     FrozenCells.objects.bulk_create(
         FrozenCells(run=run, source=name, content=frozen.compressed(content), digest=digests[name])
         for name, content in contents.items()

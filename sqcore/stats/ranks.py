@@ -1,20 +1,25 @@
-"""Within which places units stay when each score is only known up to its interval."""
+"""Within which places units stay when each score is only known as surely as its n allows."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from sqcore.stats.arrays import FloatArray, IntArray, confidence_level
+from sqcore.stats.arrays import FloatArray, IntArray
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import MethodStatus
 
 DRAWS = 2000
-SHARE = 0.9
-"""A place lies between the ends in this share of draws: 5 to 95 percent."""
+SHARE = 0.95
+"""A place lies between the ends in this share of draws."""
 SAME = 1e-9
 """Scores that differ by less are a tie."""
+LEAST_SPREAD_KNOWN = 3
+"""Of fewer units nobody can say how far units lie apart."""
+_STEPS = 90
+"""So many sizes of the spread between units are weighed, up to three times that of the scores."""
+_SURE = 400.0
+"""From so many degrees of freedom a standard error counts as known."""
 _BLOCK = 2_000_000
 """So many drawn scores are held at a time."""
 
@@ -22,7 +27,8 @@ _BLOCK = 2_000_000
 @dataclass(frozen=True)
 class Place:
     """A unit's place (1 is best; ties share one) and the places between which it lies in the middle
-    90 percent of draws. None where it takes no part: it has no score, or no interval."""
+    95 percent of draws. None where it takes no part: it has no score, or nobody knows how sure it
+    is."""
 
     rank: int | None
     low: int | None
@@ -31,96 +37,137 @@ class Place:
 
 
 def places(
-    value: npt.ArrayLike,
-    low: npt.ArrayLike,
-    high: npt.ArrayLike,
+    score: npt.ArrayLike,
+    se: npt.ArrayLike,
+    df: npt.ArrayLike | None = None,
     *,
-    confidence: float = 0.95,
     draws: int = DRAWS,
     share: float = SHARE,
     seed: int = 20,
 ) -> tuple[Place, ...]:
-    """Return the place of each unit with the places that chance alone could give it.
+    """Return the place of each unit with those in which it may truly be.
 
-    value, low, high: shape (u,), a score (more is better) with its interval; NaN where a unit has
-        none: it takes no part and moves no other one
-    confidence: of the intervals, in (0, 1)
+    score, se: shape (u,), a score (more is better) and its standard error, >= 0; NaN where a unit
+        has none: it takes no part and moves no other one
+    df: shape (u,), on how many degrees of freedom the standard error rests, > 0, inf where it is
+        known; None: all are known
     draws, share, seed: how many, how much of them lies between the ends, from where they start
-    returns: one Place a unit. Without a score or an interval: NOT_APPLICABLE; fewer than two units
-        that take part: INSUFFICIENT_N
-    raises: StatisticsError for shapes that differ, infinite numbers, low > high
+    returns: one Place a unit. Without a score or a standard error: NOT_APPLICABLE; fewer than two
+        units that take part: INSUFFICIENT_N
+    raises: StatisticsError for shapes that differ, infinite scores, se < 0, df <= 0
     assumes: units that have nobody in common, so that their errors are independent: not one within
-        the other. Draws are normal about the score, as wide on either side as that side of the
-        interval, not at all where the score lies beyond it; no doubt about weights is in it
+        the other. True scores are normal about their mean, with a spread that is drawn too (flat
+        prior); of two units nothing is assumed. No doubt about weights is in it
         (`sensitivity.rank_intervals`)
-    source: Marshall, Spiegelhalter 1998, BMJ 316:1701, doi:10.1136/bmj.316.7146.1701; Goldstein,
-        Spiegelhalter 1996, doi:10.2307/2983325
+    source: Laird, Louis 1989, doi:10.3102/10769986014001029; Goldstein, Spiegelhalter 1996,
+        doi:10.2307/2983325; Gelman 2006, doi:10.1214/06-BA117A (the prior of the spread)
 
-    >>> found = places([80, 70, 69], [78, 66, 65], [82, 74, 73])
+    >>> found = places([80, 70, 69], [1.0, 2.0, 2.0])
     >>> [(each.rank, each.low, each.high) for each in found]
     [(1, 1, 1), (2, 2, 3), (3, 2, 3)]
     """
-    confidence_level(confidence)
-    v, first, last = (np.asarray(each, dtype=np.float64) for each in (value, low, high))
-    if v.ndim != 1 or not v.shape == first.shape == last.shape:
-        raise StatisticsError("value, low and high must have the same shape (units,)")
-    if any(np.isinf(each).any() for each in (v, first, last)):
-        raise StatisticsError("scores and intervals must be finite")
+    y, error = (np.asarray(each, dtype=np.float64) for each in (score, se))
+    free = np.full(y.shape, np.inf) if df is None else np.asarray(df, dtype=np.float64)
+    if y.ndim != 1 or not y.shape == error.shape == free.shape:
+        raise StatisticsError("score, se and df must have the same shape (units,)")
+    if np.isinf(y).any() or np.isinf(error).any() or (error < 0).any():
+        raise StatisticsError("scores must be finite, standard errors finite and not negative")
     if draws < 1 or not 0 < share < 1:
         raise StatisticsError("draws must be positive and the share between 0 and 1")
-    known = ~(np.isnan(v) | np.isnan(first) | np.isnan(last))
-    rows = np.flatnonzero(known)
-    if (first[rows] > last[rows]).any():
-        raise StatisticsError("an interval must not end below where it begins")
+    rows = np.flatnonzero(~(np.isnan(y) | np.isnan(error) | np.isnan(free)))
+    if (free[rows] <= 0).any():
+        raise StatisticsError("degrees of freedom must be positive")
     missing = Place(None, None, None, MethodStatus.NOT_APPLICABLE)
-    found = [missing] * len(v)
+    found = [missing] * len(y)
     if rows.size < 2:
         for at in rows.tolist():
             found[at] = Place(None, None, None, MethodStatus.INSUFFICIENT_N)
         return tuple(found)
-    own = _ranks(v[rows][None, :])[0]
-    ends = _drawn(v[rows], first[rows], last[rows], confidence, draws, share, seed)
+    own = _ranks(y[rows])
+    ends = _drawn(y[rows], error[rows], free[rows], draws, share, seed)
     for at, rank, best, worst in zip(rows.tolist(), own.tolist(), *ends.tolist(), strict=True):
         found[at] = Place(rank, min(best, rank), max(worst, rank))
     return tuple(found)
 
 
 def _drawn(
-    value: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    confidence: float,
-    draws: int,
-    share: float,
-    seed: int,
+    score: FloatArray, se: FloatArray, df: FloatArray, draws: int, share: float, seed: int
 ) -> IntArray:
-    """The lowest and highest places of each unit in the middle share of draws: (2, units)."""
-    quantile = float(special.ndtri(0.5 + confidence / 2))
-    below, above = np.maximum(value - low, 0) / quantile, np.maximum(high - value, 0) / quantile
+    """The best and worst place of each unit in the middle share of draws: (2, units)."""
+    # Around one score and in units of the largest distance: single precision does for an order.
+    moved = score - np.median(score)
+    unit = max(float(np.abs(moved).max()), float(se.max())) or 1.0
+    y, variance = moved / unit, np.maximum((se / unit) ** 2, 1e-16)
     rng = np.random.default_rng(seed)
-    step = max(1, _BLOCK // value.size)
+    step = max(1, _BLOCK // score.size)
     ranks = []
     for start in range(0, draws, step):
-        errors = rng.standard_normal((min(step, draws - start), value.size))
-        ranks.append(_ranks(value + errors * np.where(errors < 0, below, above)))
-    tail = (1 - share) / 2
-    every = np.concatenate(ranks)
-    return np.stack(
-        [
-            np.quantile(every, tail, axis=0, method="inverted_cdf"),
-            np.quantile(every, 1 - tail, axis=0, method="inverted_cdf"),
-        ]
-    ).astype(np.int64)
+        truths = _truths(y, variance, df, min(step, draws - start), rng)
+        order = np.argsort(-truths, axis=1)
+        of_draw = np.empty(order.shape, dtype=np.int32)
+        places_of = np.arange(1, score.size + 1, dtype=np.int32)
+        np.put_along_axis(of_draw, order, np.broadcast_to(places_of, order.shape), axis=1)
+        ranks.append(of_draw)
+    every = np.sort(np.concatenate(ranks).T.copy(), axis=1)
+    outside = int(draws * (1 - share) / 2)
+    return every[:, [outside, draws - 1 - outside]].T.astype(np.int64)
+
+
+def _truths(
+    y: FloatArray, variance: FloatArray, df: FloatArray, draws: int, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Draw what the scores may truly be, (draws, units).
+
+    How sure each score is, how far true scores lie apart and about what mean are drawn first;
+    given these a true score lies between that mean and what was found.
+    """
+    size = draws, y.size
+    noise = np.broadcast_to(variance.astype(np.float32), size)
+    unsure = np.flatnonzero(df < _SURE)
+    if unsure.size:
+        half = (df[unsure] / 2).astype(np.float32)
+        noise = noise.copy()
+        squares = rng.standard_gamma(half, (draws, unsure.size), dtype=np.float32)
+        noise[:, unsure] *= half / np.maximum(squares, np.float32(1e-6))
+    normal = rng.standard_normal(size, dtype=np.float32)
+    found = y.astype(np.float32)
+    if y.size < LEAST_SPREAD_KNOWN:
+        return np.asarray(found + normal * np.sqrt(noise))
+    spread = _spreads(y, variance, df, draws, rng).astype(np.float32)[:, None]
+    weight = 1 / (noise + spread)
+    total = weight.sum(axis=1, keepdims=True)
+    mean = (weight @ found)[:, None] / total
+    mean += rng.standard_normal((draws, 1), dtype=np.float32) / np.sqrt(total)
+    drawn_in = noise * weight
+    return np.asarray(found + drawn_in * (mean - found) + np.sqrt(drawn_in * spread) * normal)
+
+
+def _spreads(
+    y: FloatArray, variance: FloatArray, df: FloatArray, draws: int, rng: np.random.Generator
+) -> FloatArray:
+    """Draw the variance between true scores from what the scores say of it, (draws,)."""
+    # A t distribution has tails: of a few values the error is larger than its standard error says.
+    free = np.where(np.isinf(df), 1e9, df)
+    noise = variance * np.where(free > 3, free / np.maximum(free - 2, 1.0), 3.0)
+    widest = 3 * max(float(y.std(ddof=1)), float(np.sqrt(np.median(noise))))
+    tau = widest * (np.arange(_STEPS) + 0.5) / _STEPS
+    weight = 1 / (noise + tau[:, None] ** 2)
+    total = weight.sum(axis=1)
+    mean = (weight @ y) / total
+    apart = (weight * (y - mean[:, None]) ** 2).sum(axis=1)
+    log = (np.log(weight).sum(axis=1) - np.log(total) - apart) / 2
+    chance = np.exp(log - log.max())
+    # What is between two steps is as likely as they are.
+    steps = rng.choice(_STEPS, draws, p=chance / chance.sum()) + rng.random(draws)
+    return np.asarray((widest * steps / _STEPS) ** 2)
 
 
 def _ranks(scores: FloatArray) -> IntArray:
-    """Competition ranks of each row, 1 the highest; what is the same shares the better place."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ordered = np.take_along_axis(scores, order, axis=1)
-    places_of = np.broadcast_to(np.arange(1, scores.shape[1] + 1), scores.shape).copy()
-    same = ordered[:, :-1] - ordered[:, 1:] <= SAME
-    first = np.where(np.concatenate([np.zeros((len(scores), 1), bool), same], axis=1), 0, places_of)
-    shared = np.maximum.accumulate(first, axis=1)
-    ranks = np.empty_like(shared)
-    np.put_along_axis(ranks, order, shared, axis=1)
+    """Competition ranks, 1 the highest; what is the same shares the better place."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    is_same = np.concatenate([[False], ordered[:-1] - ordered[1:] <= SAME])
+    places_of = np.arange(1, scores.size + 1)
+    ranks = np.empty(scores.size, dtype=np.int64)
+    ranks[order] = np.maximum.accumulate(np.where(is_same, 0, places_of))
     return ranks

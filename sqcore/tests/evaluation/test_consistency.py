@@ -288,7 +288,7 @@ class TestGroupsOfTheSource:
         assert row(bank, "spread-week").value == pytest.approx(expected(groups[:3]).tau.value)
         run = EvaluationRun.objects.get()
         assert set(FrozenCells.objects.values_list("source", flat=True)) == {
-            *("grouped", "grouped~week", "published")
+            *("grouped", "grouped~week", "published", "errors")
         }
         assert set(KpiValue.objects.values_list("margin", flat=True)) == {""}
         assert replay(run_id=run.pk).fault == ""

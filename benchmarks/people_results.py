@@ -10,7 +10,7 @@ from random import Random
 from sqcore.encounters.services import NewEncounter, take_encounters
 from sqcore.org.models import Assignment, Channel, Placement, Post, Segment, Staff, Unit
 from sqcore.performance.models import StaffResult
-from sqcore.performance.services import evaluate_people, replay_run
+from sqcore.performance.runs import evaluate_people, replay_run
 from sqcore.performance.sources import PERSON_SOURCES
 from surveys.campaigns.models import Campaign
 from surveys.instruments.models import InstrumentVersion

@@ -43,9 +43,10 @@ from sqcore.monitoring.panels import (
 from sqcore.notices.queries import unread
 from sqcore.org.directory import RoleDirectory
 from sqcore.org.rows import AssignmentRows, LeaveRows, StaffRows
-from sqcore.performance.pages import is_staff_member, waiting_disputes
+from sqcore.performance.dispute_pages import waiting_disputes
+from sqcore.performance.due import PeopleResultsJob
+from sqcore.performance.own_pages import is_staff_member
 from sqcore.performance.panels import DisputesPanel, MyResultsPanel
-from sqcore.performance.services import PeopleResultsJob
 from sqcore.publication.port import VALIDATIONS
 from sqcore.publication.services import WorkflowCompanion
 from sqcore.publication.validations import (

@@ -29,7 +29,7 @@ from sqcore.monitoring.models import Signal
 from sqcore.org.models import Staff, Unit
 from sqcore.performance.models import ResultsRun, StaffResult
 from sqcore.performance.queries import current_run
-from sqcore.performance.services import replay_run
+from sqcore.performance.runs import replay_run
 from sqcore.stats.cusum import false_alarms_a_year
 from sqcore.tests.factories import NOW
 from surveys.analyses.models import Analysis

@@ -6,7 +6,7 @@ import pytest
 
 from sqcore.encounters.services import take_encounters
 from sqcore.performance.models import StaffResult
-from sqcore.performance.services import replay_run
+from sqcore.performance.runs import replay_run
 from sqcore.tests.encounters.factories import encounter
 from sqcore.tests.factories import make_post, make_unit
 from sqcore.tests.performance.people import NOW, evaluated, make_branch

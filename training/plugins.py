@@ -20,15 +20,16 @@ from training.competencies.sources import Competencies
 from training.courses.pages import reads_courses
 from training.demo.chapters import TrainingChapter
 from training.enrolments.sources import PROOFS, PassedSessions
-from training.incentives.pages import decides_on_awards, sees_incentives, waits_for_me
+from training.incentives.award_pages import waits_for_me
 from training.incentives.panels import (
     AwardsWaiting,
     PersonAwards,
     PersonRecognitions,
     ThankedPanel,
 )
+from training.incentives.readers import decides_on_awards, sees_incentives
+from training.incentives.rulebook import RULES
 from training.incentives.rules import (
-    RULES,
     AboveHonour,
     AchievementFixed,
     CareerChecklist,

@@ -8,8 +8,9 @@ from sqcore.dashboards.panels import Page
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.queries import local_day
+from sqcore.performance.dispute_pages import dispute_line, open_disputes
+from sqcore.performance.measures import measures_of
 from sqcore.performance.models import StaffResult
-from sqcore.performance.pages import dispute_line, measures_of, open_disputes
 from sqcore.performance.wording import mark_of, window_text
 
 LISTED = 5

@@ -19,10 +19,14 @@ from sqcore.performance.measures import measure_named as measure_named
 from sqcore.performance.models import (
     SMALLEST_BATCH,
     Dispute,
+    FrozenReliability,
     ResultsPolicy,
     ResultsRun,
     StaffResult,
 )
+
+JUDGED = (StaffResult.Verdict.LOW, StaffResult.Verdict.ABOVE, StaffResult.Verdict.ALIKE)
+"""The verdicts that say something about a person."""
 
 
 def current_run() -> ResultsRun | None:
@@ -40,6 +44,12 @@ def policy_on(on: date) -> ResultsPolicy | None:
     """Return the rules in force on this day; before the first of them those first ones."""
     policies = ResultsPolicy.objects.order_by("valid_from", "number")
     return policies.filter(valid_from__lte=on).last() or policies.first()
+
+
+def frozen_by_measure(on: date) -> dict[str, FrozenReliability]:
+    """Return, by measure, the reliability that was frozen last up to the year of this day."""
+    rows = FrozenReliability.objects.filter(year__lte=on.year).order_by("year")
+    return {row.measure: row for row in rows}
 
 
 def results_of(staff_id: int) -> list[StaffResult]:

@@ -5,10 +5,10 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from sqcore.performance import services
+from sqcore.performance import due
 
 
 @shared_task(name="sqcore.performance.evaluate_due")
 def evaluate_due(**_: Any) -> bool:
     """Queue the job of the windows that are due."""
-    return services.evaluate_due(now=timezone.now()) is not None
+    return due.evaluate_due(now=timezone.now()) is not None

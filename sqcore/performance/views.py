@@ -16,7 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sqcore.base.errors import DomainError, NotPermitted
 from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.principals import principal_of
-from sqcore.performance import pages, services
+from sqcore.performance.dispute_pages import dispute_page, disputes_page
+from sqcore.performance.disputes import (
+    decide_dispute,
+    raise_dispute,
+    reverse_decision,
+    withdraw_dispute,
+)
 from sqcore.performance.forms import (
     DecisionForm,
     DisputeForm,
@@ -28,6 +34,11 @@ from sqcore.performance.forms import (
     policy_form,
 )
 from sqcore.performance.models import Look
+from sqcore.performance.own_pages import answers_page, encounters_page, to_dispute
+from sqcore.performance.people_page import people_page
+from sqcore.performance.person_page import PersonPage, person_page
+from sqcore.performance.rules_page import rules_page
+from sqcore.performance.services import note_look, set_policy
 
 # A person ----------------------------------------------------------------------------------------
 
@@ -48,19 +59,17 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
 
 def _person(request: HttpRequest, number: str) -> HttpResponse:
     principal, now = principal_of(request), timezone.now()
-    page = pages.person_page(
+    page = person_page(
         principal=principal, staff_number=number, looks=request.GET.get("looks", ""), now=now
     )
     if not page.is_mine:
-        services.note_look(
-            staff_ids=[page.staff.pk], way=Look.Way.PAGE.value, by=principal, now=now
-        )
+        note_look(staff_ids=[page.staff.pk], way=Look.Way.PAGE.value, by=principal, now=now)
     panels = panels_on(Page.PERSON, principal=principal, now=now, subject=page.staff)
     context = {"page": page, "panels": panels, "trail": _trail(page)}
     return render(request, "sqcore/performance/person.html", context)
 
 
-def _trail(page: pages.PersonPage) -> list[tuple[str, str]]:
+def _trail(page: PersonPage) -> list[tuple[str, str]]:
     if page.is_mine:
         return []
     return [(_("People"), reverse("sqcore:performance-people")), (page.staff.name, "")]
@@ -71,14 +80,14 @@ def _trail(page: pages.PersonPage) -> list[tuple[str, str]]:
 def people(request: HttpRequest) -> HttpResponse:
     """The people whose results one may see, by unit or by name; who is shown is told so."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.people_page(
+    page = people_page(
         principal=principal,
         asked=asked_people(request.GET),
         page=request.GET.get("page", ""),
         now=now,
     )
     if page is not None and page.staff_ids:
-        services.note_look(staff_ids=page.staff_ids, way=Look.Way.LIST.value, by=principal, now=now)
+        note_look(staff_ids=page.staff_ids, way=Look.Way.LIST.value, by=principal, now=now)
     return render(request, "sqcore/performance/people.html", {"people": page})
 
 
@@ -89,7 +98,7 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_safe
 def answers(request: HttpRequest, measure: str) -> HttpResponse:
     """What customers answered about me, in batches, so that none can be told from the others."""
-    page = pages.answers_page(principal=principal_of(request), measure=measure, now=timezone.now())
+    page = answers_page(principal=principal_of(request), measure=measure, now=timezone.now())
     context = {"page": page, "trail": [_mine(), (_("My answers"), "")]}
     return render(request, "sqcore/performance/answers.html", context)
 
@@ -102,10 +111,10 @@ def encounters(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form = RowForm(request.POST)
         if form.is_valid():
-            services.withdraw_dispute(dispute_id=form.cleaned_data["row"], by=principal, now=now)
+            withdraw_dispute(dispute_id=form.cleaned_data["row"], by=principal, now=now)
             messages.success(request, _("The dispute is taken back."))
         return redirect("sqcore:performance-encounters")
-    page = pages.encounters_page(principal=principal, before=asked_place(request.GET), now=now)
+    page = encounters_page(principal=principal, before=asked_place(request.GET), now=now)
     context = {"page": page, "trail": [_mine(), (_("My encounters"), "")]}
     return render(request, "sqcore/performance/encounters.html", context)
 
@@ -115,11 +124,11 @@ def encounters(request: HttpRequest) -> HttpResponse:
 def dispute_encounter(request: HttpRequest, key: str) -> HttpResponse:
     """Dispute one of my encounters, blind: nobody here sees what its customer answered."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.to_dispute(principal=principal, key=key, now=now)
+    page = to_dispute(principal=principal, key=key, now=now)
     form = DisputeForm(request.POST if request.method == "POST" else None)
 
     def act() -> object:
-        return services.raise_dispute(encounter_key=key, **form.cleaned_data, by=principal, now=now)
+        return raise_dispute(encounter_key=key, **form.cleaned_data, by=principal, now=now)
 
     if _done(form, act):
         messages.success(request, _("The dispute is raised. You will be told what is decided."))
@@ -140,7 +149,7 @@ def _mine() -> tuple[str, str]:
 @require_safe
 def disputes(request: HttpRequest) -> HttpResponse:
     """The disputes that wait, the most urgent first."""
-    page = pages.disputes_page(
+    page = disputes_page(
         principal=principal_of(request),
         state=request.GET.get("state", ""),
         page=request.GET.get("page", ""),
@@ -154,7 +163,7 @@ def disputes(request: HttpRequest) -> HttpResponse:
 def dispute(request: HttpRequest, dispute_id: int) -> HttpResponse:
     """Decide a dispute, or take its decision back."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.dispute_page(principal=principal, dispute_id=dispute_id, now=now)
+    page = dispute_page(principal=principal, dispute_id=dispute_id, now=now)
     sent = request.POST if request.method == "POST" else None
     form: forms.Form = ReversalForm(sent)
     if page.is_open:
@@ -162,10 +171,8 @@ def dispute(request: HttpRequest, dispute_id: int) -> HttpResponse:
 
     def act() -> object:
         if isinstance(form, DecisionForm):
-            return services.decide_dispute(
-                dispute_id=dispute_id, **form.asked, by=principal, now=now
-            )
-        return services.reverse_decision(
+            return decide_dispute(dispute_id=dispute_id, **form.asked, by=principal, now=now)
+        return reverse_decision(
             dispute_id=dispute_id, why=form.cleaned_data["why"], by=principal, now=now
         )
 
@@ -185,7 +192,7 @@ def dispute(request: HttpRequest, dispute_id: int) -> HttpResponse:
 @require_safe
 def rules(request: HttpRequest) -> HttpResponse:
     """By which rules people are judged, and what these can get wrong."""
-    page = pages.rules_page(principal=principal_of(request), now=timezone.now())
+    page = rules_page(principal=principal_of(request), now=timezone.now())
     return render(request, "sqcore/performance/rules.html", {"page": page})
 
 
@@ -194,13 +201,13 @@ def rules(request: HttpRequest) -> HttpResponse:
 def change_rules(request: HttpRequest) -> HttpResponse:
     """Write a new version of the rules."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.rules_page(principal=principal, now=now)
+    page = rules_page(principal=principal, now=now)
     if not page.may_change:
         raise NotPermitted(_("Only who decides disputes and keeps the indicators writes rules."))
     form = PolicyForm(request.POST) if request.method == "POST" else policy_form(page.policy)
 
     def act() -> object:
-        return services.set_policy(**form.asked, by=principal, now=now)
+        return set_policy(**form.asked, by=principal, now=now)
 
     if _done(form, act):
         messages.success(request, _("The new rules are kept."))

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from sqcore.base.text import number, signed
-from sqcore.performance.models import FrozenReliability, ResultsPolicy, StaffResult
+from sqcore.performance.models import FrozenReliability, ResultsPolicy, ResultsRun, StaffResult
 from sqcore.performance.sources import PersonMeasure
+from sqcore.performance.windows import months_before
 from sqcore.stats.people import answers_needed
 
 Verdict = StaffResult.Verdict
@@ -78,6 +79,15 @@ def between_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     return f"{number(low, DECIMALS)} – {number(high, DECIMALS)}"
+
+
+def run_window_text(run: ResultsRun) -> str:
+    return span_text(months_before(run.ends_on, run.policy.window_months), run.ends_on)
+
+
+def interval_text(result: StaffResult) -> str:
+    """Return the interval of a result, unless it would say which verdict is held back."""
+    return "" if result.verdict == Verdict.HELD else between_text(result.low, result.high)
 
 
 def mark_of(verdict: str) -> Said:

@@ -22,8 +22,9 @@ from sqcore.identity.directory import directory
 from sqcore.identity.models import User
 from sqcore.identity.principals import Principal
 from sqcore.org.models import Post, Staff, Unit
+from sqcore.performance.disputes import decide_dispute, raise_dispute
 from sqcore.performance.models import Dispute
-from sqcore.performance.services import decide_dispute, evaluate_people, raise_dispute
+from sqcore.performance.runs import evaluate_people
 from training.certificates.services import close_session
 from training.competencies.models import Competency, Evidence, Level
 from training.competencies.services import (
@@ -37,21 +38,13 @@ from training.effect.models import Study
 from training.effect.services import conclude_study, register_study
 from training.enrolments.models import Attempt, Enrolment
 from training.enrolments.services import Presence, enrol, record_attempt, record_attendance
+from training.incentives.deciding import approve_proposal, review_proposal
 from training.incentives.models import Proposal, Scheme
-from training.incentives.services import (
-    answer_recognition,
-    approve_proposal,
-    freeze_batch,
-    propose_period,
-    recognise,
-    review_proposal,
-    save_scheme,
-    try_on_history,
-    write_version,
-)
-from training.incentives.services import (
-    publish_version as publish_rules,
-)
+from training.incentives.payroll import freeze_batch
+from training.incentives.proposing import propose_period
+from training.incentives.recognition import answer_recognition, recognise
+from training.incentives.schemes import publish_version as publish_rules
+from training.incentives.schemes import save_scheme, try_on_history, write_version
 from training.needs.services import plan_need
 from training.records.rows import CertificateRows
 from training.requirements.services import recompute_all, require_course

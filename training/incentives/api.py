@@ -25,8 +25,10 @@ from sqcore.identity.permissions import Permission
 from sqcore.org.queries import local_day
 from sqcore.performance.models import Look
 from sqcore.performance.services import note_look
+from training.incentives.deciding import approve_proposal, review_proposal
 from training.incentives.filters import BatchFilter, LedgerFilter, ProposalFilter, SchemeFilter
 from training.incentives.models import LedgerEntry, Proposal
+from training.incentives.payroll import paid_by_result
 from training.incentives.queries import (
     batches_seen_by,
     ledger_seen_by,
@@ -41,7 +43,6 @@ from training.incentives.serializers import (
     ProposalRow,
     SchemeRow,
 )
-from training.incentives.services import approve_proposal, paid_by_result, review_proposal
 
 SEES = (Permission.VIEW_AWARDS,)
 BY_ID = Keyset(("id",))

@@ -8,9 +8,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.forms import DayField, TranslatedTextField
+from training.incentives.guards import LONGEST_REASON
 from training.incentives.models import Recognition, Scheme
-from training.incentives.rules import NEEDED, Parameter, Rule
-from training.incentives.services import GRAINS, LONGEST_CONSENT, LONGEST_REASON, LONGEST_WORDS
+from training.incentives.recognition import LONGEST_CONSENT, LONGEST_WORDS
+from training.incentives.rule_parameters import NEEDED, Parameter
+from training.incentives.rulebook import Rule
+from training.incentives.schemes import GRAINS
 
 MINOR = 100
 NameOf = Callable[[str, Iterable[str]], list[tuple[str, str]]]

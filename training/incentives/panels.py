@@ -7,14 +7,10 @@ from datetime import datetime
 from sqcore.dashboards.panels import Page
 from sqcore.identity.principals import Principal
 from sqcore.org.models import Staff
-from training.incentives.pages import (
-    LISTED,
-    awards_of,
-    decides_on_awards,
-    waiting_by_scheme,
-    words_for,
-)
+from training.incentives.award_pages import LISTED, awards_of, waiting_by_scheme
 from training.incentives.queries import recognitions_asked
+from training.incentives.readers import decides_on_awards
+from training.incentives.wall_page import words_for
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,19 @@
-"""Reading awards: what rules look at, schemes with what they spent, proposals, ledger, the wall."""
+"""Reading awards: schemes with what they spent, proposals, ledger, the wall."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
-from sqcore.achievements.models import Achievement, Kind
-from sqcore.achievements.queries import achievements_of
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period, periods_between
-from sqcore.evaluation.models import KpiValue
 from sqcore.identity.permissions import Permission
-from sqcore.identity.principals import Principal, Scope, system_principal
-from sqcore.indicators.definition import COMPOSITE
-from sqcore.org.models import Assignment, Leave, Terms, Unit, during
-from sqcore.org.queries import fiscal_start, organisation, tree_on
-from sqcore.performance.models import Dispute, ResultsRun, StaffResult
-from sqcore.performance.queries import GroupMean, group_means
-from sqcore.performance.sources import PERSON_SOURCES, PersonMeasure
-from training.certificates.models import Certificate
-from training.competencies.models import RequiredLevel
-from training.competencies.queries import held_levels
+from sqcore.identity.principals import Principal, Scope
+from sqcore.org.models import Assignment, Leave, Terms, during
+from sqcore.org.queries import fiscal_start, organisation
+from sqcore.performance.models import Dispute, StaffResult
 from training.incentives.models import (
     BatchLine,
     Decision,
@@ -40,217 +30,13 @@ RUBBER_STAMP_FROM = 10
 """From so many decisions on, somebody who never declined is said to be a rubber stamp."""
 
 
-# ---- What rules look at --------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Member:
-    """Who works here on the last day of a period. Who is on leave is a member too."""
-
-    staff_id: int
-    unit_id: int
-    post: str
-    joined_on: date
-
-
-@dataclass(frozen=True)
-class Score:
-    """The composite of a unit, or of the closest one above it that has one, in points 0 to 100."""
-
-    points: float
-    unit_id: int
-
-
-@dataclass(frozen=True)
-class Item:
-    """One line of a checklist: what is needed, what is there."""
-
-    item: str
-    name: Mapping[str, str]
-    needed: float
-    held: float
-
-    @property
-    def is_met(self) -> bool:
-        return self.held >= self.needed
-
-
-@dataclass(frozen=True)
-class CareerRule:
-    """What a post asks for beside its required levels."""
-
-    post: str
-    years: float
-    certificates: tuple[str, ...]
-    improvements: int
-
-
-class PeriodFacts:
-    """What there is to know for one period; each part is read when a rule first asks for it.
-
-    Results are those of the newest window that ended by the end of the period.
-    """
-
-    def __init__(self, period: Period) -> None:
-        self.period = period
-        self.last_day = date.fromordinal(period.end.toordinal() - 1)
-        self._results: dict[str, dict[int, StaffResult]] = {}
-        self._scores: dict[str, dict[int, Score]] = {}
-        self._means: dict[int, dict[str, GroupMean]] = {}
-
-    @cached_property
-    def members(self) -> list[Member]:
-        """Everybody once, at the unit and in the post they are in the longest."""
-        rows = (
-            Assignment.objects.filter(during(self.last_day))
-            .filter(Q(staff__left_on__isnull=True) | Q(staff__left_on__gt=self.last_day))
-            .order_by("staff_id", "valid_from", "id")
-            .values_list("staff_id", "unit_id", "post__code", "staff__joined_on")
-        )
-        found: dict[int, Member] = {}
-        for row in rows:
-            found.setdefault(row[0], Member(*row))
-        return list(found.values())
-
-    @cached_property
-    def staff_ids(self) -> list[int]:
-        return [member.staff_id for member in self.members]
-
-    @cached_property
-    def run(self) -> ResultsRun | None:
-        runs = ResultsRun.objects.filter(is_current=True, ends_on__lte=self.period.end)
-        return runs.select_related("policy").order_by("-ends_on").first()
-
-    def results(self, measure: str) -> dict[int, StaffResult]:
-        """Return the results of all people by this measure, by staff id. One query a measure."""
-        if measure not in self._results:
-            found = StaffResult.objects.filter(run=self.run, measure=measure) if self.run else []
-            self._results[measure] = {result.staff_id: result for result in found}
-        return self._results[measure]
-
-    def middle(self, measure: str, unit_id: int) -> float | None:
-        """Return the mean estimate of the people of a unit, or of the closest one above it with
-        enough people: so that a mean is never one person's result. None when none has enough."""
-        found = (self._means_of(unit).get(measure) for unit in self._tree.path(unit_id))
-        return next((each.estimate for each in found if each and each.estimate is not None), None)
-
-    def _means_of(self, unit_id: int) -> dict[str, GroupMean]:
-        if unit_id not in self._means:
-            here = Unit(pk=unit_id)
-            self._means[unit_id] = group_means(self.run, here) if self.run else {}
-        return self._means[unit_id]
-
-    def score(self, system: str, unit_id: int) -> Score | None:
-        """Return how the unit stands by its composite in this period. One query a system."""
-        if system not in self._scores:
-            self._scores[system] = self._all_scores(system)
-        found = self._scores[system]
-        return next((found[unit] for unit in self._tree.path(unit_id) if unit in found), None)
-
-    @cached_property
-    def _tree(self) -> Any:
-        return tree_on(self.last_day)
-
-    def _all_scores(self, system: str) -> dict[int, Score]:
-        rows = (
-            KpiValue.objects.visible_to(system_principal())
-            .current()
-            .filter(
-                system__code=system,
-                code=COMPOSITE,
-                margin="",
-                grain__in={self.period.grain.value, Grain.MONTH.value},
-                starts_on__gte=self.period.start,
-                starts_on__lt=self.period.end,
-                score__isnull=False,
-            )
-            .order_by("unit_id", "starts_on")
-            .values_list("unit_id", "grain", "score")
-        )
-        by_unit: dict[int, dict[str, list[float]]] = {}
-        for unit_id, grain, points in rows:
-            by_unit.setdefault(unit_id, {}).setdefault(grain, []).append(points or 0.0)
-        found = {}
-        for unit_id, by_grain in by_unit.items():
-            chosen = by_grain.get(self.period.grain.value) or by_grain[Grain.MONTH.value]
-            found[unit_id] = Score(sum(chosen) / len(chosen), unit_id)
-        return found
-
-    @cached_property
-    def achievements(self) -> dict[int, list[Achievement]]:
-        """What stands of the period, by staff id. One query."""
-        found: dict[int, list[Achievement]] = {}
-        for each in achievements_of(self.staff_ids, self.period.start, self.period.end):
-            found.setdefault(each.staff_id, []).append(each)
-        return found
-
-    @cached_property
-    def _improvements(self) -> dict[int, int]:
-        rows = (
-            achievements_of(self.staff_ids, date.min, self.period.end)
-            .filter(kind=Kind.IMPROVEMENT)
-            .order_by()
-            .values_list("staff_id")
-            .annotate(count=Count("id"))
-        )
-        return dict(rows)
-
-    @cached_property
-    def _held(self) -> Mapping[tuple[int, int], int]:
-        return held_levels(self.staff_ids, on=self.last_day)
-
-    @cached_property
-    def _certificates(self) -> dict[int, set[str]]:
-        found: dict[int, set[str]] = {}
-        held = Certificate.objects.held_on(self.last_day).filter(staff_id__in=self.staff_ids)
-        for staff_id, course in held.values_list("staff_id", "course__code"):
-            found.setdefault(staff_id, set()).add(course)
-        return found
-
-    def checklist(self, member: Member, asked: CareerRule) -> list[Item]:
-        """Return what the post asks for beside what this person has, each item with both."""
-        years = (self.last_day - member.joined_on).days / 365.25
-        levels = [
-            Item("level", name, level, self._held.get((member.staff_id, competency), 0) or 0)
-            for competency, name, level in self._required(asked.post)
-        ]
-        holds = self._certificates.get(member.staff_id, set())
-        certificates = [
-            Item("certificate", {"en": course}, 1, int(course in holds))
-            for course in asked.certificates
-        ]
-        improved = self._improvements.get(member.staff_id, 0)
-        return [
-            *levels,
-            *certificates,
-            Item("years", {}, asked.years, round(years, 1)),
-            Item("improvements", {}, asked.improvements, improved),
-        ]
-
-    def _required(self, post: str) -> list[tuple[int, dict[str, str], int]]:
-        known: dict[str, list[tuple[int, dict[str, str], int]]] = self.__dict__.setdefault(
-            "_levels", {}
-        )
-        if post not in known:
-            rows = RequiredLevel.objects.filter(during(self.last_day), post__code=post)
-            known[post] = list(
-                rows.order_by("competency__position", "competency__code").values_list(
-                    "competency_id", "competency__name", "level"
-                )
-            )
-        return known[post]
-
-
-def measures() -> dict[str, PersonMeasure]:
-    """Return what customers can say about a person, by key."""
-    return {each.key: each for source in PERSON_SOURCES for each in source.measures()}
-
-
+# ---- Schemes ----
 def closed_periods(scheme: Scheme, first: date, end: date) -> list[Period]:
     """Return the periods of a scheme that lie within [first, end), oldest first."""
     found = periods_between(first, end, Grain(scheme.grain), fiscal_start=fiscal_start())
     return [period for period in found if period.start >= first and period.end <= end]
 
 
-# ---- Schemes -------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class BudgetLeft:
     """What was granted in a period and what is left of the budget; no budget, nothing is capped."""
@@ -308,6 +94,25 @@ def budget_left(scheme: Scheme, period_start: date) -> BudgetLeft:
     return BudgetLeft(granted, scheme.budget)
 
 
+def budgets_left(schemes: Sequence[Scheme], *, on: date) -> dict[int, BudgetLeft]:
+    """Return what is left of the budgets of the running periods, by scheme. One query."""
+    starts = {
+        each.pk: Period.of(on, Grain(each.grain), fiscal_start=fiscal_start()).start
+        for each in schemes
+    }
+    rows = (
+        LedgerEntry.objects.filter(scheme_id__in=starts, period_start__in=set(starts.values()))
+        .order_by()
+        .values_list("scheme_id", "period_start")
+        .annotate(total=Sum("amount"))
+    )
+    granted = {(scheme, start): total for scheme, start, total in rows}
+    return {
+        each.pk: BudgetLeft(granted.get((each.pk, starts[each.pk]), 0), each.budget)
+        for each in schemes
+    }
+
+
 def scheme_overview(principal: Principal, code: str, *, on: date) -> SchemeOverview:
     """Return a scheme with its rules, its newest trial and its budget of the running period.
 
@@ -351,7 +156,7 @@ def trial_picture(principal: Principal, trial_id: int) -> Trial:
     return trial
 
 
-# ---- Groups of people, for trials ----------------------------------------------------------------
+# ---- Groups of people, for trials ----
 def terms_of(staff_ids: Collection[int]) -> dict[int, Terms]:
     return {each.staff_id: each for each in Terms.objects.filter(staff_id__in=staff_ids)}
 
@@ -360,7 +165,7 @@ def smallest_group() -> int:
     return organisation().smallest_group
 
 
-# ---- Proposals -----------------------------------------------------------------------------------
+# ---- Proposals ----
 @dataclass(frozen=True)
 class ProposalPicture:
     """What somebody who decides must see: the lines with their reasons, the result as it stands
@@ -471,7 +276,7 @@ def _moved_much(result: StaffResult) -> bool:
     return result.adjusted - result.raw > (result.high - result.low) / 2
 
 
-# ---- Decisions -----------------------------------------------------------------------------------
+# ---- Decisions ----
 @dataclass(frozen=True)
 class OverrideRate:
     """How often somebody declined what they were asked to decide."""
@@ -502,7 +307,7 @@ def override_rates(principal: Principal) -> list[OverrideRate]:
     return [OverrideRate(*row) for row in rows]
 
 
-# ---- Ledger and payroll --------------------------------------------------------------------------
+# ---- Ledger and payroll ----
 def ledger_seen_by(principal: Principal) -> QuerySet[LedgerEntry]:
     found = LedgerEntry.objects.visible_to(principal)
     return found.select_related("scheme", "staff", "unit", "reverses").order_by(
@@ -550,7 +355,7 @@ def batch_lines(batch: PayrollBatch) -> QuerySet[BatchLine]:
     return lines.order_by("entry_id")
 
 
-# ---- Recognition ---------------------------------------------------------------------------------
+# ---- Recognition ----
 def wall(principal: Principal) -> QuerySet[Recognition]:
     """Return the words that their people consented to show, the newest first."""
     shown = Recognition.objects.visible_to(principal).filter(state=Recognition.State.SHOWN)
@@ -563,26 +368,6 @@ def recognitions_asked(principal: Principal) -> QuerySet[Recognition]:
         return Recognition.objects.none()
     asked = Recognition.objects.filter(staff_id=principal.staff_id, state=Recognition.State.ASKED)
     return asked.select_related("unit").order_by("written_at", "id")
-
-
-# ---- For the pages -------------------------------------------------------------------------------
-def budgets_left(schemes: Sequence[Scheme], *, on: date) -> dict[int, BudgetLeft]:
-    """Return what is left of the budgets of the running periods, by scheme. One query."""
-    starts = {
-        each.pk: Period.of(on, Grain(each.grain), fiscal_start=fiscal_start()).start
-        for each in schemes
-    }
-    rows = (
-        LedgerEntry.objects.filter(scheme_id__in=starts, period_start__in=set(starts.values()))
-        .order_by()
-        .values_list("scheme_id", "period_start")
-        .annotate(total=Sum("amount"))
-    )
-    granted = {(scheme, start): total for scheme, start, total in rows}
-    return {
-        each.pk: BudgetLeft(granted.get((each.pk, starts[each.pk]), 0), each.budget)
-        for each in schemes
-    }
 
 
 def colleagues_named(principal: Principal, said: str, *, on: date) -> QuerySet[Assignment]:

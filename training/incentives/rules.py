@@ -1,396 +1,30 @@
 """The rules of incentive schemes: data that anyone can read, checked by the schema of its rule.
 
 A rule looks at one person's own results, achievements and unit, never at a person's place among
-others: rank, top or bottom shares, forced distributions and comparison with named people are
-refused, in whatever scheme, and no such rule can be registered.
+others (`rule_refusals`).
 """
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sqcore.achievements.models import Kind
-from sqcore.base.errors import Conflict, Problem
-from sqcore.base.registry import Registry
 from sqcore.indicators.models import IndicatorSystem
 from sqcore.org.models import Post
 from sqcore.performance.models import StaffResult
 from training.courses.models import Course
+from training.incentives.facts import CareerRule, Member, PeriodFacts, measures
 from training.incentives.models import Scheme
-from training.incentives.queries import CareerRule, Member, PeriodFacts, measures
+from training.incentives.rule_parameters import Code, Codes, Parameter, Whole, Words
+from training.incentives.rulebook import Line
 
-MOST_RULES = 10
 MOST_AMOUNT = 1_000_000_000
 PERSON, TEAM = 3, 7
 """Of ten parts of what somebody is paid, at most three come from their own result."""
 
 
-# ---- What a rule says ----------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Line:
-    """What one rule proposes for one person. `why` names the sentence (`wording.REASONS`) that
-    `figures` fill in; a `title` takes the place of the scheme's name and period."""
-
-    staff_id: int
-    rule: str
-    part: str
-    amount: int
-    why: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    title: Mapping[str, str] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "rule": self.rule,
-            "part": self.part,
-            "amount": self.amount,
-            "why": self.why,
-            **self.figures,
-        }
-
-
-class Parameter(Protocol):
-    """One parameter of a rule: what it is called and what it may be."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def title(self) -> str | Promise: ...
-
-    @property
-    def default(self) -> Any: ...
-
-    def fault(self, value: Any) -> str:
-        """Return what is wrong with a value, nothing when it may be."""
-        ...
-
-    def schema(self) -> dict[str, Any]:
-        """Return what it may be, as JSON Schema has it."""
-        ...
-
-
-NEEDED = object()
-"""The default of a parameter that has none."""
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A whole number between two others."""
-
-    name: str
-    title: str | Promise
-    least: int
-    most: int
-    default: Any = NEEDED
-
-    def fault(self, value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return _("must be a whole number")
-        if not self.least <= value <= self.most:
-            return _("must lie between %(least)d and %(most)d") % {
-                "least": self.least,
-                "most": self.most,
-            }
-        return ""
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
-
-
-class Choices(Protocol):
-    def __call__(self) -> Collection[str]: ...
-
-
-@dataclass(frozen=True)
-class Code:
-    """One of the codes that there are."""
-
-    name: str
-    title: str | Promise
-    choices: Choices
-    default: Any = NEEDED
-
-    def fault(self, value: Any) -> str:
-        if not isinstance(value, str) or value not in self.choices():
-            return _("there is no such thing: %(value)s") % {"value": str(value)[:60]}
-        return ""
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": sorted(self.choices())}
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Some of the codes that there are, each once."""
-
-    name: str
-    title: str | Promise
-    choices: Choices
-    default: Any = NEEDED
-    fewest: int = 0
-
-    def fault(self, value: Any) -> str:
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            return _("must be a list of codes")
-        if len(set(value)) != len(value):
-            return _("names something twice")
-        if len(value) < self.fewest:
-            return _("must name at least %(fewest)d") % {"fewest": self.fewest}
-        if missing := sorted(set(value) - set(self.choices())):
-            return _("there is no such thing: %(value)s") % {"value": ", ".join(missing)[:200]}
-        return ""
-
-    def schema(self) -> dict[str, Any]:
-        items = {"type": "string", "enum": sorted(self.choices())}
-        return {"type": "array", "items": items, "minItems": self.fewest}
-
-
-@dataclass(frozen=True)
-class Words:
-    """A text in one or more languages."""
-
-    name: str
-    title: str | Promise
-    most: int = 300
-    default: Any = NEEDED
-
-    def fault(self, value: Any) -> str:
-        if not isinstance(value, dict) or not any(value.values()):
-            return _("must be a text in at least one language")
-        if not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-            return _("must be a text in at least one language")
-        if any(len(text) > self.most or "\x00" in text for text in value.values()):
-            return _("is too long, or has a character that cannot be kept")
-        return ""
-
-    def schema(self) -> dict[str, Any]:
-        text = {"type": "string", "maxLength": self.most}
-        return {"type": "object", "additionalProperties": text, "minProperties": 1}
-
-
-class Rule(Protocol):
-    """One way to propose awards. Register an instance in `RULES`.
-
-    It may read nothing but `facts`; the same facts give the same lines. `so_far` holds what rules
-    with a lower `order` proposed.
-    """
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def title(self) -> str | Promise: ...
-
-    @property
-    def about(self) -> str | Promise: ...
-
-    @property
-    def kinds(self) -> frozenset[str]: ...
-
-    @property
-    def order(self) -> int: ...
-
-    def parameters(self) -> Sequence[Parameter]: ...
-
-    def propose(
-        self, facts: PeriodFacts, asked: Mapping[str, Any], so_far: Sequence[Line]
-    ) -> list[Line]: ...
-
-
-# ---- What is refused -----------------------------------------------------------------------------
-RANKS = frozenset(
-    {
-        *("rank", "ranks", "ranking", "ranked", "league", "tournament", "order", "sort", "place"),
-        *("best", "worst", "winner", "winners", "loser", "losers", "first", "last"),
-    }
-)
-SHARES = frozenset(
-    {
-        *("top", "bottom", "percent", "percentage", "percentile", "percentiles", "quantile"),
-        *("quartile", "decile", "quota", "curve", "distribution", "forced", "share", "shares"),
-    }
-)
-OTHERS = frozenset(
-    {
-        *("staff", "person", "persons", "people", "colleague", "colleagues", "peer", "peers"),
-        *("than", "versus", "relative", "compare", "compared", "comparison", "against", "others"),
-    }
-)
-_REFUSED: tuple[tuple[frozenset[str], str | Promise], ...] = (
-    (
-        SHARES,
-        gettext_lazy(
-            "Rules by top or bottom shares and forced distributions are refused: somebody must "
-            "always lose, however good all are, and chance decides who."
-        ),
-    ),
-    (
-        RANKS,
-        gettext_lazy(
-            "Rules by rank are refused: the results of most people cannot be told apart, so chance "
-            "decides between neighbours, and a rank changes because of what others do."
-        ),
-    ),
-    (
-        OTHERS,
-        gettext_lazy(
-            "Rules that name people or compare with them are refused: what somebody gets depends "
-            "on their own results and on their unit."
-        ),
-    ),
-)
-
-
-def refusal_of(rule: Mapping[str, Any]) -> str:
-    """Return why a rule is refused by its name or by its shape; nothing when it is not."""
-    words = _words(rule)
-    return next((str(reason) for refused, reason in _REFUSED if refused & words), "")
-
-
-def _words(value: Any) -> set[str]:
-    """Return the words in the name of a rule and in the names of its parameters, at any depth."""
-    if isinstance(value, Mapping):
-        found = {word for name in value for word in _parts(str(name))} - {"rule"}
-        if isinstance(value.get("rule"), str):
-            found |= _parts(value["rule"])
-        return found.union(*(_words(inner) for inner in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_words(inner) for inner in value))
-    return set()
-
-
-def _parts(name: str) -> set[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return set(re.split(r"[^a-z]+", spaced.casefold())) - {""}
-
-
-class RefusedRule(RuntimeError):
-    """A rule that no scheme may have was offered: the program must not start."""
-
-
-class RuleRegistry(Registry[Rule]):
-    def register(self, offer: Rule) -> Rule:
-        names: dict[str, Any] = {each.name: None for each in offer.parameters()}
-        if reason := refusal_of({"rule": offer.key, **names}):
-            raise RefusedRule(f"{offer.key}: {reason}")
-        return super().register(offer)
-
-
-RULES = RuleRegistry("rules of incentives")
-
-
-# ---- Checking ------------------------------------------------------------------------------------
-def understood(kind: str, rules: Any) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """Return the rules with their defaults filled in, and what is wrong with them.
-
-    Each problem names the rule, counted from 1, and the parameter.
-    """
-    if not isinstance(rules, list) or not rules:
-        return [], [Problem(_("Give at least one rule."), field="rules")]
-    if len(rules) > MOST_RULES:
-        most = _("Give at most %(most)d rules.") % {"most": MOST_RULES}
-        return [], [Problem(most, field="rules")]
-    found: list[dict[str, Any]] = []
-    problems: list[Problem] = []
-    for row, given in enumerate(rules, start=1):
-        one, wrong = _understood_one(kind, given, row)
-        found.append(one)
-        problems += wrong
-    return found, problems or _wrong_together(kind, found)
-
-
-def _understood_one(kind: str, given: Any, row: int) -> tuple[dict[str, Any], list[Problem]]:
-    if not isinstance(given, Mapping):
-        return {}, [Problem(_("must be an object with a rule"), field="rule", row=row)]
-    if refused := refusal_of(given):
-        return {}, [Problem(refused, field="rule", row=row)]
-    key = given.get("rule")
-    if not isinstance(key, str) or key not in RULES:
-        return {}, [Problem(_("There is no such rule."), field="rule", row=row)]
-    rule = RULES[key]
-    if kind not in rule.kinds:
-        reason = _("This rule is not for schemes of this kind.")
-        return {}, [Problem(reason, field="rule", row=row)]
-    known = {each.name: each for each in rule.parameters()}
-    strange = sorted(set(map(str, given)) - {*known, "rule"})
-    problems = [Problem(_("is not a parameter of this rule"), field=n, row=row) for n in strange]
-    clean: dict[str, Any] = {"rule": key}
-    for name, parameter in known.items():
-        value = given.get(name, parameter.default)
-        if name in given:
-            fault = parameter.fault(value)
-        else:
-            fault = _("is missing") if value is NEEDED else ""
-        if fault:
-            problems.append(Problem(fault, field=name, row=row))
-        clean[name] = list(value) if isinstance(value, tuple) else value
-    return clean, problems
-
-
-def _wrong_together(kind: str, rules: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """Return what is wrong with rules that are right by themselves: how pay is shared out."""
-    if kind != Scheme.Kind.PAY:
-        reason = _("Money is granted by schemes of pay alone, which have a budget: write 0.")
-        paid = [row for row, rule in enumerate(rules, 1) if rule.get("amount")]
-        return [Problem(reason, field="amount", row=row) for row in paid]
-    person = [row for row, rule in enumerate(rules, 1) if rule["rule"] == ResultLinear.key]
-    if not person:
-        return []
-    if len(person) > 1:
-        reason = _("Results of a person are paid by one rule of a scheme.")
-        return [Problem(reason, field="rule", row=person[1])]
-    team = sum(rule["amount"] for rule in rules if rule["rule"] == UnitResult.key)
-    if rules[person[0] - 1]["amount"] * TEAM > team * PERSON:
-        reason = _(
-            "At most 30 %% of the amount may come from a person's own result; with %(team)d for "
-            "the result of the unit that is %(most)d."
-        ) % {"team": team, "most": team * PERSON // TEAM}
-        return [Problem(reason, field="amount", row=person[0])]
-    return []
-
-
-# ---- Applying ------------------------------------------------------------------------------------
-def apply_rules(facts: PeriodFacts, rules: Sequence[Mapping[str, Any]]) -> dict[int, list[Line]]:
-    """Return what the rules propose, by staff id; people for whom nothing is proposed are left
-    out.
-
-    raises: Conflict for rules that look at what is no longer there
-    """
-    _refuse_lost(rules)
-    lines: list[Line] = []
-    for asked in sorted(rules, key=lambda rule: RULES[rule["rule"]].order):
-        lines += RULES[asked["rule"]].propose(facts, asked, lines)
-    found: dict[int, list[Line]] = {}
-    for line in lines:
-        found.setdefault(line.staff_id, []).append(line)
-    return found
-
-
-def _refuse_lost(rules: Sequence[Mapping[str, Any]]) -> None:
-    lost = {rule["rule"] for rule in rules if rule["rule"] not in RULES}
-    if asked := {rule["measure"] for rule in rules if "measure" in rule}:
-        lost |= asked - _measures()
-    if lost:
-        what = ", ".join(sorted(lost))
-        raise Conflict(_("The rules look at what is no longer there: %(what)s.") % {"what": what})
-
-
-def needs_results(rules: Iterable[Mapping[str, Any]]) -> bool:
-    return any("measure" in rule for rule in rules)
-
-
-def needs_scores(rules: Iterable[Mapping[str, Any]]) -> bool:
-    return any("system" in rule for rule in rules)
-
-
-# ---- The rules -----------------------------------------------------------------------------------
 def _systems() -> Collection[str]:
     return set(IndicatorSystem.objects.filter(is_active=True).values_list("code", flat=True))
 
@@ -403,12 +37,12 @@ def _courses() -> Collection[str]:
     return set(Course.objects.values_list("code", flat=True))
 
 
-def _measures() -> set[str]:
+def known_measures() -> set[str]:
     return set(measures())
 
 
 AMOUNT = Whole("amount", gettext_lazy("Amount at the most"), 1, MOST_AMOUNT)
-MEASURE = Code("measure", gettext_lazy("What customers judge"), _measures)
+MEASURE = Code("measure", gettext_lazy("What customers judge"), known_measures)
 POSTS = Codes("posts", gettext_lazy("Posts; none: all"), _posts, default=())
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from sqcore.base.periods import Period
 from sqcore.org.models import Terms
 from sqcore.stats.selection import FOUR_FIFTHS, benjamini_hochberg, compare_groups, is_alarm
+from training.incentives.facts import Member, PeriodFacts
 from training.incentives.models import Scheme, SchemeVersion
-from training.incentives.queries import Member, PeriodFacts, smallest_group, terms_of
-from training.incentives.rules import apply_rules, needs_results, needs_scores
+from training.incentives.queries import smallest_group, terms_of
+from training.incentives.rule_checks import apply_rules, needs_results, needs_scores
 
 FULL_TIME_MINUTES = 35 * 60
 MOST_PERIODS = 24

@@ -20,7 +20,9 @@ from sqcore.identity.principals import Principal, principal_of
 from sqcore.org.queries import local_day
 from sqcore.performance.models import Look
 from sqcore.performance.services import note_look
-from training.incentives import pages, queries, services
+from training.incentives import payroll, recognition
+from training.incentives.award_pages import proposal_page, proposals_page
+from training.incentives.deciding import approve_proposal, look_at_proposal, review_proposal
 from training.incentives.forms import (
     AnswerForm,
     DecisionForm,
@@ -34,7 +36,31 @@ from training.incentives.forms import (
     VersionForm,
     WordsForm,
 )
-from training.incentives.models import LedgerEntry, PayrollBatch, Scheme, Trial
+from training.incentives.ledger_pages import (
+    EntryRow,
+    batch_page,
+    batches_page,
+    currencies,
+    entry_row,
+    ledger_page,
+)
+from training.incentives.models import LedgerEntry, PayrollBatch, Proposal, Scheme, Trial
+from training.incentives.payroll import freeze_batch, paid_by_result, payroll_file
+from training.incentives.queries import batch_of, scheme_of, scheme_overview
+from training.incentives.recognition import answer_recognition, recognise
+from training.incentives.rule_sentences import Names, rule_lines, rule_named, why_never
+from training.incentives.scheme_pages import Draft, draft_of, scheme_page, schemes_page
+from training.incentives.schemes import (
+    publish_version,
+    review_trial,
+    save_scheme,
+    switch_off,
+    switch_on,
+    try_on_history,
+    write_version,
+)
+from training.incentives.trial_page import trial_page
+from training.incentives.wall_page import colleague_of, colleagues, wall_page
 
 
 # ---- Awards to decide ----------------------------------------------------------------------------
@@ -43,7 +69,7 @@ from training.incentives.models import LedgerEntry, PayrollBatch, Scheme, Trial
 def proposals(request: HttpRequest) -> HttpResponse:
     """List the proposed awards, first what waits for who asks; who is shown is told so."""
     principal = principal_of(request)
-    found = pages.proposals_page(
+    found = proposals_page(
         principal=principal,
         tab=request.GET.get("tab", ""),
         page=request.GET.get("page", ""),
@@ -58,13 +84,13 @@ def proposals(request: HttpRequest) -> HttpResponse:
 def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one proposed award with all that deciders must see; what is posted here decides."""
     principal, now = principal_of(request), timezone.now()
-    picture = services.look_at_proposal(proposal_id=pk, by=principal, now=now)
-    page = pages.proposal_page(picture, principal=principal)
+    picture = look_at_proposal(proposal_id=pk, by=principal, now=now)
+    page = proposal_page(picture, principal=principal)
     form = DecisionForm(request.POST if request.method == "POST" else None)
-    first = picture.proposal.state == pages.State.PROPOSED
+    first = picture.proposal.state == Proposal.State.PROPOSED
 
     def act() -> object:
-        decide = services.review_proposal if first else services.approve_proposal
+        decide = review_proposal if first else approve_proposal
         reason = form.cleaned_data["reason"]
         return decide(proposal_id=pk, agrees=form.agrees, reason=reason, by=principal, now=now)
 
@@ -92,7 +118,7 @@ def _said(first: bool, agrees: bool) -> str:
 def schemes(request: HttpRequest) -> HttpResponse:
     """List the schemes; who works here sees those in force."""
     principal = principal_of(request)
-    found = pages.schemes_page(principal=principal, on=local_day(timezone.now()))
+    found = schemes_page(principal=principal, on=local_day(timezone.now()))
     return render(request, "training/incentives/schemes.html", {"found": found})
 
 
@@ -105,7 +131,7 @@ def scheme(request: HttpRequest, code: str) -> HttpResponse:
 
 def _scheme_page(request: HttpRequest, code: str, form: TrialForm | None) -> HttpResponse:
     principal, today = principal_of(request), local_day(timezone.now())
-    page = pages.scheme_page(principal=principal, code=code, on=today)
+    page = scheme_page(principal=principal, code=code, on=today)
     start = page.overview.period.start
     initial = {"first": start.replace(year=start.year - 1, day=1), "end": start}
     form = form or TrialForm(initial=initial)
@@ -119,13 +145,13 @@ def edit(request: HttpRequest, code: str = "") -> HttpResponse:
     """Write a scheme down, or change its name and budget."""
     principal, now = principal_of(request), timezone.now()
     principal.require(Permission.MANAGE_AWARDS)
-    found = queries.scheme_of(principal, code) if code else None
+    found = scheme_of(principal, code) if code else None
     kind = SchemeForm if found else NewSchemeForm
     form = kind(request.POST if request.method == "POST" else None, initial=_kept(found))
 
     def act() -> object:
         given = {"code": code, **form.cleaned_data}
-        return services.save_scheme(**given, by=principal, now=now)
+        return save_scheme(**given, by=principal, now=now)
 
     if _done(form, act):
         messages.success(request, _("The scheme is kept."))
@@ -151,7 +177,7 @@ def try_rules(request: HttpRequest, code: str) -> HttpResponse:
 
     def act() -> object:
         given = form.cleaned_data
-        trial = services.try_on_history(version_id=version_id, **given, by=principal, now=now)
+        trial = try_on_history(version_id=version_id, **given, by=principal, now=now)
         made.append(trial)
         return trial
 
@@ -168,7 +194,7 @@ def publish(request: HttpRequest, code: str) -> HttpResponse:
     version_id = _draft_id(principal, code)
     return _act(
         request,
-        lambda: services.publish_version(version_id=version_id, by=principal, now=now),
+        lambda: publish_version(version_id=version_id, by=principal, now=now),
         _("The rules are published: everybody who works here may read them."),
         "training:incentives-scheme",
         code,
@@ -178,7 +204,7 @@ def publish(request: HttpRequest, code: str) -> HttpResponse:
 def _draft_id(principal: Principal, code: str) -> int:
     """raises: NotPermitted for who writes no schemes; NotFound"""
     principal.require(Permission.MANAGE_AWARDS)
-    found = queries.scheme_overview(principal, code, on=local_day(timezone.now())).draft
+    found = scheme_overview(principal, code, on=local_day(timezone.now())).draft
     if found is None:
         raise NotFound(_("This scheme has no draft."))
     return found.pk
@@ -189,9 +215,9 @@ def _draft_id(principal: Principal, code: str) -> int:
 def switch(request: HttpRequest, code: str) -> HttpResponse:
     """Switch a scheme off, or on again."""
     principal, now = principal_of(request), timezone.now()
-    found = queries.scheme_of(principal, code)
+    found = scheme_of(principal, code)
     is_on = found.state == Scheme.State.ACTIVE
-    do = services.switch_off if is_on else services.switch_on
+    do = switch_off if is_on else switch_on
     said = _("The scheme is switched off: nothing more is proposed or granted.")
     return _act(
         request,
@@ -217,12 +243,12 @@ def draft(request: HttpRequest, code: str) -> HttpResponse:
     if _done(form, act):
         messages.success(request, _("The draft is kept. Try it on history next."))
         return redirect("training:incentives-scheme", code)
-    page = pages.scheme_page(principal=principal, code=code, on=local_day(timezone.now()))
+    page = scheme_page(principal=principal, code=code, on=local_day(timezone.now()))
     context = {
         "page": page,
         "start": start,
-        "lines": pages.rule_lines(start.rules, start.scheme, pages.Names()),
-        "never": pages.why_never(),
+        "lines": rule_lines(start.rules, start.scheme, Names()),
+        "never": why_never(),
         "form": form,
         "trail": _trail(_("Draft of the rules"), start.scheme),
     }
@@ -248,14 +274,14 @@ def change_rule(request: HttpRequest, code: str, row: int) -> HttpResponse:
 
 
 def _rule_page(
-    request: HttpRequest, principal: Principal, start: pages.Draft, key: str, row: int
+    request: HttpRequest, principal: Principal, start: Draft, key: str, row: int
 ) -> HttpResponse:
-    rule = pages.rule_named(key)
+    rule = rule_named(key)
     form = RuleForm(
         request.POST if request.method == "POST" else None,
         rule=rule,
         scheme=start.scheme,
-        name_of=pages.Names().choices,
+        name_of=Names().choices,
         initial=start.rules[row - 1] if row <= len(start.rules) else {},
     )
 
@@ -293,17 +319,15 @@ def remove_rule(request: HttpRequest, code: str, row: int) -> HttpResponse:
     )
 
 
-def _editor(request: HttpRequest, code: str) -> tuple[Principal, pages.Draft]:
+def _editor(request: HttpRequest, code: str) -> tuple[Principal, Draft]:
     principal = principal_of(request)
     today = local_day(timezone.now())
-    return principal, pages.draft_of(principal=principal, code=code, on=today)
+    return principal, draft_of(principal=principal, code=code, on=today)
 
 
-def _write(
-    principal: Principal, start: pages.Draft, rules: list[dict[str, Any]], **given: Any
-) -> object:
+def _write(principal: Principal, start: Draft, rules: list[dict[str, Any]], **given: Any) -> object:
     kept = {"reason": start.reason, "valid_from": start.valid_from, **given}
-    return services.write_version(
+    return write_version(
         scheme_id=start.scheme.pk, rules=rules, **kept, by=principal, now=timezone.now()
     )
 
@@ -313,12 +337,12 @@ def _write(
 def trial(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what rules would have done; what is posted here says why it is right after all."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.trial_page(principal=principal, trial_id=pk)
+    page = trial_page(principal=principal, trial_id=pk)
     form = ReviewForm(request.POST if request.method == "POST" else None)
 
     def act() -> object:
         review = form.cleaned_data["review"]
-        return services.review_trial(trial_id=pk, review=review, by=principal, now=now)
+        return review_trial(trial_id=pk, review=review, by=principal, now=now)
 
     if _done(form, act):
         messages.success(request, _("The trial is reviewed: the rules can be published."))
@@ -337,7 +361,7 @@ def trial(request: HttpRequest, pk: int) -> HttpResponse:
 def ledger(request: HttpRequest) -> HttpResponse:
     """List what was granted and taken back; whose result an amount tells is told so."""
     principal = principal_of(request)
-    found = pages.ledger_page(
+    found = ledger_page(
         principal=principal,
         text=request.GET.get("text", ""),
         scheme=request.GET.get("scheme", ""),
@@ -347,10 +371,10 @@ def ledger(request: HttpRequest) -> HttpResponse:
     return render(request, "training/incentives/ledger.html", {"found": found})
 
 
-def _note_amounts(rows: Iterable[pages.EntryRow], way: Look.Way, principal: Principal) -> None:
+def _note_amounts(rows: Iterable[EntryRow], way: Look.Way, principal: Principal) -> None:
     """Remember the look at results that the amounts of these rows tell."""
     shown = LedgerEntry.objects.filter(pk__in=[row.entry.pk for row in rows])
-    paid = services.paid_by_result(shown)
+    paid = paid_by_result(shown)
     note_look(staff_ids=paid, way=way.value, by=principal, now=timezone.now())
 
 
@@ -359,7 +383,7 @@ def _note_amounts(rows: Iterable[pages.EntryRow], way: Look.Way, principal: Prin
 def reverse_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back what was granted wrongly."""
     principal, now = principal_of(request), timezone.now()
-    row = pages.entry_row(principal=principal, entry_id=pk)
+    row = entry_row(principal=principal, entry_id=pk)
     if row is None:
         raise NotFound(_("There is no such entry of the ledger."))
     _note_amounts([row], Look.Way.PAGE, principal)
@@ -367,7 +391,7 @@ def reverse_entry(request: HttpRequest, pk: int) -> HttpResponse:
 
     def act() -> object:
         reason = form.cleaned_data["reason"]
-        return services.reverse_entry(entry_id=pk, reason=reason, by=principal, now=now)
+        return payroll.reverse_entry(entry_id=pk, reason=reason, by=principal, now=now)
 
     if _done(form, act):
         messages.success(request, _("The award is taken back. Both entries stay in the ledger."))
@@ -386,16 +410,16 @@ def reverse_entry(request: HttpRequest, pk: int) -> HttpResponse:
 def batches(request: HttpRequest) -> HttpResponse:
     """List the payroll batches; what is posted here freezes the next one."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.batches_page(principal=principal, page=request.GET.get("page", ""))
+    page = batches_page(principal=principal, page=request.GET.get("page", ""))
     form = FreezeForm(
         request.POST if request.method == "POST" else None,
-        currencies=pages.currencies(),
+        currencies=currencies(),
         initial={"through": local_day(now)},
     )
     made: list[PayrollBatch] = []
 
     def act() -> object:
-        frozen = services.freeze_batch(**form.cleaned_data, by=principal, now=now)
+        frozen = freeze_batch(**form.cleaned_data, by=principal, now=now)
         made.append(frozen)
         return frozen
 
@@ -411,8 +435,8 @@ def batches(request: HttpRequest) -> HttpResponse:
 def batch(request: HttpRequest, number: int) -> HttpResponse:
     """Show the lines of a payroll batch."""
     principal = principal_of(request)
-    found = queries.batch_of(principal, number)
-    page = pages.batch_page(found, principal=principal, page=request.GET.get("page", ""))
+    found = batch_of(principal, number)
+    page = batch_page(found, principal=principal, page=request.GET.get("page", ""))
     _note_amounts(page.lines, Look.Way.LIST, principal)
     payroll = (_("Payroll"), reverse("training:incentives-batches"))
     name = _("Batch %(n)s") % {"n": number}
@@ -425,7 +449,7 @@ def batch(request: HttpRequest, number: int) -> HttpResponse:
 def batch_file(request: HttpRequest, number: int) -> HttpResponse:
     """Give a batch as a file; the ledger of acts says who took it."""
     form = request.POST.get("format", "csv")
-    name, content = services.payroll_file(
+    name, content = payroll_file(
         number=number, form=form, by=principal_of(request), now=timezone.now()
     )
     response = HttpResponse(content, content_type=CONTENT_TYPES[form])
@@ -439,7 +463,7 @@ def batch_file(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def wall(request: HttpRequest) -> HttpResponse:
     """Show the words of thanks that their people consented to show."""
-    page = pages.wall_page(principal=principal_of(request), page=request.GET.get("page", ""))
+    page = wall_page(principal=principal_of(request), page=request.GET.get("page", ""))
     return render(request, "training/incentives/wall.html", {"page": page})
 
 
@@ -451,14 +475,14 @@ def write_words(request: HttpRequest) -> HttpResponse:
     if principal.staff_id is None:
         raise NotPermitted(_("Who works here writes words of thanks."))
     today, said = local_day(now), request.GET.get("name", "")
-    to = pages.colleague_of(principal=principal, number=request.GET.get("to", ""), on=today)
+    to = colleague_of(principal=principal, number=request.GET.get("to", ""), on=today)
     form = WordsForm(request.POST if request.method == "POST" else None)
 
     def act() -> object:
         if to is None:
             raise NotFound(_("Nobody of this number works here."))
         given = form.cleaned_data
-        return services.recognise(staff_id=to.staff.pk, **given, by=principal, now=now)
+        return recognise(staff_id=to.staff.pk, **given, by=principal, now=now)
 
     if _done(form, act):
         said_it = _("Your words are written. They are shown when the person agrees.")
@@ -467,7 +491,7 @@ def write_words(request: HttpRequest) -> HttpResponse:
     context = {
         "to": to,
         "name": said,
-        "found": [] if to else pages.colleagues(principal=principal, said=said, on=today),
+        "found": [] if to else colleagues(principal=principal, said=said, on=today),
         "form": form,
         "trail": [
             (_("Recognition"), reverse("training:incentives-wall")),
@@ -488,7 +512,7 @@ def answer_words(request: HttpRequest, pk: int) -> HttpResponse:
     shown = show == "show"
     return _act(
         request,
-        lambda: services.answer_recognition(recognition_id=pk, show=shown, by=principal, now=now),
+        lambda: answer_recognition(recognition_id=pk, show=shown, by=principal, now=now),
         _("The words are on the wall.") if shown else _("The words stay with you."),
         "training:incentives-wall",
     )
@@ -501,7 +525,7 @@ def take_down(request: HttpRequest, pk: int) -> HttpResponse:
     principal, now = principal_of(request), timezone.now()
     return _act(
         request,
-        lambda: services.take_down(recognition_id=pk, by=principal, now=now),
+        lambda: recognition.take_down(recognition_id=pk, by=principal, now=now),
         _("The words are taken down."),
         "training:incentives-wall",
     )

@@ -19,16 +19,16 @@ from sqcore.identity.principals import Principal
 from sqcore.org.models import Staff, Terms
 from sqcore.performance.measures import measure_named
 from sqcore.performance.models import ResultsRun, StaffResult
-from sqcore.performance.queries import current_run
+from sqcore.performance.queries import JUDGED, current_run
 from sqcore.stats.selection import FOUR_FIFTHS, benjamini_hochberg, compare_groups
-from training.incentives.queries import Member, smallest_group, terms_of
+from training.incentives.facts import Member
+from training.incentives.queries import smallest_group, terms_of
 from training.incentives.trials import GROUPINGS, NOT_KNOWN, large_enough
 from training.incentives.wording import FACTORS, GROUPS
 from training.needs.models import Need, NeedReason
 
 LEAST_EFFECT = 0.2
 MOST_FALSE = 0.05
-JUDGED = (StaffResult.Verdict.LOW, StaffResult.Verdict.ALIKE, StaffResult.Verdict.ABOVE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal
 from sqcore.org.models import Assignment, Post, Staff, Unit
 from sqcore.performance.models import ResultsRun, StaffResult
-from sqcore.performance.services import evaluate_people
+from sqcore.performance.runs import evaluate_people
 from sqcore.performance.sources import PersonAnswers, PersonMeasure
 from sqcore.tests.encounters.factories import encounter
 from sqcore.tests.factories import make_staff, make_user

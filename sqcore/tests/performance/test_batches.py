@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqcore.performance import services
+from sqcore.performance import runs
 from sqcore.performance.batches import cut, without_slivers
+from sqcore.performance.gathering import in_batches
 from sqcore.performance.models import AnswerBatch, Dispute
 from sqcore.performance.queries import own_answers_in_batches
-from sqcore.performance.services import evaluate_people
+from sqcore.performance.runs import evaluate_people
 from sqcore.performance.sources import PERSON_SOURCES
+from sqcore.performance.windows import months_before
 from sqcore.tests.factories import make_post, make_unit
 from sqcore.tests.performance.people import CARE, MadeSource, hire
 from sqcore.tests.performance.rows import make_policy
@@ -38,17 +40,17 @@ def test_no_sum_or_difference_of_all_that_was_ever_shown_is_about_fewer_than_fiv
     make_policy(valid_from=date(2024, 1, 1))
     li = hire("li", unit, post)
     shown: list[set[int]] = []
-    counted = services._in_batches
+    counted = in_batches
 
     def noted(*asked: Any) -> Any:
         taken = counted(*asked)
         shown.append(set(taken.counted.answer.tolist()))
         return taken
 
-    monkeypatch.setattr(services, "_in_batches", noted)
+    monkeypatch.setattr(runs, "in_batches", noted)
     month = date(2024, 1, 1)
     for number in range(24):
-        following = services._months_before(month, -1)
+        following = months_before(month, -1)
         for each in range(random.choice((0, 1, 3, 4, 6, 9))):
             late = random.random() < 0.1
             on = month - timedelta(days=200) if late else month + timedelta(random.randrange(28))
@@ -61,7 +63,7 @@ def test_no_sum_or_difference_of_all_that_was_ever_shown_is_about_fewer_than_fiv
         now = datetime.fromisoformat(f"{following}T03:00Z")
         evaluate_people(ends_on=following, now=now)
         if number > 2 and random.random() < 0.4:
-            evaluate_people(ends_on=services._months_before(following, 2), now=now)
+            evaluate_people(ends_on=months_before(following, 2), now=now)
         own = own_answers_in_batches(li.pk, CARE.key, now=now)
         assert all(len(batch.values) >= 5 for batch in own.batches)
         month = following

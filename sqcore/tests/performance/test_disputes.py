@@ -14,6 +14,13 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
 from sqcore.notices.models import Notice
 from sqcore.org.models import RoleGrant
+from sqcore.performance.disputes import (
+    decide_dispute,
+    raise_dispute,
+    reverse_decision,
+    withdraw_dispute,
+)
+from sqcore.performance.due import due_windows, evaluate_due
 from sqcore.performance.models import (
     Dispute,
     FrozenReliability,
@@ -23,15 +30,7 @@ from sqcore.performance.models import (
     StaffResult,
 )
 from sqcore.performance.queries import current_run
-from sqcore.performance.services import (
-    decide_dispute,
-    due_windows,
-    evaluate_due,
-    raise_dispute,
-    replay_run,
-    reverse_decision,
-    withdraw_dispute,
-)
+from sqcore.performance.runs import replay_run
 from sqcore.performance.sources import PERSON_SOURCES
 from sqcore.tests.factories import make_post, make_unit, make_user
 from sqcore.tests.performance.people import (

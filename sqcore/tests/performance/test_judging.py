@@ -12,9 +12,10 @@ from sqcore.base.models import OutboxEvent
 from sqcore.indicators.models import Indicator
 from sqcore.monitoring.models import Signal
 from sqcore.org.models import Assignment, Leave, Organisation, Placement, Post, Unit
+from sqcore.performance.due import due_windows
 from sqcore.performance.models import FrozenReliability, ResultsPolicy, ResultsRun, StaffResult
 from sqcore.performance.queries import group_means, policy_on, run_figures
-from sqcore.performance.services import due_windows, evaluate_people, replay_run
+from sqcore.performance.runs import evaluate_people, replay_run
 from sqcore.performance.sources import PERSON_SOURCES
 from sqcore.stats.people import expected_flags
 from sqcore.tests.factories import make_channel, make_post, make_unit

@@ -17,9 +17,9 @@ from sqcore.identity.models import User
 from sqcore.identity.permissions import Role
 from sqcore.org.models import Organisation, Staff, Unit
 from sqcore.org.queries import principal_for
-from sqcore.performance import pages
+from sqcore.performance import people_page
 from sqcore.performance.models import Dispute, Look, ResultsPolicy, StaffResult
-from sqcore.performance.pages import person_page
+from sqcore.performance.person_page import person_page
 from sqcore.tests.factories import NOW, TODAY, give_role, make_post, make_unit, make_user
 from sqcore.tests.pages import faults_of
 from sqcore.tests.performance.rows import (
@@ -603,7 +603,7 @@ class TestPeople:
     def test_are_counted_and_shown_without_a_picture_where_they_are_very_many(
         self, bank: Bank, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pages, "MOST_POINTS", 5)
+        monkeypatch.setattr(people_page, "MOST_POINTS", 5)
         bank.result(**LOW)
         for number in range(2, 60):
             bank.result(bank.colleague(f"N-{number}", f"Teller {number:02}"))

@@ -11,9 +11,10 @@ from sqcore.base.errors import InvalidInput, NotPermitted
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal
 from sqcore.notices.models import Notice
+from sqcore.performance.disputes import raise_dispute
 from sqcore.performance.models import Look, ResultsPolicy, StaffResult
 from sqcore.performance.queries import own_answers_in_batches, own_encounters
-from sqcore.performance.services import note_look, raise_dispute, set_policy
+from sqcore.performance.services import note_look, set_policy
 from sqcore.performance.sources import PERSON_SOURCES
 from sqcore.tests.factories import make_post, make_unit
 from sqcore.tests.performance.people import (

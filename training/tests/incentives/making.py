@@ -14,16 +14,10 @@ from sqcore.org.models import Staff, Unit
 from sqcore.performance.models import ResultsPolicy, ResultsRun, StaffResult
 from sqcore.performance.sources import PERSON_SOURCES, PersonAnswers, PersonMeasure
 from sqcore.tests.factories import give_role, make_staff, make_user
+from training.incentives.deciding import approve_proposal, review_proposal
 from training.incentives.models import LedgerEntry, Proposal, Scheme
-from training.incentives.services import (
-    approve_proposal,
-    propose_period,
-    publish_version,
-    review_proposal,
-    save_scheme,
-    try_on_history,
-    write_version,
-)
+from training.incentives.proposing import propose_period
+from training.incentives.schemes import publish_version, save_scheme, try_on_history, write_version
 from training.tests.factories import Bank
 
 QUARTER = date(2026, 1, 1)

@@ -10,10 +10,12 @@ from sqcore.base.errors import Conflict
 from sqcore.identity.permissions import Role
 from sqcore.tests.encounters.test_at_once import HEAD_START, Other
 from sqcore.tests.factories import give_role
-from training.incentives import services
+from training.incentives import deciding, payroll, proposing
+from training.incentives.deciding import approve_proposal
 from training.incentives.models import BatchLine, Decision, LedgerEntry, PayrollBatch, Scheme
+from training.incentives.payroll import freeze_batch
+from training.incentives.proposing import propose_period
 from training.incentives.queries import budget_left
-from training.incentives.services import approve_proposal, freeze_batch, propose_period
 from training.tests.factories import Bank, make_bank, teller
 from training.tests.incentives.making import (
     APRIL,
@@ -83,7 +85,7 @@ def test_of_two_approvers_at_the_cap_exactly_one_grants(
     second = reviewed(bank, scheme.proposals.exclude(pk=first.pk).get())
     second_hr()
     other = or_refused(lambda: approve(bank, second.pk, "han"))
-    monkeypatch.setattr(services, "_grant", first_let(other, services._grant))
+    monkeypatch.setattr(deciding, "_grant", first_let(other, deciding._grant))
 
     assert approve(bank, first.pk) is not None
     other.join(timeout=60)
@@ -101,7 +103,7 @@ def test_a_double_click_grants_once(
 ) -> None:
     proposal = reviewed(bank, proposed(scheme, bank.li))
     other = or_refused(lambda: approve(bank, proposal.pk))
-    monkeypatch.setattr(services, "_grant", first_let(other, services._grant))
+    monkeypatch.setattr(deciding, "_grant", first_let(other, deciding._grant))
 
     assert approve(bank, proposal.pk) is not None
     other.join(timeout=60)
@@ -117,7 +119,7 @@ def test_two_that_propose_at_once_propose_once(
         return propose_period(scheme_id=scheme.pk, period_start=QUARTER, now=APRIL)
 
     other = or_refused(propose)
-    monkeypatch.setattr(services, "_propose", first_let(other, services._propose))
+    monkeypatch.setattr(proposing, "_propose", first_let(other, proposing._propose))
 
     assert propose() == 2
     other.join(timeout=60)
@@ -137,7 +139,7 @@ def test_two_that_freeze_at_once_pay_once(
         return freeze_batch(currency="CNY", through=APRIL.date(), by=bank.as_(bank.hua), now=APRIL)
 
     other = or_refused(freeze)
-    monkeypatch.setattr(services, "_hash", first_let(other, services._hash))
+    monkeypatch.setattr(payroll, "_hash", first_let(other, payroll._hash))
 
     assert freeze().total == 56_000
     other.join(timeout=60)

@@ -14,7 +14,10 @@ from sqcore.notices.models import Notice
 from sqcore.org.models import Leave
 from sqcore.performance.models import Dispute, Look, ResultsRun
 from sqcore.tests.factories import TODAY, give_role
+from training.incentives.deciding import approve_proposal, look_at_proposal, review_proposal
 from training.incentives.models import NEVER_CHANGED, Decision, LedgerEntry, Proposal, Scheme
+from training.incentives.payroll import reverse_entry
+from training.incentives.proposing import propose_due, propose_period
 from training.incentives.queries import (
     budget_left,
     ledger_of,
@@ -24,15 +27,7 @@ from training.incentives.queries import (
     proposals_waiting_for,
     scheme_overview,
 )
-from training.incentives.services import (
-    approve_proposal,
-    look_at_proposal,
-    propose_due,
-    propose_period,
-    reverse_entry,
-    review_proposal,
-    switch_off,
-)
+from training.incentives.schemes import switch_off
 from training.incentives.wording import override_said
 from training.tests.factories import Bank
 from training.tests.incentives.making import (

@@ -16,7 +16,6 @@ from sqcore.org.models import Staff
 from sqcore.performance.models import Dispute, Look, ResultsRun
 from sqcore.tests.factories import give_role, make_staff, make_user
 from sqcore.tests.pages import faults_of
-from training.incentives import services
 from training.incentives.models import (
     Decision,
     LedgerEntry,
@@ -27,6 +26,8 @@ from training.incentives.models import (
     SchemeVersion,
     Trial,
 )
+from training.incentives.payroll import freeze_batch
+from training.incentives.schemes import save_scheme
 from training.tests.factories import Bank, assign
 from training.tests.incentives.making import (
     APRIL,
@@ -461,7 +462,7 @@ class TestSchemes:
         assert "“Well done”" in said
 
     def test_an_honour_is_written_without_money(self, bank: Bank) -> None:
-        services.save_scheme(
+        save_scheme(
             code="honour", name={"en": "Honour"}, kind="honour", grain="year",
             by=bank.as_(bank.hua), now=NEW_YEAR,
         )  # fmt: skip
@@ -537,9 +538,7 @@ class TestLedgerAndPayroll:
     ) -> None:
         entry = granted(bank, lis)
         through = APRIL.date()
-        batch = services.freeze_batch(
-            currency="CNY", through=through, by=bank.as_(bank.hua), now=APRIL
-        )
+        batch = freeze_batch(currency="CNY", through=through, by=bank.as_(bank.hua), now=APRIL)
         Look.objects.all().delete()
 
         open_(bank.hua, path("ledger"))
@@ -571,7 +570,7 @@ class TestLedgerAndPayroll:
         at = path(name) if name != "batch" else path(name, 1)
         if name == "batch":
             hua, through = bank.as_(bank.hua), APRIL.date()
-            services.freeze_batch(currency="CNY", through=through, by=hua, now=APRIL)
+            freeze_batch(currency="CNY", through=through, by=hua, now=APRIL)
         client = client_of(bank.hua)
         client.get(at)
 

@@ -10,8 +10,8 @@ from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sqcore.org.models import Staff
 from sqcore.performance.models import Look
 from training.incentives.models import BatchLine, LedgerEntry, PayrollBatch, Scheme
+from training.incentives.payroll import freeze_batch, payroll_file, reverse_entry
 from training.incentives.queries import batch_lines, batches_seen_by
-from training.incentives.services import freeze_batch, payroll_file, reverse_entry
 from training.tests.factories import Bank
 from training.tests.incentives.making import (
     APRIL,

@@ -8,7 +8,7 @@ from sqcore.org.models import Assignment
 from sqcore.tests.factories import NOW
 from training.incentives.models import Recognition
 from training.incentives.queries import recognitions_asked, wall
-from training.incentives.services import answer_recognition, recognise, take_down
+from training.incentives.recognition import answer_recognition, recognise, take_down
 from training.tests.factories import Bank
 
 pytestmark = pytest.mark.django_db

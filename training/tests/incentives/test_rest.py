@@ -10,7 +10,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.performance.models import Look
 from sqcore.tests.rest import API, get, make_key
 from training.incentives.models import Decision, LedgerEntry, Proposal
-from training.incentives.services import freeze_batch
+from training.incentives.payroll import freeze_batch
 from training.tests.factories import Bank
 from training.tests.incentives.making import (
     APRIL,

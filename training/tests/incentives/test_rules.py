@@ -10,17 +10,11 @@ from sqcore.evaluation.models import KpiValue
 from sqcore.org.models import Staff
 from sqcore.performance.models import StaffResult
 from training.certificates.models import Certificate
-from training.incentives.queries import PeriodFacts
-from training.incentives.rules import (
-    RULES,
-    FeedbackNote,
-    Line,
-    RefusedRule,
-    RuleRegistry,
-    apply_rules,
-    refusal_of,
-    understood,
-)
+from training.incentives.facts import PeriodFacts
+from training.incentives.rule_checks import apply_rules, understood
+from training.incentives.rule_refusals import refusal_of
+from training.incentives.rulebook import RULES, Line, RefusedRule, RuleRegistry
+from training.incentives.rules import FeedbackNote
 from training.incentives.wording import REASONS, reason_of
 from training.tests.factories import (
     Bank,

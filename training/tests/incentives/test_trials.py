@@ -7,7 +7,7 @@ from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sqcore.org.models import Assignment, Staff, Terms
 from training.incentives.models import Scheme, SchemeVersion, Trial
 from training.incentives.queries import schemes_seen_by, trial_picture
-from training.incentives.services import (
+from training.incentives.schemes import (
     publish_version,
     review_trial,
     save_scheme,

@@ -9,9 +9,11 @@ from django.db.models import (
     Aggregate,
     BigIntegerField,
     Case,
+    Count,
     F,
     Max,
     Model,
+    Q,
     QuerySet,
     TextField,
     Value,
@@ -234,6 +236,28 @@ def first_and_last_day() -> tuple[date, date] | None:
     days = Encounter.objects.values_list("on", flat=True)
     first, last = days.order_by("on").first(), days.order_by("-on").first()
     return (first, last) if first is not None and last is not None else None
+
+
+def outcomes_by_day(
+    outcome: str,
+    *,
+    units: Iterable[int],
+    through: date,
+    channels: Sequence[str] = (),
+    service: str = "",
+) -> list[tuple[date, int, int]]:
+    """Return the days before `through` on which it is known of an encounter of these units whether
+    it was solved, or reworked: day, of how many it is true, of how many it is known."""
+    rows = Encounter.objects.filter(
+        **{"unit_id__in": list(units), "on__lt": through, f"{outcome}__isnull": False}
+    )
+    if channels:
+        rows = rows.filter(channel__code__in=channels)
+    if service:
+        rows = rows.filter(service__code=service)
+    by_day = rows.order_by("on").values("on")
+    counted = by_day.annotate(true=Count("pk", filter=Q(**{outcome: True})), known=Count("pk"))
+    return list(counted.values_list("on", "true", "known"))
 
 
 def spans_changed_since(moment: Any) -> Iterator[tuple[date, date]]:

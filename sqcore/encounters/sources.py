@@ -1,6 +1,6 @@
 """Encounters as a source of indicators."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from sqcore.encounters.queries import (
     JointSums,
     day_sums,
     first_and_last_day,
+    outcomes_by_day,
     span_sums,
     spans_changed_since,
     sums_by_hour,
@@ -30,7 +31,7 @@ from sqcore.org.queries import organisation
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, widened
 
 PARAMETERS = {"measure", "channel", "service"}
-TIMES = {"waiting", "handling"}
+TIMES, OUTCOMES = {"waiting", "handling"}, {"solved", "reworked"}
 OFFERED = {
     "waiting": gettext_lazy("Waiting time"),
     "handling": gettext_lazy("Handling time"),
@@ -152,6 +153,23 @@ class EncounterSource:
         cells, moments = _by_margin(_chosen(sums, wanted))
         scales = [SCALES[MEASURES.index(each.measure)] for each in wanted]
         return Collected(cells, list(measures), scales, moments)
+
+    def days(
+        self, *, measure: str, units: Collection[int], through: date
+    ) -> Sequence[tuple[date, int, int]]:
+        """Return the days on which it is known of encounters whether they were solved, or reworked,
+        for charts of rare events: of how many it is true, of how many known. Of times nothing.
+        One query"""
+        wanted = Wanted.parse(measure)
+        if wanted.measure not in OUTCOMES:
+            return []
+        return outcomes_by_day(
+            wanted.measure,
+            units=units,
+            through=through,
+            channels=wanted.channels,
+            service=wanted.service,
+        )
 
     def groups_of(self, measure: str) -> Sequence[Between]:
         return list(Between)

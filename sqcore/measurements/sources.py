@@ -1,6 +1,6 @@
 """Measurements and equipment as sources of indicators."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -26,7 +26,15 @@ from sqcore.measurements.models import (
     ObservationQuerySet,
 )
 from sqcore.measurements.queries import Numbers, whole_of
-from sqcore.measurements.uptime import DOWN, days_of_use, midnight, outages_of, spans_of
+from sqcore.measurements.uptime import (
+    DOWN,
+    DayOfUse,
+    Span,
+    days_of_use,
+    midnight,
+    outages_of,
+    spans_of,
+)
 from sqcore.org.models import Channel, Segment
 from sqcore.org.queries import fiscal_start, organisation
 from sqcore.stats.moments import LARGEST, no_moments
@@ -288,9 +296,10 @@ def _add_row(total: Sums, kind: str, row: Numbers) -> None:
 
 
 # ---- Equipment -----------------------------------------------------------------------------------
-EQUIPMENT_MEASURES = ("availability", "repair_time", "repaired_in_time")
+EQUIPMENT_MEASURES = ("availability", "outages", "repair_time", "repaired_in_time")
 EQUIPMENT_OFFERS: tuple[tuple[str, str | Promise, str, str, Mapping[str, Any]], ...] = (
     ("availability", _("Available, of the time in use (%(kind)s)"), "mean", "share", {}),
+    ("outages", _("Outages in 100 days of a machine (%(kind)s)"), "rate", "per 100", {}),
     ("repair_time", _("Time to repair (%(kind)s)"), "mean", "h", {}),
     (
         "repaired_in_time",
@@ -301,15 +310,18 @@ EQUIPMENT_OFFERS: tuple[tuple[str, str | Promise, str, str, Mapping[str, Any]], 
     ),
 )
 """What a form of a new indicator offers of each kind of equipment."""
+LOWER_IS_BETTER = ("outages", "repair_time")
 
 
 @dataclass(frozen=True)
 class EquipmentSource:
-    """What machines tell of their state: `{"measure": ..., "kind": code, "within_h": hours}`.
+    """What machines tell of their state: `{"measure": ..., "kind": code, "within_h": hours}`, or
+    with `"equipment": code` in the place of a kind, of one machine alone.
 
     availability: seconds in which it worked, of those in which its state was known; a machine that
-    works in part works. repair_time: seconds of an outage, told in hours; repaired_in_time: the
-    share of outages that took at most `within_h` hours. An outage belongs to the day it ended.
+    works in part works. outages: how many began, for each day of a machine of which something is
+    known. repair_time: seconds of an outage, told in hours; repaired_in_time: the share of outages
+    that took at most `within_h` hours: these two on the day it ended.
     """
 
     key: str = "equipment"
@@ -328,8 +340,8 @@ class EquipmentSource:
 
     def measure(self, parameters: Mapping[str, Any]) -> str:
         name, kind = str(parameters.get("measure", "")), str(parameters.get("kind", ""))
-        hours = parameters.get("within_h")
-        if strange := sorted(set(parameters) - {"measure", "kind", "within_h"}):
+        machine, hours = str(parameters.get("equipment", "")), parameters.get("within_h")
+        if strange := sorted(set(parameters) - {"measure", "kind", "equipment", "within_h"}):
             raise InvalidInput(
                 gettext("Equipment cannot be asked for “%(name)s”.") % {"name": strange[0]}
             )
@@ -340,15 +352,19 @@ class EquipmentSource:
             )
         if "/" in kind:
             raise InvalidInput(gettext("“%(kind)s” is no kind of equipment.") % {"kind": kind})
+        if kind and machine:
+            raise InvalidInput(gettext("Name a kind of equipment or one machine, not both."))
+        if machine and not Equipment.objects.filter(code=machine).exists():
+            raise InvalidInput(gettext("There is no machine “%(code)s”.") % {"code": machine})
         if (name == "repaired_in_time") != (hours is not None):
             raise InvalidInput(
                 gettext("Give within_h, in hours, with repaired_in_time and with it alone.")
             )
-        if hours is None:
-            return f"{name}/{kind}"
-        if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 10_000:
+        if hours is not None and (
+            isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 10_000
+        ):
             raise InvalidInput(gettext("within_h must be whole hours, from 1 to 10,000."))
-        return f"{name}/{kind}/{hours}"
+        return str(_Asked(name, kind, machine, hours or 0))
 
     def offers(self) -> Sequence[Offer]:
         kinds = Equipment.objects.order_by("kind").values_list("kind", flat=True).distinct()
@@ -358,7 +374,7 @@ class EquipmentSource:
                 parameters={"measure": measure, "kind": kind, **more},
                 statistic=statistic,
                 unit_of_measure=unit,
-                lower_is_better=measure == "repair_time",
+                lower_is_better=measure in LOWER_IS_BETTER,
             )
             for kind in kinds
             for measure, title, statistic, unit, more in EQUIPMENT_OFFERS
@@ -366,29 +382,63 @@ class EquipmentSource:
 
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
         zone = ZoneInfo(organisation().time_zone)
-        asked = [_Asked.of(name, at) for at, name in enumerate(measures)]
+        asked = [_Asked.parse(name) for name in measures]
         cells: Cells = {}
-        for machine, spans in _histories(asked, period, zone):
-            mine = [one for one in asked if one.kind in ("", machine.kind)]
+        machines = _machines(asked).filter(
+            Q(retired_on__isnull=True) | Q(retired_on__gt=period.start), installed_on__lt=period.end
+        )
+        for machine, spans in _histories(machines, period.start, period.end, zone):
+            mine = [(at, one) for at, one in enumerate(asked) if one.means(machine)]
             cell = SourceCell(machine.unit_id)
             sums: dict[int, Sums] = defaultdict(Sums)
-            if availability := [one for one in mine if one.name == "availability"]:
+            if by_day := [(at, one) for at, one in mine if one.is_by_day]:
                 first, end = _in_use(machine, period)
+                began = Counter(_day(outage.start, zone) for outage in outages_of(spans))
                 for day in days_of_use(spans, first=first, end=end, zone=zone):
-                    for one in availability:
-                        sums[one.place].add(1, day.observed, day.up)
+                    for at, one in by_day:
+                        one.add_day(sums[at], day, began[day.on])
             start, over = midnight(period.start, zone), midnight(period.end, zone)
             for outage in outages_of(spans):
                 if outage.end is not None and start <= outage.end < over:
-                    seconds = round((outage.end - outage.start).total_seconds())
-                    for one in mine:
-                        one.add_outage(sums, seconds)
+                    for at, one in mine:
+                        if not one.is_by_day:
+                            one.add_outage(sums[at], _seconds(outage))
             by_place = cells.setdefault(cell, {})
             for place, found in sums.items():
                 by_place.setdefault(place, Sums()).plus(found)
         kept = {cell: by_place for cell, by_place in cells.items() if by_place}
         scales = [HOUR if one.name == "repair_time" else 1 for one in asked]
         return collected(kept, measures, scales)
+
+    def days(
+        self, *, measure: str, units: Collection[int], through: date
+    ) -> Sequence[tuple[date, int, int]]:
+        """Return every day since the first that is known, for charts of rare events: how many
+        outages began on it (of no number of cases), or how many were repaired in time of those
+        that ended on it. Of what is no count, nothing. Two or three queries.
+        """
+        one, zone = _Asked.parse(measure), ZoneInfo(organisation().time_zone)
+        if one.name not in ("outages", "repaired_in_time"):
+            return []
+        found: Counter[date] = Counter()
+        cases: Counter[date] = Counter()
+        known: list[date] = []
+        machines = _machines([one]).filter(unit_id__in=list(units), installed_on__lt=through)
+        for machine, spans in _histories(machines, None, through, zone):
+            first, end = max(machine.installed_on, _day(spans[0].start, zone)), through
+            known.append(first)
+            if machine.retired_on is not None:
+                end = min(end, machine.retired_on)
+            for outage in outages_of(spans):
+                at = outage.start if one.name == "outages" else outage.end
+                if at is not None and first <= (on := _day(at, zone)) < end:
+                    found[on] += one.name == "outages" or _seconds(outage) <= one.within_s
+                    cases[on] += one.name != "outages"
+        if not known:
+            return []
+        length = (through - min(known)).days
+        days = (min(known) + timedelta(days=at) for at in range(length))
+        return [(day, found[day], cases[day]) for day in days]
 
     def spans(self) -> Mapping[Grain, tuple[date, date]]:
         zone = ZoneInfo(organisation().time_zone)
@@ -419,42 +469,74 @@ def _day(at: datetime, zone: ZoneInfo) -> date:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One measure of equipment that is wanted, and its place among them."""
+    """One measure of equipment that is wanted: of a kind, of one machine, or (neither) of all.
+
+    >>> str(_Asked("repaired_in_time", "atm", "", 4)), str(_Asked("outages", "", "atm-7", 0))
+    ('repaired_in_time/atm/4', 'outages///atm-7')
+    >>> _Asked.parse("outages///atm-7") == _Asked("outages", "", "atm-7", 0)
+    True
+    """
 
     name: str
     kind: str
-    within_s: int
-    place: int
+    machine: str
+    within_h: int
 
     @classmethod
-    def of(cls, measure: str, place: int) -> "_Asked":
-        name, _slash, rest = measure.partition("/")
-        kind, _slash, hours = rest.partition("/")
-        return cls(name, kind, int(hours or 0) * HOUR, place)
+    def parse(cls, measure: str) -> "_Asked":
+        name, kind, hours, machine = (measure + "///").split("/")[:4]
+        return cls(name, kind, machine, int(hours or 0))
 
-    def add_outage(self, sums: dict[int, Sums], seconds: int) -> None:
-        if self.name == "repair_time":
-            sums[self.place].add(1, 1, seconds)
-        elif self.name == "repaired_in_time":
-            sums[self.place].add(1, 1, int(seconds <= self.within_s))
+    def __str__(self) -> str:
+        hours = str(self.within_h or "")
+        if self.machine:
+            return f"{self.name}/{self.kind}/{hours}/{self.machine}"
+        return f"{self.name}/{self.kind}/{hours}" if hours else f"{self.name}/{self.kind}"
+
+    @property
+    def within_s(self) -> int:
+        return self.within_h * HOUR
+
+    @property
+    def is_by_day(self) -> bool:
+        return self.name in ("availability", "outages")
+
+    def means(self, machine: Equipment) -> bool:
+        return self.kind in ("", machine.kind) and self.machine in ("", machine.code)
+
+    def add_day(self, sums: Sums, day: DayOfUse, began: int) -> None:
+        if self.name == "availability":
+            sums.add(1, day.observed, day.up)
+        else:
+            sums.add(1, 1, began)
+
+    def add_outage(self, sums: Sums, seconds: int) -> None:
+        sums.add(1, 1, seconds if self.name == "repair_time" else int(seconds <= self.within_s))
+
+
+def _seconds(outage: Span) -> int:
+    return round((outage.end - outage.start).total_seconds()) if outage.end else 0
+
+
+def _machines(asked: Sequence[_Asked]) -> EquipmentQuerySet:
+    found = Equipment.objects.all()
+    if any(not one.kind and not one.machine for one in asked):
+        return found
+    kinds = {one.kind for one in asked if one.kind}
+    codes = {one.machine for one in asked if one.machine}
+    return found.filter(Q(kind__in=kinds) | Q(code__in=codes))
 
 
 def _histories(
-    asked: Sequence[_Asked], period: Period, zone: ZoneInfo
-) -> Iterator[tuple[Equipment, Any]]:
-    """Yield the machines of the kinds asked for, and the spans of their states until the period
-    ends; an outage that began before the period comes whole."""
-    kinds = {one.kind for one in asked}
-    machines = Equipment.objects.filter(
-        Q(retired_on__isnull=True) | Q(retired_on__gt=period.start), installed_on__lt=period.end
-    )
-    if "" not in kinds:
-        machines = machines.filter(kind__in=kinds)
+    machines: EquipmentQuerySet, start: date | None, end: date, zone: ZoneInfo
+) -> Iterator[tuple[Equipment, list[Span]]]:
+    """Yield machines with the spans of their states until the end; an outage that began before the
+    start (None: the beginning) comes whole."""
     states: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
     told = EquipmentState.objects.filter(
-        equipment__in=machines, at__lt=midnight(period.end, zone)
+        equipment__in=machines, at__lt=midnight(end, zone)
     ).order_by("equipment_id", "at")
-    if since := _last_working(machines, midnight(period.start, zone)):
+    if start is not None and (since := _last_working(machines, midnight(start, zone))):
         told = told.filter(at__gte=since)
     for equipment_id, at, state in told.values_list("equipment_id", "at", "state"):
         states[equipment_id].append((at, state))

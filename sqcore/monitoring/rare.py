@@ -27,8 +27,8 @@ DayOfEvents = tuple[date, int, int]
 class TellsDays(Protocol):
     """A source of indicators that knows on which days what it counts happened.
 
-    Fulfilled by a source of what is measured (`sqcore.indicators.SOURCES`), never of opinions: a
-    day of a single answer is no group.
+    Fulfilled by sources of what is measured (`sqcore.indicators.SOURCES`: measurements, encounters
+    and equipment), never of opinions: a day of a single answer is no group.
     """
 
     def days(self, *, measure: str, units: Collection[int], through: date) -> Sequence[DayOfEvents]:

@@ -291,3 +291,37 @@ class TestGroups:
     def test_nothing_is_there_where_nobody_came(self) -> None:
         for between in (Between.WEEK, Between.SHIFT, Between.STAFF):
             assert self.collected(between, "2026-03", ["waiting"]) == {}
+
+
+class TestDays:
+    def test_tell_of_how_many_an_outcome_is_true_and_known(self) -> None:
+        north, south = make_unit("north"), make_unit("south")
+        phone, app = make_channel("phone"), make_channel("app")
+        loan = Service.objects.create(code="loan", name={"en": "Loan"})
+        told: list[tuple[Unit, int, bool | None, Channel]] = [
+            *((north, 0, True, phone), (north, 0, False, app), (north, 0, None, phone)),
+            *((north, 1, False, phone), (south, 1, True, phone), (north, 3, True, phone)),
+        ]
+        for at, (unit, day, again, channel) in enumerate(told):
+            one = encounter(
+                f"d{at}",
+                unit,
+                at=MORNING + timedelta(days=day),
+                reworked=again,
+                channel_id=channel.pk,
+                service_id=loan.pk if at == 0 else None,
+            )
+            take_encounters(rows=[one], now=NOW)
+        # Without stages and a word from the sender it is not known.
+        Encounter.objects.filter(key="d2").update(reworked=None)
+        through = (MORNING + timedelta(days=3)).date()
+
+        def days(measure: str) -> list[tuple[int, int, int]]:
+            found = SOURCE.days(measure=measure, units=[north.pk], through=through)
+            return [(day.day, true, known) for day, true, known in found]
+
+        assert days("reworked") == [(2, 1, 2), (3, 0, 1)]
+        assert days("reworked@phone") == [(2, 1, 1), (3, 0, 1)]
+        assert days("reworked#loan") == [(2, 1, 1)]
+        assert days("solved@app") == [(2, 1, 1)]
+        assert days("waiting") == []

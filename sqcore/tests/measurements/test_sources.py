@@ -236,6 +236,76 @@ class TestEquipment:
         assert sums_of(found, SourceCell(north.pk), 0)[:3] == (1, 86400, 0)
         assert sums_of(found, SourceCell(north.pk), 1)[:3] == (2, 2 * 86400, 86400)
 
+    def test_outages_are_counted_on_the_day_they_began_for_each_day_of_a_machine(self) -> None:
+        north = make_unit("north")
+        tell(
+            machine("atm-1", north),
+            ("01-20 00:00", "up"), ("02-03 08:00", "down"), ("02-03 09:00", "down"),
+            ("02-03 10:00", "up"), ("02-03 20:00", "down"), ("02-05 00:00", "up"),
+            ("02-08 23:00", "down"), ("02-09 02:00", "up"),
+        )  # fmt: skip
+        tell(machine("atm-2", north), ("01-31 12:00", "down"), ("02-04 00:00", "up"))
+        names = ["outages/atm", "outages///atm-1", "outages///atm-2", "outages/screen"]
+        source = EquipmentSource()
+
+        week = source.collect(measures=names, period=Period.of(date(2026, 2, 3), Grain.WEEK))
+        after = source.collect(measures=names, period=Period.of(date(2026, 2, 9), Grain.WEEK))
+
+        cell = SourceCell(north.pk)
+        assert [sums_of(week, cell, at)[:3] for at in range(4)] == [
+            (14, 14, 3),
+            (7, 7, 3),
+            (7, 7, 0),
+            (0, 0, 0),
+        ]
+        assert sums_of(after, cell)[:3] == (14, 14, 0)
+        assert week.scales == [1, 1, 1, 1]
+
+    def test_the_days_of_outages_are_told_with_those_without_any(self) -> None:
+        north, south = make_unit("north"), make_unit("south")
+        tell(
+            machine("atm-1", north),
+            ("02-01 00:00", "up"), ("02-03 08:00", "down"), ("02-03 18:00", "up"),
+            ("02-04 23:00", "down"), ("02-05 01:00", "up"),
+        )  # fmt: skip
+        tell(machine("atm-2", north), ("02-02 00:00", "up"), ("02-03 09:00", "down"))
+        tell(machine("atm-3", south), ("02-01 00:00", "up"), ("02-02 09:00", "down"))
+        source, through = EquipmentSource(), date(2026, 2, 6)
+
+        all_of_it = source.days(measure="outages/", units=[north.pk], through=through)
+        one = source.days(measure="outages///atm-2", units=[north.pk], through=through)
+        in_time = source.days(measure="repaired_in_time/atm/4", units=[north.pk], through=through)
+
+        assert [(day.day, events) for day, events, _cases in all_of_it] == [
+            *((1, 0), (2, 0), (3, 2), (4, 1), (5, 0)),
+        ]
+        assert {cases for _day, _events, cases in all_of_it} == {0}
+        assert [(day.day, events) for day, events, _cases in one] == [
+            *((2, 0), (3, 1), (4, 0), (5, 0)),
+        ]
+        assert [(day.day, events, cases) for day, events, cases in in_time] == [
+            *((1, 0, 0), (2, 0, 0), (3, 0, 1), (4, 0, 0), (5, 1, 1)),
+        ]
+        assert source.days(measure="repair_time/atm", units=[north.pk], through=through) == []
+        assert source.days(measure="outages/screen", units=[north.pk], through=through) == []
+
+    def test_days_of_outages_end_when_the_machine_is_retired(self) -> None:
+        north = make_unit("north")
+        atm = machine("atm-1", north)
+        atm.retired_on = date(2026, 2, 4)
+        atm.save()
+        tell(
+            atm,
+            ("02-01 00:00", "up"), ("02-03 08:00", "down"), ("02-03 10:00", "up"),
+            ("02-04 08:00", "down"),
+        )  # fmt: skip
+
+        told = EquipmentSource().days(
+            measure="outages/", units=[north.pk], through=date(2026, 2, 10)
+        )
+
+        assert [day.day for day, events, _cases in told if events] == [3]
+
     def test_a_late_state_touches_the_days_since(self) -> None:
         atm = machine("atm-1", make_unit("north"))
         tell(atm, ("02-03 00:00", "up"))
@@ -256,9 +326,12 @@ class TestEquipment:
             {"measure": "repaired_in_time", "within_h": True},
             {"measure": "availability", "kind": "a/b"},
             {"measure": "availability", "site": "north"},
+            {"measure": "outages", "equipment": "nothing-like-it"},
+            {"measure": "outages", "kind": "atm", "equipment": "atm-1"},
         ],
     )
     def test_what_it_cannot_tell_is_refused(self, parameters: dict[str, object]) -> None:
+        machine("atm-1", make_unit("north"))
         with pytest.raises(InvalidInput):
             EquipmentSource().measure(parameters)
 
@@ -268,6 +341,11 @@ class TestEquipment:
         assert source.measure({"measure": "availability"}) == "availability/"
         asked = {"measure": "repaired_in_time", "kind": "atm", "within_h": 48}
         assert source.measure(asked) == "repaired_in_time/atm/48"
+        machine("atm-1", make_unit("north"))
+        assert source.measure({"measure": "outages", "equipment": "atm-1"}) == "outages///atm-1"
+        assert source.measure(
+            {"measure": "repaired_in_time", "equipment": "atm-1", "within_h": 4}
+        ) == ("repaired_in_time//4/atm-1")
 
 
 def test_a_day_when_the_clocks_change_has_its_own_length() -> None:

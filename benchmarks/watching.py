@@ -119,7 +119,7 @@ def run() -> bool:
     _fill(system)
     now = datetime.combine(FIRST + timedelta(weeks=WEEKS), datetime.min.time(), UTC)
     through, grain = now.date(), Grain.WEEK
-    codes = list(leaves_of(system, grain))
+    leaves = leaves_of(system, grain)
 
     def judged() -> object:
         return judge(system=system, grain=grain, through=through, now=now)
@@ -127,7 +127,7 @@ def run() -> bool:
     def passed(hours: int) -> Watch:
         return watch(system=system, grain=grain, now=now + timedelta(hours=hours))
 
-    read = _timed(lambda: read_grid(system, grain, through=through, codes=codes))
+    read = _timed(lambda: read_grid(system, grain, through=through, leaves=leaves))
     freezing, first = _timed(judged), _timed(lambda: passed(0))
     judging, again = _timed(judged), _timed(lambda: passed(1))
     found = passed(2)

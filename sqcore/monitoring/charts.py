@@ -23,9 +23,11 @@ from sqcore.monitoring.kinds import (
     Window,
     drawn_between,
     drawn_for,
+    is_even,
     limits_by_period,
     limits_of,
     reason_of,
+    uncut,
     window_of,
 )
 from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal, SignalEvent
@@ -61,8 +63,16 @@ USUAL_PROFILE = "nhs"
 EWMA = "ewma"
 VIEWS = ("", EWMA)
 """How a chart is drawn: its points, or besides them the smoothed line of small shifts that last."""
-CHARTED = tuple(BASELINE_PERIODS)
-"""The grains that have charts."""
+CHARTED = tuple(Grain)
+"""The grains that have charts. Watched, with baselines that freeze by themselves, are weeks and
+months; of the others all periods that there are give the limits, until a person sets a baseline."""
+
+
+def chosen_grain(asked: str, grains: Sequence[Grain]) -> Grain:
+    """Return what was asked for, if there is such a chart; else weeks, months, what there is."""
+    if asked in grains:
+        return Grain(asked)
+    return next((each for each in (*BASELINE_PERIODS, *grains) if each in grains), Grain.MONTH)
 
 
 @dataclass(frozen=True)
@@ -456,7 +466,7 @@ def _window(leaf: IndicatorDefinition | None, points: Sequence[SeriesPoint]) -> 
         leaf,
         values,
         n=np.nan_to_num(n),
-        errors=standard_errors(low, high),
+        errors=standard_errors(*uncut(values, low, high, is_even(leaf))),
         starts_on=points[0].period.start if points else date.min,
         ends_on=points[-1].period.end if points else date.min,
     )

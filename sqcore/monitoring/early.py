@@ -88,7 +88,7 @@ def search_ahead(*, system: IndicatorSystem, grain: Grain, through: date) -> Sea
         for code, leaf in leaves_of(system, grain).items()
         if _line(leaf)[1] is not None and better_of(leaf)
     }
-    grid = read_grid(system, grain, through=through, codes=list(leaves))
+    grid = read_grid(system, grain, through=through, leaves=leaves)
     near = _nearest(grid, leaves)
     left_out = {grid.places[row] for row in near[AT_MOST:]}
     near = near[:AT_MOST]

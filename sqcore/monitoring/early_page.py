@@ -1,16 +1,21 @@
-"""Early warnings in words: on Home, and above the list of signals."""
+"""Early warnings in words: on Home, above the list of signals, and on a page of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sqcore.base.periods import Grain, Period, title_of
+from sqcore.base.text import in_language
 from sqcore.evaluation.wording import Scale, number, scale_of
+from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.monitoring.addresses import chart_url
 from sqcore.monitoring.charts import newest_definitions
 from sqcore.monitoring.early import BY_CHANCE
+from sqcore.monitoring.forms import ALL, AskedSignals
 from sqcore.monitoring.models import EarlyWarning, Signal
 from sqcore.monitoring.outlook_page import amount_text, periods_text
 from sqcore.monitoring.queries import ended_warnings, open_warnings, series_foretold
@@ -18,7 +23,6 @@ from sqcore.monitoring.wording import value_text
 from sqcore.org.queries import fiscal_start
 from sqcore.stats.proportions import wilson
 
-SHOWN = 25
 ENOUGH_ENDED = 5
 """So many warnings must have ended before one says how often they come true."""
 
@@ -35,6 +39,12 @@ class EarlyLine:
     said: str
     rests_on: str
     is_likely: bool
+    when: str
+    line: str
+    forecast: str
+    interval: str
+    state: str
+    became: str
 
 
 @dataclass(frozen=True)
@@ -46,18 +56,93 @@ class EarlyLines:
     trust: str
 
 
-def early_lines(principal: Principal, *, at_most: int = SHOWN) -> EarlyLines:
+@dataclass(frozen=True)
+class EarlyPage:
+    """The list before it is cut into pages; `lines_in` says the rows of one page in words."""
+
+    warnings: QuerySet[EarlyWarning]
+    states: list[tuple[str, str]]
+    units: list[tuple[str, str]]
+    codes: list[tuple[str, str]]
+    asked: AskedSignals
+    is_anything_known: bool
+    trust: str
+
+
+def early_lines(principal: Principal, *, at_most: int) -> EarlyLines:
     """Return the open early warnings in words. Six queries, one without any"""
     found = list(open_warnings(principal)[: at_most + 1])
     if not found:
         return EarlyLines([], 0, "")
     more = open_warnings(principal).count() - at_most if len(found) > at_most else 0
-    definitions = newest_definitions(principal, {each.system_id for each in found})
+    return EarlyLines(lines_in(principal, found[:at_most]), max(more, 0), _trust())
+
+
+def early_page(principal: Principal, asked: AskedSignals) -> EarlyPage:
+    """Return the page of early warnings: those that are open, the likely and near ones first.
+
+    raises: NotPermitted for who sees no results
+    """
+    principal.require(Permission.VIEW_RESULTS)
+    whole = EarlyWarning.objects.visible_to(principal)
+    places = list(
+        whole.order_by("unit__code")
+        .values_list("unit__code", "unit__name", "code", "system_id", "grain")
+        .distinct()
+    )
+    definitions = newest_definitions(principal, {row[3] for row in places})
+    names = {}
+    for _unit, _name, code, system_id, grain in places:
+        definition = definitions.get((system_id, grain))
+        names[code] = definition.name_of(code) if definition else code
+    units = {row[0]: in_language(row[1]) for row in places}
+    return EarlyPage(
+        warnings=_listed(whole, asked),
+        states=[
+            *(
+                ("" if state == EarlyWarning.State.OPEN else state.value, str(state.label))
+                for state in EarlyWarning.State
+            ),
+            (ALL, _("All")),
+        ],
+        units=[("", _("All units")), *units.items()],
+        codes=[("", _("All indicators")), *sorted(names.items(), key=lambda each: each[1])],
+        asked=asked,
+        is_anything_known=bool(places),
+        trust=_trust(),
+    )
+
+
+def _listed(whole: QuerySet[EarlyWarning], asked: AskedSignals) -> QuerySet[EarlyWarning]:
+    found = whole
+    if asked.state != ALL:
+        found = found.filter(state=asked.state or EarlyWarning.State.OPEN)
+    if asked.unit:
+        found = found.filter(unit__code=asked.unit)
+    if asked.code:
+        found = found.filter(code=asked.code)
+    return found.select_related("system", "unit").order_by(
+        F("ended_on").desc(nulls_first=True),
+        F("expected_on").asc(nulls_last=True),
+        "possible_on",
+        "id",
+    )
+
+
+def _trust() -> str:
+    return f"{chance_text(series_foretold())} {trust_text(*ended_warnings())}"
+
+
+def lines_in(principal: Principal, warnings: Sequence[EarlyWarning]) -> list[EarlyLine]:
+    """Return warnings in words, with the way to the chart of each. Two queries, none without."""
+    if not warnings:
+        return []
+    definitions = newest_definitions(principal, {each.system_id for each in warnings})
     first_month = fiscal_start()
     lines = []
-    for warning in found[:at_most]:
+    for warning in warnings:
         definition = definitions.get((warning.system_id, warning.grain))
-        leaf = definition.indicator(warning.code) if definition else None
+        scale = scale_of(definition.indicator(warning.code) if definition else None)
         lines.append(
             EarlyLine(
                 warning=warning,
@@ -70,13 +155,18 @@ def early_lines(principal: Principal, *, at_most: int = SHOWN) -> EarlyLines:
                     code=warning.code,
                     grain=warning.grain,
                 ),
-                said=_said(warning, scale_of(leaf), first_month),
-                rests_on=_rests_on(warning, scale_of(leaf)),
+                said=_said(warning, scale, first_month),
+                rests_on=_rests_on(warning, scale),
                 is_likely=warning.expected_on is not None,
+                when=title_of(Period(warning.crosses_on, Grain(warning.grain), first_month)),
+                line=_line(warning, scale),
+                forecast=value_text(warning.forecast, scale),
+                interval=_interval(warning, scale),
+                state=str(EarlyWarning.State(warning.state).label),
+                became=_became(warning, first_month),
             )
         )
-    trust = f"{chance_text(series_foretold())} {trust_text(*ended_warnings())}"
-    return EarlyLines(lines, max(more, 0), trust)
+    return lines
 
 
 def _said(warning: EarlyWarning, scale: Scale, first_month: int) -> str:
@@ -85,11 +175,37 @@ def _said(warning: EarlyWarning, scale: Scale, first_month: int) -> str:
         "period": title_of(period),
         "line": value_text(warning.line_at, scale),
         "share": round(warning.confidence * 100),
-        "between": " – ".join(
-            number(scale.of(end) or 0.0, scale.decimals) for end in (warning.low, warning.high)
-        ),
+        "between": _between(warning, scale),
     }
     return _way(warning) % said
+
+
+def _between(warning: EarlyWarning, scale: Scale) -> str:
+    return " – ".join(
+        number(scale.of(end) or 0.0, scale.decimals) for end in (warning.low, warning.high)
+    )
+
+
+def _interval(warning: EarlyWarning, scale: Scale) -> str:
+    said = {"share": round(warning.confidence * 100), "between": _between(warning, scale)}
+    return _("%(between)s (%(share)s %% interval)") % said
+
+
+def _line(warning: EarlyWarning, scale: Scale) -> str:
+    value = {"value": value_text(warning.line_at, scale)}
+    if warning.line == EarlyWarning.Line.TARGET:
+        return _("its target, %(value)s") % value
+    if warning.direction == Signal.Direction.LOW:
+        return _("its floor, %(value)s") % value
+    return _("what it must never exceed, %(value)s") % value
+
+
+def _became(warning: EarlyWarning, first_month: int) -> str:
+    """In which period it ended; empty while it is open."""
+    if warning.ended_on is None:
+        return ""
+    period = Period.of(warning.ended_on, Grain(warning.grain), fiscal_start=first_month)
+    return _("in %(period)s") % {"period": title_of(period)}
 
 
 def _way(warning: EarlyWarning) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.base.forms import DayField
 from sqcore.monitoring.charts import CHARTED, USUAL_PROFILE, VIEWS
-from sqcore.monitoring.models import Annotation, Signal
+from sqcore.monitoring.models import Annotation, EarlyWarning, Signal
 from sqcore.stats.rules import PROFILES
 
 
@@ -126,7 +126,7 @@ class ChartFilter(forms.Form):
 
 @dataclass(frozen=True)
 class AskedSignals:
-    """Which signals: those that are open, unless told otherwise."""
+    """Which signals, or early warnings: those that are open, unless told otherwise."""
 
     state: str = ""
     unit: str = ""
@@ -146,6 +146,12 @@ class SignalFilter(forms.Form):
     code = forms.SlugField(max_length=80, required=False)
 
 
+class EarlyFilter(SignalFilter):
+    state = forms.ChoiceField(
+        choices=[(key, key) for key in (ALL, *EarlyWarning.State.values)], required=False
+    )
+
+
 def asked_chart(query: Mapping[str, str]) -> AskedChart:
     """Return what an address asks for, without what it asks wrongly."""
     form = ChartFilter(query)
@@ -158,6 +164,14 @@ def asked_chart(query: Mapping[str, str]) -> AskedChart:
 
 def asked_signals(query: Mapping[str, str]) -> AskedSignals:
     """Return what an address asks for, without what it asks wrongly."""
-    form = SignalFilter(query)
+    return _asked(SignalFilter(query))
+
+
+def asked_warnings(query: Mapping[str, str]) -> AskedSignals:
+    """Return which early warnings an address asks for, without what it asks wrongly."""
+    return _asked(EarlyFilter(query))
+
+
+def _asked(form: SignalFilter) -> AskedSignals:
     form.is_valid()
     return AskedSignals(**form.cleaned_data)

@@ -10,15 +10,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from sqcore.base.periods import Grain, title_of
+from sqcore.base.periods import title_of
 from sqcore.dashboards.figures import Column, Figure, plain
 from sqcore.evaluation.wording import Scale, number, scale_of
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import counts_of_code
 from sqcore.indicators.queries import system_by_code
 from sqcore.indicators.sources import Counts
-from sqcore.monitoring.charts import CHARTED, better_of
+from sqcore.monitoring.charts import better_of, chosen_grain
 from sqcore.monitoring.funnel import FunnelUnit, Place, UnitFunnel, funnel_of
+from sqcore.monitoring.queries import grains_of
 from sqcore.monitoring.wording import value_text
 from sqcore.stats.results import MethodStatus
 
@@ -58,10 +59,12 @@ def funnel_page(
     *, principal: Principal, system: str, code: str, grain: str = "", period: str = ""
 ) -> FunnelPage:
     """Return the page of a funnel. raises: NotFound for what is not there or not theirs"""
-    chosen = Grain(grain) if grain in {each.value for each in CHARTED} else Grain.MONTH
+    of = system_by_code(principal, system)
+    grains = grains_of(principal, system=of, code=code)
+    chosen = chosen_grain(grain, grains)
     found = funnel_of(
         principal=principal,
-        system=system_by_code(principal, system),
+        system=of,
         code=code,
         grain=chosen,
         starts_on=period,
@@ -79,7 +82,7 @@ def funnel_page(
         sentences=_sentences(found, scale),
         figure=funnel_figure(found, scale, better, counted),
         periods=[(each.key, title_of(each)) for each in found.periods],
-        grains=[(each.value, str(each.label), each == chosen) for each in CHARTED],
+        grains=[(each.value, str(each.label), each == chosen) for each in grains],
     )
 
 

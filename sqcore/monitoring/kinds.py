@@ -15,7 +15,7 @@ from scipy import special
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.monitoring.models import Baseline, Kind
 from sqcore.monitoring.rare import RareEvents, is_rare_series, rare_events, tells_days
-from sqcore.stats.arrays import FloatArray
+from sqcore.stats.arrays import BoolArray, FloatArray
 from sqcore.stats.charts import (
     MINIMUM,
     TRIAL_BELOW,
@@ -69,6 +69,23 @@ def sizes_of(
     widths = np.where(np.isnan(errors) | np.isnan(values), 0.0, 2 * Z * errors)
     known = exposure_of(np.maximum(values, 0.0), widths)
     return n if np.isnan(known).all() else known
+
+
+def uncut(
+    values: FloatArray, low: FloatArray, high: FloatArray, even: bool | BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return intervals as they were before an end was cut off where no value can be.
+
+    Those that are even reach as far to either side, so the end that was not cut tells the other
+    one; where both were cut, what is left is the least that it was. The others: as they are.
+    """
+    half = np.fmax(high - values, values - low)
+    return np.where(even, values - half, low), np.where(even, values + half, high)
+
+
+def is_even(leaf: IndicatorDefinition | None) -> bool:
+    """Return whether the interval of an indicator reaches as far up as down: that of a mean."""
+    return leaf is not None and not leaf.formula and leaf.statistic == "mean"
 
 
 def spreads_of(leaf: IndicatorDefinition | None, n: FloatArray, errors: FloatArray) -> FloatArray:

@@ -14,13 +14,15 @@ from sqcore.monitoring.charts import Reading, possible_values
 from sqcore.stats.arrays import FloatArray
 from sqcore.stats.changepoint import Change, Changes, change_points
 from sqcore.stats.forecast import Crossing, Forecast, ForecastPoint, crosses, forecast
-from sqcore.stats.results import Figure
+from sqcore.stats.results import Figure, MethodStatus
 from sqcore.stats.seasonality import Season, autocorrelation, season_of
 from sqcore.stats.trend import Trend, TrendMethod, mann_kendall, seasonal_mann_kendall
 
 VERSION = 1
 """Of everything here together; each method has its own besides."""
-SEASONS = {Grain.WEEK: 52, Grain.MONTH: 12}
+SEASONS = {Grain.WEEK: 52, Grain.MONTH: 12, Grain.QUARTER: 4}
+"""Periods of a year, where it is known by them whether it has a season."""
+NO_SEASON = Season(is_found=False, p=None, effects=(), years=0, n=0, status=MethodStatus.TOO_SHORT)
 AHEAD = 6
 SHARE_AHEAD = 4
 """At most one period ahead for so many that are known."""
@@ -112,8 +114,8 @@ def outlook_of(read: Reading) -> Outlook:
     values = np.array(
         [point.value if point.is_usable else np.nan for point in points], dtype=np.float64
     )
-    turn = SEASONS[read.key.grain]
-    season = season_of(values, turn)
+    turn = SEASONS.get(read.key.grain)
+    season = NO_SEASON if turn is None else season_of(values, turn)
     changes = change_points(values)
     floor = read.leaf.floor if read.leaf else None
     found, ahead, passings = foretold(
@@ -152,7 +154,7 @@ def foretold(
     """
     found = forecast(
         values,
-        season=SEASONS[periods[-1].grain],
+        season=SEASONS.get(periods[-1].grain),
         horizon=_horizon(values),
         bounds=possible_values(leaf),
     )
@@ -165,9 +167,9 @@ def _horizon(values: FloatArray) -> int:
     return min(AHEAD, max(1, known // SHARE_AHEAD))
 
 
-def direction_of(values: FloatArray, season: Season, turn: int) -> Trend:
+def direction_of(values: FloatArray, season: Season, turn: int | None) -> Trend:
     """Return the direction; with a season, and years enough, each month beside itself."""
-    if season.is_found:
+    if season.is_found and turn is not None:
         seasonal = seasonal_mann_kendall(values, turn)
         if seasonal.p is not None:
             return seasonal

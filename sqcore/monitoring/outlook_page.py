@@ -97,6 +97,8 @@ def periods_text(count: int, grain: Grain) -> str:
     said = {
         Grain.WEEK: ngettext("%(n)s week", "%(n)s weeks", count),
         Grain.MONTH: ngettext("%(n)s month", "%(n)s months", count),
+        Grain.QUARTER: ngettext("%(n)s quarter", "%(n)s quarters", count),
+        Grain.YEAR: ngettext("%(n)s year", "%(n)s years", count),
     }.get(grain, ngettext("%(n)s period", "%(n)s periods", count))
     return said % {"n": count}
 
@@ -159,7 +161,13 @@ def _moves(read: Reading, trend: Trend) -> str:
 def _each(grain: Grain, found: Outlook) -> str:
     if found.slope_is_a_year:
         return _("a year")
-    return {Grain.WEEK: _("a week"), Grain.MONTH: _("a month")}.get(grain, _("a period"))
+    said = {
+        Grain.WEEK: _("a week"),
+        Grain.MONTH: _("a month"),
+        Grain.QUARTER: _("a quarter"),
+        Grain.YEAR: _("a year"),
+    }
+    return said.get(grain, _("a period"))
 
 
 def _doubt(trend: Trend) -> str:
@@ -241,7 +249,9 @@ def _change_text(dated: DatedChange, scale: Scale) -> str:
 
 def season_text(read: Reading, found: Outlook) -> str:
     """Return whether the same months are always high, or why that cannot be said."""
-    season, turn = found.season, SEASONS[read.key.grain]
+    season, turn = found.season, SEASONS.get(read.key.grain)
+    if turn is None:
+        return _("Not looked for: seasons are read from weeks, months and quarters.")
     if season.p is None:
         if season.status == MethodStatus.ZERO_VARIANCE:
             return _("All periods have the same value.")

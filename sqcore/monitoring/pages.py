@@ -17,22 +17,20 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period, title_of
 from sqcore.base.text import in_language
 from sqcore.dashboards.figures import Figure
-from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.wording import Scale, counted, number, scale_of
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition, counts_of_code
-from sqcore.indicators.models import IndicatorSystem
 from sqcore.indicators.queries import system_by_code
 from sqcore.indicators.sources import Counts
 from sqcore.monitoring.addresses import chart_url
 from sqcore.monitoring.chance import false_shares
 from sqcore.monitoring.charts import (
-    CHARTED,
     EWMA,
     Chart,
     Segment,
     chart_at,
+    chosen_grain,
     newest_definitions,
 )
 from sqcore.monitoring.drawing import (
@@ -49,7 +47,8 @@ from sqcore.monitoring.lines import lines_on
 from sqcore.monitoring.models import Annotation, Baseline, Kind, Signal, SignalEvent, Watch
 from sqcore.monitoring.outlook import Outlook, outlook_of
 from sqcore.monitoring.outlook_page import OutlookPanel, outlook_panel
-from sqcore.monitoring.queries import latest_watches, note_of
+from sqcore.monitoring.passes import BASELINE_PERIODS
+from sqcore.monitoring.queries import grains_of, latest_watches, note_of
 from sqcore.monitoring.rare import RareEvents
 from sqcore.monitoring.wording import (
     PROFILE_NAMES,
@@ -69,6 +68,8 @@ from sqcore.stats.charts import ChartKind
 from sqcore.stats.rules import PROFILES
 
 SHOWN_EVENTS = 12
+EARLY = 5
+"""Early warnings that stand above the signals; all of them have a page of their own."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,8 @@ def chart_page(
     place = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS).filter(code=unit).first()
     if place is None:
         raise NotFound(_("There is no such chart, or it is not for you to see."))
-    grains = _grains(principal, found, place, code)
-    grain = Grain(asked.grain) if asked.grain in grains else next(iter(grains), Grain.MONTH)
+    grains = grains_of(principal, system=found, unit=place, code=code)
+    grain = chosen_grain(asked.grain, grains)
     chart = chart_at(
         principal=principal,
         system=found,
@@ -186,19 +187,6 @@ def chart_page(
         view=asked.view,
     )
     return _page(principal, chart, grains, today)
-
-
-def _grains(principal: Principal, system: IndicatorSystem, unit: Unit, code: str) -> list[Grain]:
-    """The lengths of period that there is a chart of. One query."""
-    held = set(
-        KpiValue.objects.visible_to(principal)
-        .current()
-        .filter(system=system, grain__in=CHARTED, unit=unit, code=code, margin="")
-        .order_by()
-        .values_list("grain", flat=True)
-        .distinct()
-    )
-    return [grain for grain in CHARTED if grain.value in held]
 
 
 def _page(principal: Principal, chart: Chart, grains: Sequence[Grain], today: date) -> ChartPage:
@@ -365,6 +353,8 @@ def _facts(chart: Chart, scale: Scale, today: date) -> list[tuple[str, str]]:
     facts.append((_("Baseline"), _baseline_text(chart)))
     if not chart.better_by_period:
         facts.append((_("Watched"), _not_watched()))
+    elif chart.key.grain not in BASELINE_PERIODS:
+        facts.append((_("Watched"), _("No: signals are looked for in weeks and months.")))
     if baseline is not None:
         facts.append((_("Frozen"), approval_text(baseline)))
     if chart.runs is not None:
@@ -656,7 +646,7 @@ def signals_page(*, principal: Principal, asked: AskedSignals, today: date) -> S
         is_anything_known=bool(places),
         definitions=definitions,
         false_shares=false_shares(principal),
-        early=early_lines(principal),
+        early=early_lines(principal, at_most=EARLY),
     )
 
 

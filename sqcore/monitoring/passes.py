@@ -5,7 +5,7 @@ clock and on no earlier pass.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition
 from sqcore.indicators.models import IndicatorSystem
 from sqcore.indicators.shapes import side_of
-from sqcore.monitoring.kinds import drawn_for, frozen_fields, window_of
+from sqcore.monitoring.kinds import drawn_for, frozen_fields, is_even, uncut, window_of
 from sqcore.monitoring.models import Baseline, Signal
 from sqcore.monitoring.queries import exclusions, periods_from
 from sqcore.org.queries import fiscal_start
@@ -121,7 +121,7 @@ class Findings:
 def judge(*, system: IndicatorSystem, grain: Grain, through: date, now: datetime) -> Findings:
     """Judge every period that ended on or before `through`, in a handful of queries."""
     leaves = leaves_of(system, grain)
-    grid = read_grid(system, grain, through=through, codes=list(leaves))
+    grid = read_grid(system, grain, through=through, leaves=leaves)
     held = _held(system, grain)
     first = first_baselines(grid, system, grain, leaves=leaves, held=held, now=now)
     for baseline in first:
@@ -166,7 +166,11 @@ def direction_of(leaf: IndicatorDefinition) -> str | None:
 
 
 def read_grid(
-    system: IndicatorSystem, grain: Grain, *, through: date, codes: Sequence[str]
+    system: IndicatorSystem,
+    grain: Grain,
+    *,
+    through: date,
+    leaves: Mapping[str, IndicatorDefinition],
 ) -> Grid:
     """Read all series of these indicators at all units, without margins. A handful of queries.
 
@@ -187,10 +191,10 @@ def read_grid(
         status=KpiValue.Status.OK,
     )
     table = _Table()
-    if codes and runs:
+    if leaves and runs:
         for chunk in _chunks(*rows.values_list(*_Table.FIELDS).query.sql_with_params()):
             table.take(chunk)
-    return table.grid(grain, runs, frozenset(codes))
+    return table.grid(grain, runs, leaves)
 
 
 def _chunks(sql: str, params: Any) -> Iterator[list[tuple[object, ...]]]:
@@ -217,10 +221,13 @@ class _Table:
         self.parts.append((np.array(at), np.array(runs), np.array(numbers, dtype=np.float64)))
 
     def grid(
-        self, grain: Grain, runs: Mapping[int, tuple[date, float]], codes: Collection[str]
+        self,
+        grain: Grain,
+        runs: Mapping[int, tuple[date, float]],
+        leaves: Mapping[str, IndicatorDefinition],
     ) -> Grid:
-        """Return the rows of these codes in order; `runs` says the start and the confidence."""
-        places = sorted(place for place in self.series if place[1] in codes)
+        """Return the rows of these indicators in order; `runs`: the start and the confidence."""
+        places = sorted(place for place in self.series if place[1] in leaves)
         if not places:
             nothing = np.empty((0, 0))
             return Grid((), (), nothing, nothing, nothing, nothing.astype(np.bool_))
@@ -236,6 +243,8 @@ class _Table:
         filled = np.full((4, len(places), len(periods)), np.nan)
         filled[:, row_of[at[kept]], column] = numbers[:, kept]
         values, low, high, sizes = filled
+        even = np.array([is_even(leaves[code]) for _unit, code in places], dtype=np.bool_)
+        low, high = uncut(values, low, high, even[:, None])
         sure = dict(runs.values())
         return Grid(
             places=places,

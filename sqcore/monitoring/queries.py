@@ -18,8 +18,9 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import KpiValue
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope
+from sqcore.indicators.models import IndicatorSystem
 from sqcore.monitoring.models import Annotation, Baseline, EarlyWarning, Signal, SignalEvent, Watch
-from sqcore.org.models import Placement
+from sqcore.org.models import Placement, Unit
 from sqcore.org.queries import UnitTree, fiscal_start
 
 
@@ -151,6 +152,19 @@ def _point(period: Period, row: Mapping[str, Any]) -> SeriesPoint:
         status=row["status"],
         reason=row["reason"],
     )
+
+
+def grains_of(
+    principal: Principal, *, system: IndicatorSystem, code: str, unit: Unit | None = None
+) -> list[Grain]:
+    """Return by what lengths of period somebody sees figures of an indicator, of a dimension or of
+    the whole: at a unit, or (None) at any. One query."""
+    rows = KpiValue.objects.visible_to(principal).current()
+    rows = rows.filter(system=system, code=code, margin="")
+    if unit is not None:
+        rows = rows.filter(unit=unit)
+    held = set(rows.order_by().values_list("grain", flat=True).distinct())
+    return [grain for grain in Grain if grain.value in held]
 
 
 def periods_from(first: date, last: date, grain: Grain) -> list[Period]:

@@ -40,7 +40,9 @@ from sqcore.monitoring.kinds import (
     drawn_as,
     drawn_for,
     frozen_fields,
+    is_even,
     suiting_kinds,
+    uncut,
     window_of,
 )
 from sqcore.monitoring.models import (
@@ -790,7 +792,7 @@ def _limits_of(key: SeriesKey, points: Sequence[SeriesPoint], kind: str) -> dict
         raise InvalidInput(_("The figures of these periods are all the same."))
     system = IndicatorSystem.objects.get(pk=key.system_id)
     leaf = leaves_of(system, key.grain).get(key.code)
-    errors = standard_errors(low, high)
+    errors = standard_errors(*uncut(values, low, high, is_even(leaf)))
     between = between_sigma([single.spread], errors[None])
     window = window_of(
         leaf,

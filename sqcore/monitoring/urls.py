@@ -6,6 +6,7 @@ from sqcore.monitoring import views
 
 urlpatterns = [
     path("quality/signals/", views.signals, name="monitoring-signals"),
+    path("quality/early-warnings/", views.early_warnings, name="monitoring-early"),
     path(
         "quality/charts/<slug:system>/<slug:unit>/<slug:code>/",
         views.chart,

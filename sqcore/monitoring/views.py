@@ -18,6 +18,7 @@ from sqcore.base.errors import DomainError, InvalidInput
 from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.monitoring import pages, services
+from sqcore.monitoring.early_page import early_page, lines_in
 from sqcore.monitoring.forms import (
     AnnotationForm,
     BaselineForm,
@@ -25,6 +26,7 @@ from sqcore.monitoring.forms import (
     RowForm,
     asked_chart,
     asked_signals,
+    asked_warnings,
 )
 from sqcore.monitoring.funnel_page import funnel_page
 from sqcore.monitoring.pages import ChartPage
@@ -43,6 +45,17 @@ def signals(request: HttpRequest) -> HttpResponse:
     lines = page.lines_of(list(shown), today)
     context = {"signals": page, "page": shown, "lines": lines}
     return render(request, "sqcore/monitoring/signals.html", context)
+
+
+@login_required
+@require_safe
+def early_warnings(request: HttpRequest) -> HttpResponse:
+    """What will not stay where it should be if it goes on as it did, and what became of such."""
+    principal = principal_of(request)
+    page = early_page(principal, asked_warnings(request.GET))
+    shown = Paginator(page.warnings, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"early": page, "page": shown, "lines": lines_in(principal, list(shown))}
+    return render(request, "sqcore/monitoring/early.html", context)
 
 
 @login_required

@@ -1,16 +1,20 @@
 """Early warnings: found while a forecast passes a line, told once, gone when it no longer does."""
 
+import re
+
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from sqcore.base.periods import Grain
+from sqcore.base.periods import Grain, Period, title_of
 from sqcore.identity.permissions import Permission, Role
 from sqcore.indicators.models import UnitOfMeasure
-from sqcore.monitoring.early_page import trust_text
+from sqcore.monitoring.early_page import early_page, lines_in, trust_text
+from sqcore.monitoring.forms import asked_warnings
 from sqcore.monitoring.models import EarlyWarning, Signal
 from sqcore.monitoring.services import foretell, foretell_due
 from sqcore.notices.models import Notice
 from sqcore.org.models import Unit
+from sqcore.org.queries import principal_for
 from sqcore.tests.factories import make_unit
 from sqcore.tests.monitoring.series import Series, leaf, make_series
 from sqcore.tests.monitoring.test_api import body
@@ -208,6 +212,83 @@ class TestShown:
         assert "Of 8 warnings that ended 6 came true (41 to 93 %, 95 % interval)" in trust_text(
             6, 2
         )
+
+
+class TestPage:
+    PATH = "/quality/early-warnings/"
+
+    def test_says_when_which_line_is_passed_with_the_forecast_and_its_interval(
+        self, north: Unit
+    ) -> None:
+        search(months(north), 24)
+        warning = EarlyWarning.objects.get()
+
+        shown = page(person("ana", Role.ANALYST), self.PATH)
+        text = words(shown)
+
+        period = title_of(Period(warning.crosses_on, Grain.MONTH))
+        way = "probably in" if warning.expected_on else "perhaps from"
+        assert f"{way} {period}" in text
+        assert "what it must never exceed, 15.6 min" in text
+        assert f"{warning.low:.1f} – {warning.high:.1f} (80 % interval); from 24 months" in text
+        assert "How often such warnings come true is not known yet: 0 have ended" in text
+        assert "/quality/charts/bank/north/waiting/?grain=month#outlook" in shown
+
+    def test_can_be_asked_by_state_unit_and_indicator(self, north: Unit) -> None:
+        bank = months(north)
+        bank.put(make_unit("south"), RISING)
+        search(bank, 24)
+        EarlyWarning.objects.filter(unit=north).update(state="came_true", ended_on=bank.start(25))
+        ana = person("ana", Role.ANALYST)
+
+        def units(query: str) -> list[str]:
+            shown = page(ana, self.PATH + query)
+            return re.findall(r'<td data-label="Where"><a href="/quality/units/(\w+)/', shown)
+
+        assert units("") == ["south"]
+        assert units("?state=came_true") == ["north"]
+        assert units("?state=all") == ["south", "north"]
+        assert units("?state=all&unit=north") == ["north"]
+        assert units("?unit=north") == []
+        assert units("?code=nothing") == []
+        assert units("?state=nonsense") == ["south"]
+        came_true = words(page(ana, self.PATH + "?state=came_true"))
+        assert "Came true in January 2026" in came_true
+        assert "None of these There is no such early warning at the moment." in words(
+            page(ana, self.PATH + "?unit=north")
+        )
+
+    def test_shows_only_the_units_that_somebody_sees(self, north: Unit) -> None:
+        south = make_unit("south")
+        search(months(north), 24)
+
+        text = words(page(person("chen", Role.MANAGER, south), self.PATH))
+
+        assert "No early warning so far" in text
+        assert "Waiting" not in text
+
+    def test_is_reached_from_home_and_from_the_signals(self, north: Unit) -> None:
+        search(months(north), 24)
+        ana = person("ana", Role.ANALYST)
+
+        assert f'href="{self.PATH}"' in page(ana, "/")
+        assert f'href="{self.PATH}"' in page(ana, "/quality/signals/")
+
+    def test_costs_the_same_for_many(
+        self, north: Unit, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        bank = months(north)
+        for number in range(8):
+            bank.put(make_unit(f"branch-{number}"), RISING)
+        search(bank, 24)
+        ana = principal_for(person("ana", Role.ANALYST), on=bank.start(25))
+        ana.scope(Permission.VIEW_RESULTS)
+
+        with django_assert_num_queries(6):
+            shown = early_page(ana, asked_warnings({}))
+            lines = lines_in(ana, list(shown.warnings))
+
+        assert len(lines) == 9
 
 
 def test_what_is_best_in_the_middle_is_not_warned_of(north: Unit) -> None:

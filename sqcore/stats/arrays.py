@@ -11,6 +11,9 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+LARGEST = 1e100
+"""Beyond it squares and their sums leave the range of the numbers."""
+
 
 def integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.integer[Any]]:
     """Return the values as an integer array of their own width, or refuse."""
@@ -42,6 +45,40 @@ def finite(values: npt.ArrayLike, name: str) -> FloatArray:
     if not np.isfinite(array).all():
         raise StatisticsError(f"{name} must be finite")
     return array
+
+
+def numbers(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Return the values as float64, NaN where there is none, or refuse what is infinite."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(f"{name} must be numbers in rows of one length") from error
+    if np.isinf(array).any():
+        raise StatisticsError(f"{name} must be finite, NaN where there is none")
+    return array
+
+
+def flags(values: npt.ArrayLike, name: str) -> BoolArray:
+    """Return the values as bool, or refuse rows of different length."""
+    try:
+        return np.asarray(values, dtype=np.bool_)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError(f"{name} must be true or false in rows of one length") from error
+
+
+def squarable(array: FloatArray, name: str) -> FloatArray:
+    """Refuse numbers whose squares leave the range of the numbers; NaN is none."""
+    if (np.abs(array) > LARGEST).any():
+        raise StatisticsError(f"{name} must not be beyond {LARGEST:g}")
+    return array
+
+
+def together(name: str, *parts: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+    """Return the arrays in the one shape that they all fit, or refuse."""
+    try:
+        return tuple(np.broadcast_arrays(*parts))
+    except ValueError as error:
+        raise StatisticsError(f"{name} must have shapes that fit") from error
 
 
 def shaped(array: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> None:

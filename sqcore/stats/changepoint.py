@@ -19,6 +19,7 @@ LEAST = 5
 """The fewest values between two changes."""
 LONGEST = 2_000
 MOST = 0.8
+MOST_COST = 1e12
 TINY = 1e-12
 """Of the squared span of the values: nothing."""
 ARGMAX_95 = 11.033
@@ -98,7 +99,10 @@ def change_points(
     # In units of the span: squares of huge and of tiny values are numbers too.
     origin = float(x[place].min())
     y = (x[place] - origin) / size
-    within = None if penalty is None else penalty / size**2
+    # Of a span so small a penalty may be more than all numbers: it then costs the most there is.
+    with np.errstate(over="ignore"):
+        cost = None if penalty is None else np.float64(penalty) / size / size
+    within = None if cost is None else float(min(cost, MOST_COST))
     starts = _optimum(y, least, _usual_penalty(y, least) if within is None else within)
     phi = _phi(y, starts)
     sigma = _sigma(y, starts)

@@ -22,6 +22,8 @@ D2 = 2 / math.sqrt(math.pi)
 SCREEN = 3.267
 """D4 of two values: a moving range so many times the mean one is beyond its own limit."""
 WIDTH = 3.0
+WIDEST = 1e6
+"""Limits so many sigma away are none."""
 MINIMUM = 5
 TRIAL_BELOW = 20
 PHI_FROM = 10
@@ -285,8 +287,8 @@ def bands(
     >>> lines.lower.round(3).tolist(), lines.upper.round(3).tolist()
     ([0.0, 0.066], [0.287, 0.214])
     """
-    if points < 0 or not 0 < width < np.inf:
-        raise StatisticsError("points must not be negative and width must be positive")
+    if points < 0 or not 0 < width <= WIDEST:
+        raise StatisticsError(f"points must not be negative, width positive and at most {WIDEST:g}")
     if limits.kind.between_events:
         return _bands_between(limits, points, width)
     sigma = _sigma_of_points(limits, (points,), sizes)
@@ -433,7 +435,7 @@ def unbias(n: npt.ArrayLike) -> FloatArray:
     >>> unbias([2, 5, 25]).round(4).tolist()
     [0.7979, 0.94, 0.9896]
     """
-    count = np.asarray(n, dtype=np.float64)
+    count = finite(n, "n")
     if (count < 2).any():
         raise StatisticsError("a standard deviation needs 2 values")
     found: FloatArray = np.sqrt(2 / (count - 1)) * np.exp(
@@ -666,8 +668,8 @@ def _sizes(sizes: npt.ArrayLike | None, shape: tuple[int, ...]) -> FloatArray:
         raise StatisticsError("shares, rates and means with a spread need sizes")
     array = np.nan_to_num(_numbers(sizes, "sizes"))
     shaped(array, shape, "sizes")
-    if (array < 0).any():
-        raise StatisticsError("sizes cannot be negative")
+    if ((array < 0) | ((array > 0) & (array < 1 / HUGE))).any():
+        raise StatisticsError("sizes cannot be negative, nor next to nothing")
     return array
 
 
@@ -687,7 +689,10 @@ def _good(x: FloatArray, valid: npt.ArrayLike | None) -> BoolArray:
 
 
 def _mask(values: npt.ArrayLike, name: str, shapes: tuple[tuple[int, ...], ...]) -> BoolArray:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise StatisticsError(f"{name} must have rows of one length") from error
     if array.dtype.kind != "b" or array.shape not in shapes:
         raise StatisticsError(f"{name} must be bool and have shape {shapes[0]}")
     return array

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, int64s
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, flags, int64s
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, MeanCovariance, Status, interval_of
 from sqcore.stats.scoring import SCORES, Goalposts, goalpost_scores, steepness
@@ -344,7 +344,7 @@ def _on_the_logarithm(estimate: Estimate, confidence: float) -> Estimate:
 def _lone(lone: npt.ArrayLike | None, means: MeanCovariance) -> BoolArray:
     if lone is None:
         return np.zeros(means.value.shape, dtype=np.bool_)
-    single = np.asarray(lone, dtype=np.bool_)
+    single = flags(lone, "lone")
     if single.shape != means.value.shape:
         raise StatisticsError("lone must have shape (cells, indicators)")
     return single

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite
+from sqcore.stats.arrays import BoolArray, FloatArray, finite, numbers, squarable
 from sqcore.stats.errors import StatisticsError
 
 WEEKS = 52.0
@@ -73,11 +73,7 @@ def openers(z: npt.ArrayLike, opener: Opener | None = None) -> Alarms:
     [[False, False, False, False, True, False]]
     """
     rule = Opener() if opener is None else opener
-    values = np.asarray(z, dtype=np.float64)
-    if values.ndim != 2:
-        raise StatisticsError(f"z must have shape (series, points), not {values.shape}")
-    if np.isinf(values).any():
-        raise StatisticsError("z must be finite, or NaN where a point is left out")
+    values = _points(z, "z")
     # Point by point over all series: a row of the turned array is then one piece of memory.
     points = np.ascontiguousarray(values.T)
     usable = ~np.isnan(points)
@@ -141,7 +137,7 @@ def between_sigma(spread: npt.ArrayLike, errors_of_baseline: npt.ArrayLike) -> F
     >>> between_sigma([1.5], [[1.2, 1.2, np.nan]]).round(3).tolist()
     [0.9]
     """
-    whole = finite(spread, "spread")
+    whole = squarable(finite(spread, "spread"), "spread")
     if whole.ndim != 1 or (whole < 0).any():
         raise StatisticsError("spread must have shape (series,) and be >= 0")
     errors = _points(errors_of_baseline, "errors")
@@ -337,17 +333,15 @@ def _allowance(k: float, h: float) -> None:
 
 
 def _points(values: npt.ArrayLike, name: str) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
+    array = numbers(values, name)
     if array.ndim != 2:
         raise StatisticsError(f"{name} must have shape (series, points), not {array.shape}")
-    if np.isinf(array).any():
-        raise StatisticsError(f"{name} must be finite, or NaN where there is none")
-    return array
+    return squarable(array, name)
 
 
 def _each(values: npt.ArrayLike, points: FloatArray, name: str) -> FloatArray:
     """Return one number a series as a column."""
-    array = finite(values, name)
+    array = squarable(finite(values, name), name)
     if array.shape not in ((), points.shape[:1]):
         raise StatisticsError(f"{name} must be a number or have shape {points.shape[:1]}")
     return np.broadcast_to(array, points.shape[:1])[:, None]

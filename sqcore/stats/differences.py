@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from sqcore.stats.arrays import LARGEST
 from sqcore.stats.errors import StatisticsError
 
 ROUNDING = 1e-6
@@ -21,7 +22,7 @@ def difference(after: Bounded, before: Bounded) -> Bounded:
 
     after, before: low <= value <= high, both intervals at the same confidence
     returns: Bounded, at that confidence
-    raises: StatisticsError if a value lies outside its interval
+    raises: StatisticsError if an interval is not finite or a value lies outside it
     assumes: independent figures
     source: Zou, Donner 2008, doi:10.1002/sim.3095; of Wilson intervals it is method 10 of
         Newcombe 1998, of symmetric ones the usual root of the sum of squares
@@ -30,6 +31,8 @@ def difference(after: Bounded, before: Bounded) -> Bounded:
     Bounded(value=5.0, low=0.0, high=10.0)
     """
     for each in (after, before):
+        if not (each.low >= -LARGEST and each.high <= LARGEST):
+            raise StatisticsError(f"an interval must be finite and not beyond {LARGEST:g}")
         if not each.low - ROUNDING <= each.value <= each.high + ROUNDING:
             raise StatisticsError(f"{each.value} lies outside its interval")
     value = after.value - before.value

@@ -14,6 +14,8 @@ from sqcore.stats.errors import StatisticsError
 LEAST_BEFORE = 8
 LEAST_AFTER = 4
 LARGEST_PHI = 0.8
+MOST_FACTORS = 1e3
+"""Effects beyond so many times what one point shows take no more points than this one."""
 LOOK_CONFIDENCE = 0.975
 """Of each look when the check may be extended once: .025 a look, .05 together."""
 
@@ -248,7 +250,7 @@ def periods_needed(
     factor = _factor(power, confidence) * _inflated(sigma, phi)
     if n_before < LEAST_BEFORE or abs(effect) <= factor / math.sqrt(n_before):
         return None
-    rest = (effect / factor) ** 2 - 1.0 / n_before
+    rest = min(abs(effect) / factor, MOST_FACTORS) ** 2 - 1.0 / n_before
     if rest * most < 1.0 - 1e-12:
         return None
     # Rounding must not ask for a point more.

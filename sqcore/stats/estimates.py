@@ -7,7 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level, finite
+from sqcore.stats.arrays import (
+    LARGEST,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    confidence_level,
+    finite,
+    int64s,
+    numbers,
+    squarable,
+    together,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.moments import Moments
 
@@ -143,7 +154,7 @@ def _ratios(moments: Moments, unit: FloatArray) -> _Ratios:
 
 def _unit(scale: npt.ArrayLike, measures: int) -> FloatArray:
     unit = finite(scale, "scale")
-    if unit.shape not in ((), (measures,)) or (unit <= 0).any():
+    if unit.shape not in ((), (measures,)) or ((unit <= 0) | (unit > LARGEST)).any():
         raise StatisticsError(f"scale must be positive, a number or of shape ({measures},)")
     return unit * np.ones(measures)
 
@@ -255,11 +266,12 @@ def interval_of(
         raise StatisticsError("an interval needs at least 2 respondents")
     if bounds is not None and not bounds[0] < bounds[1]:
         raise StatisticsError("the lower bound must be below the upper one")
-    v, s, size, effective = np.broadcast_arrays(
-        np.asarray(value, dtype=np.float64),
-        np.asarray(se, dtype=np.float64),
-        np.asarray(n, dtype=np.int64),
-        np.asarray(n_eff, dtype=np.float64),
+    v, s, size, effective = together(
+        "value, se, n and n_eff",
+        squarable(numbers(value, "value"), "value"),
+        squarable(numbers(se, "se"), "se"),
+        int64s(n, "n"),
+        numbers(n_eff, "n_eff"),
     )
     same = s == 0 if constant is None else np.broadcast_to(np.asarray(constant, bool), v.shape)
     enough = (size >= minimum) & (effective > 1)
@@ -307,8 +319,10 @@ def equal_answers(
     ([6.43], [7.0])
     """
     confidence_level(confidence)
-    v, size = np.broadcast_arrays(finite(value, "value"), finite(n, "n"))
-    if (size <= 0).any():
+    if not -np.inf < bounds[0] < bounds[1] < np.inf:
+        raise StatisticsError("the bounds must be finite, the lower one below the upper one")
+    v, size = together("value and n", finite(value, "value"), finite(n, "n"))
+    if (size < 1e-100).any():
         raise StatisticsError("n must be positive")
     if ((v < bounds[0]) | (v > bounds[1])).any():
         raise StatisticsError(f"value must lie in {bounds[0]}..{bounds[1]}")

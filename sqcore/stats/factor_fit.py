@@ -127,7 +127,7 @@ def degrees_of_freedom(member: IntArray) -> int:
 def _members(factors: Sequence[int], items: int) -> IntArray:
     member = int64s(factors, "factors")
     shaped(member, (items,), "factors")
-    if int(member.min()) < 0 or int(np.bincount(member).min()) < 1:
+    if not 0 <= int(member.min()) <= int(member.max()) < items or not np.bincount(member).all():
         raise StatisticsError("factors must be numbered 0, 1, 2 ... without a gap")
     return member
 

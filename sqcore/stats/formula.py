@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite
+from sqcore.stats.arrays import BoolArray, FloatArray, finite, numbers
 from sqcore.stats.errors import StatisticsError
 
 LONGEST = 500
@@ -188,11 +188,9 @@ class Formula:
         for name in self.names:
             if name not in values:
                 raise StatisticsError(f"there are no values of “{name}”")
-            column = np.asarray(values[name], dtype=np.float64)
+            column = numbers(values[name], f"values of “{name}”")
             if column.shape != (cells,):
                 raise StatisticsError(f"values of “{name}” must have shape ({cells},)")
-            if np.isinf(column).any():
-                raise StatisticsError(f"values of “{name}” must be finite")
             columns.append(column)
         return np.stack(columns, axis=1)
 

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, IntArray, confidence_level, finite, int64s, shaped
+from sqcore.stats.arrays import (
+    FloatArray,
+    IntArray,
+    confidence_level,
+    finite,
+    flags,
+    int64s,
+    shaped,
+)
 from sqcore.stats.covariances import LARGEST
 from sqcore.stats.differences import Bounded, difference
 from sqcore.stats.errors import StatisticsError
@@ -20,6 +28,7 @@ from sqcore.stats.results import Figure, MethodStatus
 
 SCALE = (1.0, 7.0)
 ROUNDING, NEAR = 1e-12, 1e-9
+MOST_CAUSES = 1_000
 
 
 class Gap(IntEnum):
@@ -117,6 +126,7 @@ def side_from(joint: MeanCovariance, cell: int = 0) -> Side:
     """Return what respondents say, from the exact sums that are kept of them.
 
     joint: as `estimates.mean_covariance` returns it; cell: which of its cells
+    raises: StatisticsError if there is no such cell
 
     >>> from sqcore.stats.estimates import mean_covariance
     >>> from sqcore.stats.moments import moments_of
@@ -124,6 +134,8 @@ def side_from(joint: MeanCovariance, cell: int = 0) -> Side:
     >>> side_from(mean_covariance(m)).mean.tolist()
     [5.0, 7.0]
     """
+    if not 0 <= cell < len(joint.n):
+        raise StatisticsError(f"there is no cell {cell}")
     mean = np.where(joint.n[cell] > 0, np.nan_to_num(joint.value[cell]), 0.0)
     return Side(mean, joint.covariance[cell], joint.n[cell], joint.n_eff[cell])
 
@@ -291,9 +303,9 @@ def causes(
     x = _answers(answers, scale)
     member = int64s(cause, "cause")
     shaped(member, (x.shape[1],), "cause")
-    if not member.size or int(member.min()) < 0:
-        raise StatisticsError("each item needs its cause, numbered from 0")
-    against = np.zeros(member.shape, bool) if turned is None else np.asarray(turned, dtype=np.bool_)
+    if not member.size or int(member.min()) < 0 or int(member.max()) >= MOST_CAUSES:
+        raise StatisticsError(f"each item needs its cause, numbered from 0 to {MOST_CAUSES - 1}")
+    against = np.zeros(member.shape, bool) if turned is None else flags(turned, "turned")
     shaped(against, member.shape, "turned")
     x = np.where(against, scale[0] + scale[1] - x, x)
     scores = np.column_stack([half_mean(x[:, member == c]) for c in range(int(member.max()) + 1)])

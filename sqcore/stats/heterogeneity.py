@@ -7,11 +7,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from sqcore.stats.arrays import FloatArray, IntArray, confidence_level, finite, int64s, shaped
+from sqcore.stats.arrays import (
+    FloatArray,
+    IntArray,
+    confidence_level,
+    finite,
+    int64s,
+    shaped,
+    squarable,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.people import between_variance
 from sqcore.stats.results import Figure, MethodStatus
 
+APART = 1e12
+"""Differences of so many uncertainties leave nothing to weigh."""
 OF_TWO = 2.0 / math.sqrt(math.pi)
 """The mean distance of two values drawn from a normal distribution, in standard deviations."""
 
@@ -47,7 +57,8 @@ def heterogeneity(
     """Return how far means differ beyond chance, inside their groups.
 
     means, variances: shape (K,); the variances are those of each mean given what it is the mean
-        of, >= 0: where one is 0 no method applies, as its weight is infinite
+        of, >= 0: where one is 0, or next to it beside the others or the distances of the means,
+        no method applies, as its weight is infinite
     group: shape (K,), codes >= 0 of who is compared with whom; None: all with all
     confidence: of the intervals, in (0, 1)
     returns: Heterogeneity; tau by Paule and Mandel, its interval by the profile of q. Where the
@@ -89,9 +100,11 @@ def _nothing(status: MethodStatus, free: int, n: int) -> Heterogeneity:
 def _judged(m: FloatArray, v: FloatArray, code: IntArray, free: int, level: float) -> Heterogeneity:
     # Around one value and in units of the smallest uncertainty: nothing cancels or overflows.
     unit = math.sqrt(float(v.min()))
-    moved, scaled = (m - np.median(m)) / unit, v / unit**2
-    if not (np.isfinite(moved).all() and np.isfinite(scaled).all()):
-        raise StatisticsError("means and variances are too far apart in size")
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = (m - np.median(squarable(m, "means"))) / unit
+        scaled = squarable(v, "variances") / unit / unit
+    if not (np.abs(moved).max() <= APART and scaled.max() <= APART):
+        return _nothing(MethodStatus.NOT_APPLICABLE, free, m.size)
     q = _squares(moved, scaled, code, 0.0)
     tau2 = between_variance(moved, scaled, code)
     tail = (1.0 - level) / 2.0

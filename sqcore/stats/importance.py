@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level, squarable
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import Figure, MethodStatus
 
@@ -219,6 +219,7 @@ def penalty_reward(
         raise StatisticsError("scores must be a table and outcome a list of the same length")
     if np.isinf(x).any() or np.isinf(y).any():
         raise StatisticsError("scores and outcome must be finite, NaN where missing")
+    squarable(y, "outcome")
     confidence_level(confidence)
     whole = ~(np.isnan(x).any(axis=1) | np.isnan(y))
     x, y = x[whole], y[whole]

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, confidence_level, finite, shaped
+from sqcore.stats.arrays import (
+    LARGEST,
+    FloatArray,
+    confidence_level,
+    finite,
+    numbers,
+    shaped,
+    squarable,
+    together,
+)
 from sqcore.stats.errors import StatisticsError
 
 POWER = 0.8
@@ -73,7 +82,7 @@ def paired_gain(
         raise StatisticsError("a gain needs at least 2 people")
     if most is not None and (first.max() > most or second.max() > most):
         raise StatisticsError("nobody can have more than the most points")
-    mean = _Mean.of(second - first, None)
+    mean = _Mean.of(squarable(second, "after") - squarable(first, "before"), None)
     t = mean.value / mean.se if mean.se > 0 else None
     half = mean.half(level)
     dz = t / math.sqrt(n) if t is not None else None
@@ -136,14 +145,19 @@ def standardised_difference(
     >>> round(found.d, 4), round(found.g, 4)
     (0.597, 0.5924)
     """
+    if len(means) != 2 or len(sds) != 2 or len(ns) != 2:
+        raise StatisticsError("there must be two groups")
     (n1, n2), (s1, s2) = ns, sds
-    if min(n1, n2) < 2 or min(s1, s2) < 0 or not math.isfinite(sum(means) + s1 + s2):
+    known = all(abs(each) <= LARGEST for each in (*means, s1, s2))
+    if min(n1, n2) < 2 or min(s1, s2) < 0 or not known:
         raise StatisticsError("means must be finite, sds not negative and groups of at least 2")
     df = n1 + n2 - 2
     pooled = math.sqrt(((n1 - 1) * s1**2 + (n2 - 1) * s2**2) / df)
     if pooled == 0:
         raise StatisticsError("one of the groups must vary")
     d = (means[0] - means[1]) / pooled
+    if not abs(d) <= LARGEST:
+        raise StatisticsError("the groups lie too far apart to be told in standard deviations")
     variance = (n1 + n2) / (n1 * n2) + d * d / (2.0 * (n1 + n2))
     factor = small_sample(df)
     return StandardisedDifference(d, variance, factor * d, factor**2 * variance)
@@ -294,7 +308,7 @@ def difference_in_differences(
     if selected is not None:
         start = finite(selected, "selected")
         shaped(start, trained.after.shape, "selected")
-        naive = _Mean.of(trained.after - start, trained.weights)
+        naive = _Mean.of(trained.after - squarable(start, "selected"), trained.weights)
     t = naive.value / naive.se if naive.se > 0 else None
     return replace(
         _differences(trained.change, controls.change, trained.moved, controls.moved, level=level),
@@ -359,8 +373,12 @@ def regression_to_the_mean(
     >>> float(regression_to_the_mean(3.6, 4.1, 0.5).round(2))
     0.25
     """
-    found, all_of_them = finite(observed, "observed"), finite(mean, "mean")
-    known = finite(reliability, "reliability")
+    found, all_of_them, known = together(
+        "observed, mean and reliability",
+        squarable(finite(observed, "observed"), "observed"),
+        squarable(finite(mean, "mean"), "mean"),
+        finite(reliability, "reliability"),
+    )
     if ((known < 0) | (known > 1)).any():
         raise StatisticsError("reliability must lie in [0, 1]")
     gain: FloatArray = np.asarray((1.0 - known) * (all_of_them - found))
@@ -377,8 +395,11 @@ class _Mean(NamedTuple):
     @classmethod
     def of(cls, values: FloatArray, weights: FloatArray | None) -> "_Mean":
         part = np.full(values.size, 1.0 / values.size) if weights is None else weights
+        squarable(values, "values")
         value = float(values.mean() if weights is None else part @ values)
         squares = float((part * part).sum())
+        if 1.0 - squares <= 1e-12:
+            raise StatisticsError("one person outweighs all the others")
         rest = values - value
         # Rounding is no variance.
         rest[np.abs(rest) <= 1e-12 * np.abs(values).max()] = 0.0
@@ -426,6 +447,7 @@ class _Side(NamedTuple):
         if first.ndim != 1 or first.size < 2:
             raise StatisticsError(f"the {name} must be a list of at least 2 people")
         shaped(second, first.shape, f"{name} after")
+        squarable(first, f"{name} before"), squarable(second, f"{name} after")
         part = None
         if weights is not None:
             part = finite(weights, f"{name} weights")
@@ -465,14 +487,14 @@ def _pre_trend(
 
 def _slopes(values: npt.ArrayLike, people: int) -> FloatArray:
     """Return the least-squares slope per window of everybody with two windows or more."""
-    table = np.asarray(values, dtype=np.float64)
+    table = numbers(values, "the windows before")
     if table.ndim != 2 or table.shape[0] != people or table.shape[1] < 2:
         raise StatisticsError("the windows before must be a table of people by at least 2 windows")
     known = ~np.isnan(table)
     filled = finite(np.where(known, table, 0.0), "the windows before")
     n = known.sum(axis=1)
     some = n >= 2
-    known, filled, n = known[some], filled[some], n[some]
+    known, filled, n = known[some], squarable(filled[some], "the windows before"), n[some]
     at = np.arange(table.shape[1]) * known
     time = (at - (at.sum(axis=1) / n)[:, None]) * known
     slopes: FloatArray = (time * filled).sum(axis=1) / (time * time).sum(axis=1)

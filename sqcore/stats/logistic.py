@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, confidence_level, finite, shaped
+from sqcore.stats.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    confidence_level,
+    finite,
+    int64s,
+    shaped,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.proportions import wilson
 from sqcore.stats.results import Figure, MethodStatus
@@ -223,7 +231,7 @@ def columns_that_vary(x: FloatArray) -> BoolArray:
     most = np.abs(x).max(axis=0)
     if most.max() > _LARGEST:
         raise StatisticsError("x holds numbers too large to be squared")
-    return np.asarray(np.ptp(x, axis=0) > 1e-12 * most)
+    return np.asarray(np.ptp(x, axis=0) > np.maximum(1e-12 * most, 1 / _LARGEST))
 
 
 def is_dependent(x: FloatArray) -> bool:
@@ -318,7 +326,7 @@ def out_of_fold(
     (80,)
     """
     table, y = _rows(x, outcome)
-    folds = np.asarray(fold)
+    folds = int64s(fold, "fold")
     shaped(folds, y.shape, "fold")
     found = np.empty(len(y))
     for one in np.unique(folds):

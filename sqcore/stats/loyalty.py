@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, IntArray, confidence_level, finite
+from sqcore.stats.arrays import (
+    LARGEST,
+    FloatArray,
+    IntArray,
+    confidence_level,
+    finite,
+    squarable,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import Figure, MethodStatus
 
@@ -58,16 +65,17 @@ def loyalty_scores(answers: npt.ArrayLike, scales: Sequence[tuple[float, float]]
     >>> loyalty_scores([[5, 10], [3, 5], [4, float("nan")]], [(1, 5), (0, 10)]).tolist()
     [100.0, 50.0, 75.0]
     """
-    x = _answers(answers, len(scales))
-    ends = finite(scales, "scales") if scales else np.zeros((0, 2))
+    ends = squarable(finite(scales, "scales"), "scales")
+    ends = ends if ends.size else np.zeros((0, 2))
     if ends.ndim != 2 or ends.shape[1] != 2 or (ends[:, 0] == ends[:, 1]).any():
         raise StatisticsError("a scale must have two different ends")
+    x = _answers(answers, len(ends))
     if ((x < ends.min(axis=1)) | (x > ends.max(axis=1))).any():
         raise StatisticsError("an answer lies beyond its scale")
     rescaled = 100.0 * (x - ends[:, 0]) / (ends[:, 1] - ends[:, 0])
     there = ~np.isnan(rescaled)
     many = there.sum(axis=1)
-    enough = 2 * many >= max(len(scales), 1)
+    enough = 2 * many >= max(len(ends), 1)
     total = np.where(there, rescaled, 0.0).sum(axis=1)
     return np.where(enough, total / np.maximum(many, 1), np.nan)
 
@@ -97,7 +105,7 @@ def acsi_index(
     if w.ndim != 1 or not len(w) or (w <= 0).any():
         raise StatisticsError("weights must be a list of numbers above 0")
     low, high = float(scale[0]), float(scale[1])
-    if not (np.isfinite([low, high]).all() and low < high):
+    if not (-LARGEST <= low < high <= LARGEST):
         raise StatisticsError("the scale must go from a lower to a higher finite number")
     x = _answers(answers, len(w))
     if ((x < low) | (x > high)).any():

@@ -24,6 +24,7 @@ EXACT_FLOAT = 2**53
 LARGEST = 2**63 - 1
 ROWS_AT_ONCE = 2**16
 NUMBERS_AT_ONCE = 2**22
+CELLS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +202,10 @@ def _checked(
     cells: int,
 ) -> tuple[npt.NDArray[np.integer[Any]], BoolArray, IntArray | None, IntArray]:
     x = integers(values, "values")
-    here = np.asarray(present)
+    try:
+        here = np.asarray(present)
+    except ValueError as error:
+        raise StatisticsError("present must have rows of one length") from error
     if x.ndim != 2:
         raise StatisticsError("values must have shape (respondents, measures)")
     if here.dtype != np.bool_:
@@ -524,6 +528,11 @@ def _read_off(products: IntArray, measures: int) -> tuple[IntArray, IntArray]:
     return n, np.concatenate([n, products[:, where[:measures, measures:].diagonal()]], axis=1)
 
 
+def _diagonal(measures: int) -> IntArray:
+    """Where in an upper triangle each measure stands with itself."""
+    return np.cumsum([0, *range(measures, 1, -1)][:measures])
+
+
 def _width_codes(section: IntArray) -> npt.NDArray[np.int64]:
     low = section.min(axis=1, initial=0)[:, None]
     high = section.max(axis=1, initial=0)[:, None]
@@ -613,19 +622,24 @@ def _unpack_alike(
 ) -> None:
     if set(map(len, blobs)) != {record.itemsize}:
         raise StatisticsError("packed moments are cut short")
-    rows = np.frombuffer(b"".join(blobs), dtype=record)
-    into: slice | list[int] = slice(None) if len(positions) == out.cells else positions
-    at = 0
-    for name in ("presence", "crossed", "squares"):
-        length = record[name].shape[0]
-        out.products[into, at : at + length] = rows[name]
-        at += length
-    out.respondents[into] = rows["counts"][:, 0]
+    rows, every = np.frombuffer(b"".join(blobs), dtype=record), np.array(positions)
+    scale = np.int64(weight**2 or 1)
+    # A few cells at a time: what is written twice stays in the processor's memory.
+    block = np.empty((min(len(rows), CELLS_AT_ONCE), out.products.shape[1]), dtype=np.int64)
+    for start in range(0, len(rows), CELLS_AT_ONCE):
+        some = rows[start : start + CELLS_AT_ONCE]
+        at = 0
+        for name in ("presence", "crossed", "squares"):
+            end = at + record[name].shape[0]
+            np.multiply(some[name], scale, out=block[: len(some), at:end])
+            at = end
+        out.products[every[start : start + CELLS_AT_ONCE]] = block[: len(some)]
+    out.respondents[every] = rows["counts"][:, 0]
     if weight == 0:
-        out.n[into] = rows["counts"][:, 1:]
-        out.linear[into] = rows["linear"]
+        out.n[every] = rows["counts"][:, 1:]
+        out.linear[every] = rows["linear"]
         return
-    out.n[into], linear = _read_off(out.products[into], out.measures)
-    out.linear[into] = linear * weight
-    if weight > 1:
-        out.products[into] *= weight**2
+    size = out.measures
+    n = rows["presence"][:, _diagonal(size)].astype(np.int64)
+    out.n[every] = n
+    out.linear[every] = np.concatenate([n, rows["crossed"][:, :: size + 1]], axis=1) * weight

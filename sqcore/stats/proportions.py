@@ -6,9 +6,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, confidence_level, finite
+from sqcore.stats.arrays import (
+    FloatArray,
+    confidence_level,
+    finite,
+    int64s,
+    numbers,
+    squarable,
+    together,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, Status
+
+MOST_PEOPLE = 2.0**53
+LEAST_TRIALS = 1e-100
+"""Fewer (effective) answers are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +57,11 @@ def wilson(
 
 
 def _checked(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    x, n = np.broadcast_arrays(finite(successes, "successes"), finite(trials, "trials"))
-    if (n <= 0).any():
+    x, n = together(
+        "successes and trials", finite(successes, "successes"), finite(trials, "trials")
+    )
+    squarable(n, "trials")
+    if (n < LEAST_TRIALS).any():
         raise StatisticsError("trials must be positive")
     if ((x < 0) | (x > n)).any():
         raise StatisticsError("successes must lie in 0..trials")
@@ -100,15 +115,13 @@ def proportion(
     [0.839]
     """
     confidence_level(confidence)
-    p, size, effective = np.broadcast_arrays(
-        np.asarray(share, dtype=np.float64),
-        np.asarray(n, dtype=np.int64),
-        finite(n_eff, "n_eff"),
+    p, size, effective = together(
+        "share, n and n_eff", numbers(share, "share"), int64s(n, "n"), finite(n_eff, "n_eff")
     )
     some = size > 0
     if (~((p >= 0) & (p <= 1)) & some).any():
         raise StatisticsError("share must lie in 0..1")
-    if (size < 0).any() or ((effective <= 0) & some).any():
+    if (size < 0).any() or ((effective < LEAST_TRIALS) & some).any():
         raise StatisticsError("n and n_eff must be positive")
     value = np.where(some, p, 0.0)
     trials = np.where(some, effective, 1.0)
@@ -148,20 +161,18 @@ def nps(
     [47.5]
     """
     z = float(special.ndtri(0.5 + confidence_level(confidence) / 2))
-    up, middle, down = np.broadcast_arrays(
+    up, middle, down = together(
+        "promoters, passives and detractors",
         finite(promoters, "promoters"),
         finite(passives, "passives"),
         finite(detractors, "detractors"),
     )
     if (up < 0).any() or (middle < 0).any() or (down < 0).any():
         raise StatisticsError("counts cannot be negative")
-    total = up + middle + down
+    total = squarable(up, "counts") + squarable(middle, "counts") + squarable(down, "counts")
     some = total > 0
     safe = np.where(some, total, 1.0)
-    people = total if n is None else np.broadcast_to(finite(n, "n"), total.shape)
-    size = total if n_eff is None else np.broadcast_to(finite(n_eff, "n_eff"), total.shape)
-    if ((size <= 0) & some).any():
-        raise StatisticsError("n_eff must be positive")
+    people, size = _sizes(total, n, n_eff)
     p, d = up / safe, down / safe
     value, se = 100 * (p - d), 100 * _spread(p, d, np.where(some, size, 1.0))
     p, d = (p * size + 0.75) / (size + 3), (d * size + 0.75) / (size + 3)
@@ -235,10 +246,7 @@ def effort(
         raise StatisticsError("top must leave an answer out")
     total = x.sum(axis=-1)
     some = total > 0
-    people = total if n is None else np.broadcast_to(finite(n, "n"), total.shape)
-    size = total if n_eff is None else np.broadcast_to(finite(n_eff, "n_eff"), total.shape)
-    if ((size <= 0) & some).any():
-        raise StatisticsError("n_eff must be positive")
+    people, size = _sizes(squarable(total, "counts"), n, n_eff)
     share = x / np.where(some, total, 1.0)[..., None]
     respondents = np.where(some, np.rint(people), 0).astype(np.int64)
     return Effort(
@@ -280,6 +288,24 @@ def _mean_answer(
         n_eff=n_eff,
         status=status.astype(np.uint8),
     )
+
+
+def _sizes(
+    total: FloatArray, n: npt.ArrayLike | None, n_eff: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return how many people answered and what their answers are worth, by what was given."""
+    people = total if n is None else finite(n, "n")
+    size = total if n_eff is None else finite(n_eff, "n_eff")
+    if any(each.size != 1 and each.shape != total.shape for each in (people, size)):
+        raise StatisticsError("n and n_eff must be a number or one for each score")
+    if people.ndim > total.ndim or size.ndim > total.ndim:
+        raise StatisticsError("n and n_eff must not have more axes than the counts")
+    if (people < 0).any() or (people > MOST_PEOPLE).any():
+        raise StatisticsError("n must be a number of people")
+    size = np.broadcast_to(size, total.shape)
+    if ((size < LEAST_TRIALS) & (total > 0)).any():
+        raise StatisticsError("n_eff must be positive")
+    return np.broadcast_to(people, total.shape), squarable(size, "n_eff")
 
 
 def _spread(p: FloatArray, d: FloatArray, n: FloatArray) -> FloatArray:

@@ -187,7 +187,8 @@ def _alpha(c: FloatArray, n: int, confidence: float) -> Figure:
     low, high = (
         1.0 - (1.0 - alpha) * float(special.fdtri(*df, share)) for share in (1.0 - tail, tail)
     )
-    return Figure(alpha, low, high, n)
+    # The median of F is not 1: at a confidence next to 0 the interval would miss its own value.
+    return Figure(alpha, min(low, alpha), max(high, alpha), n)
 
 
 def _standardised(c: FloatArray, n: int) -> Figure:

@@ -138,7 +138,7 @@ def _checked(
     lowest: float,
     highest: float,
 ) -> tuple[list[IntArray], list[FloatArray]]:
-    if not margins or len(margins) != len(targets):
+    if not len(margins) or len(margins) != len(targets):
         raise StatisticsError("there must be a margin, and targets for each margin")
     if not 0.0 <= lowest < 1.0 < highest:
         raise StatisticsError("the limits must lie below and above 1")

@@ -13,6 +13,7 @@ from sqcore.stats.arrays import FloatArray, IntArray, int64s, shaped
 from sqcore.stats.charts import (
     MINIMUM,
     TRIAL_BELOW,
+    WIDEST,
     WIDTH,
     ChartKind,
     ChartStatus,
@@ -197,7 +198,10 @@ def _kept(values: npt.ArrayLike, valid: npt.ArrayLike | None) -> FloatArray:
     x = series_of(values)
     good = ~np.isnan(x)
     if valid is not None:
-        mask = np.asarray(valid)
+        try:
+            mask = np.asarray(valid)
+        except ValueError as error:
+            raise StatisticsError("valid must be a list") from error
         if mask.dtype.kind != "b" or mask.shape != x.shape:
             raise StatisticsError(f"valid must be bool and have shape {x.shape}")
         good &= mask
@@ -214,5 +218,5 @@ def _status(kept: FloatArray) -> ChartStatus:
 
 
 def _width(width: float) -> None:
-    if not 0 < width < np.inf:
-        raise StatisticsError("width must be positive and finite")
+    if not 0 < width <= WIDEST:
+        raise StatisticsError(f"width must be positive and at most {WIDEST:g}")

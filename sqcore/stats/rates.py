@@ -4,11 +4,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, confidence_level, finite
+from sqcore.stats.arrays import LARGEST, FloatArray, confidence_level, finite, numbers, together
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, Status
-from sqcore.stats.proportions import Interval
+from sqcore.stats.proportions import MOST_PEOPLE, Interval
 
+LEAST_COUNT = 1e-100
+"""Less is nothing: of counts and exposures."""
 LEAST_LOG, MOST_LOG = np.log(1e-3), np.log(1e12)
 HALVINGS = 48
 
@@ -31,6 +33,7 @@ def garwood(counts: npt.ArrayLike, *, confidence: float = 0.95) -> Interval:
     x = finite(counts, "counts")
     if (x < 0).any():
         raise StatisticsError("counts cannot be negative")
+    x = np.where(x < LEAST_COUNT, 0.0, x)
     low = np.where(x > 0, special.gammaincinv(np.where(x > 0, x, 1.0), tail), 0.0)
     high = np.asarray(special.gammaincinv(x + 1, 1 - tail), dtype=np.float64)
     return Interval(low, high)
@@ -62,14 +65,16 @@ def rate(
     """
     if not 0 < unit < np.inf:
         raise StatisticsError("unit must be positive and finite")
-    x, e = np.broadcast_arrays(finite(counts, "counts"), finite(exposure, "exposure"))
+    x, e = together("counts and exposure", finite(counts, "counts"), finite(exposure, "exposure"))
     if (e < 0).any():
         raise StatisticsError("exposure cannot be negative")
     exact = garwood(x, confidence=confidence)
-    records = np.rint(x) if n is None else np.broadcast_to(finite(n, "n"), x.shape)
-    if (records < 0).any():
-        raise StatisticsError("n cannot be negative")
-    some = e > 0
+    records = together("n and counts", np.rint(x) if n is None else finite(n, "n"), x)[0]
+    if records.shape != x.shape or ((records < 0) | (records > MOST_PEOPLE)).any():
+        raise StatisticsError("n must be a number of records for each count")
+    if max(float(x.max(initial=0.0)), float(e.max(initial=0.0)), unit) > LARGEST:
+        raise StatisticsError(f"counts, exposure and unit must not be beyond {LARGEST:g}")
+    some = e > LEAST_COUNT
     factor = np.where(some, unit / np.where(some, e, 1.0), np.nan)
     return Estimate(
         x * factor,
@@ -98,11 +103,10 @@ def exposure_of(
     >>> exposure_of(faults.value, faults.high - faults.low).round(6).tolist()
     [4.0, 0.5]
     """
-    x, wide = np.broadcast_arrays(
-        np.asarray(values, dtype=np.float64), np.asarray(widths, dtype=np.float64)
-    )
-    if np.isinf(x).any() or np.isinf(wide).any() or (x < 0).any() or (wide < 0).any():
-        raise StatisticsError("values and widths must be finite and not negative")
+    x, wide = together("values and widths", numbers(values, "values"), numbers(widths, "widths"))
+    for each in (x, wide):
+        if ((each < 0) | ((each > 0) & (each < LEAST_COUNT)) | (each > LARGEST)).any():
+            raise StatisticsError("values and widths must be 0 or numbers that can be divided by")
     tail = (1 - confidence_level(confidence)) / 2
     known, some = wide > 0, (wide > 0) & (x > 0)
     relative = np.where(some, wide / np.where(some, x, 1.0), 1.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite
+from sqcore.stats.arrays import BoolArray, FloatArray, finite, numbers, squarable, together
 from sqcore.stats.errors import StatisticsError
 
 SCORES = (0.0, 100.0)
@@ -42,7 +42,7 @@ class Curve:
         >>> nominal(8.0, 4.0).at([6.0, 8.0, 13.0]).tolist()
         [50.0, 100.0, 0.0]
         """
-        x = np.asarray(value, dtype=np.float64)
+        x = numbers(value, "value")
         return np.asarray(np.interp(x, self.values, self.points), dtype=np.float64)
 
     def between(self, low: npt.ArrayLike, high: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -51,7 +51,7 @@ class Curve:
         >>> nominal(8.0, 4.0).between([7.0], [10.0])
         (array([50.]), array([100.]))
         """
-        first, last = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        first, last = together("low and high", numbers(low, "low"), numbers(high, "high"))
         ends = np.stack([self.at(first), self.at(last)])
         least, most = ends.min(axis=0), ends.max(axis=0)
         for value, points in zip(self.values.tolist(), self.points.tolist(), strict=True):
@@ -192,11 +192,9 @@ def goalpost_scores(value: npt.ArrayLike, goalposts: Goalposts) -> GoalpostScore
     >>> goalpost_scores([[5.5, 12.0]], ends).score.tolist()
     [[75.0, 60.0]]
     """
-    x = np.asarray(value, dtype=np.float64)
+    x = squarable(numbers(value, "value"), "value")
     if x.ndim == 0 or x.shape[-1] != goalposts.worst.size:
         raise StatisticsError(f"value must end in an axis of {goalposts.worst.size}")
-    if np.isinf(x).any():
-        raise StatisticsError("value must be finite")
     step = 100.0 / (goalposts.best - goalposts.worst)
     raw = (x - goalposts.worst) * step
     clipped: BoolArray = (raw < 0) | (raw > 100)
@@ -236,9 +234,7 @@ def steepness(
     """
     if logarithm and (curve.points <= 0).any():
         raise StatisticsError("a logarithm needs points above 0")
-    x, reach = np.broadcast_arrays(
-        np.asarray(value, dtype=np.float64), np.asarray(half, dtype=np.float64)
-    )
+    x, reach = together("value and half", numbers(value, "value"), numbers(half, "half"))
     slopes = _slopes(curve)
     at = curve.at(x) if logarithm else np.ones(x.shape)
     found = slopes[np.searchsorted(curve.values, x, side="right")] / at

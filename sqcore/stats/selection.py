@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from sqcore.stats.arrays import FloatArray, finite, integers
+from sqcore.stats.arrays import FloatArray, finite, integers, numbers, shaped, squarable
 from sqcore.stats.errors import StatisticsError
 
 FOUR_FIFTHS = 0.8
@@ -69,7 +69,7 @@ def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.04, 0.04]
     """
-    given = np.asarray(p, dtype=np.float64)
+    given = numbers(p, "p")
     known = ~np.isnan(given)
     some = given[known]
     if ((some < 0) | (some > 1)).any():
@@ -84,9 +84,14 @@ def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
 
 
 def is_alarm(compared: Compared, q: npt.ArrayLike, *, least: float = 0.2) -> npt.NDArray[np.bool_]:
-    """Return which groups got less beyond chance, by what matters, and below four fifths."""
-    with np.errstate(invalid="ignore"):
-        beyond_chance = np.asarray(q, dtype=np.float64) < 0.05
+    """Return which groups got less beyond chance, by what matters, and below four fifths.
+
+    q: (G,), of `benjamini_hochberg`, NaN where there is none
+    raises: StatisticsError if there is not one q for each group
+    """
+    known = numbers(q, "q")
+    shaped(known, compared.effect.shape, "q")
+    beyond_chance = known < 0.05
     found = beyond_chance & (-compared.effect >= least) & (compared.ratio < FOUR_FIFTHS)
     return np.asarray(found, dtype=np.bool_)
 
@@ -94,7 +99,7 @@ def is_alarm(compared: Compared, q: npt.ArrayLike, *, least: float = 0.2) -> npt
 def _checked(
     values: npt.ArrayLike, group: npt.ArrayLike, groups: int
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    y = finite(values, "values")
+    y = squarable(finite(values, "values"), "values")
     code = integers(group, "groups").astype(np.int64)
     if y.ndim != 1 or code.shape != y.shape:
         raise StatisticsError("values and groups must be lists of the same length")

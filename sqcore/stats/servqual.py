@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, IntArray, finite, int64s, integers, shaped
+from sqcore.stats.arrays import BoolArray, IntArray, finite, flags, int64s, integers, shaped
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, interval_of, mean_covariance
 from sqcore.stats.moments import Moments
@@ -92,12 +92,12 @@ def _items(
     x = integers(items, "items")
     if x.ndim != 2 or x.shape[1] == 0:
         raise StatisticsError("items must have shape (respondents, items)")
-    seen = np.asarray(answered).astype(np.bool_, copy=False)
+    seen = flags(answered, "answered")
     shaped(seen, x.shape, "answered")
     groups = int64s(dimension, "dimension")
     shaped(groups, (x.shape[1],), "dimension")
-    if int(groups.min()) < 0:
-        raise StatisticsError("dimension cannot be negative")
+    if not 0 <= int(groups.min()) <= int(groups.max()) < x.shape[1]:
+        raise StatisticsError("dimensions must be numbered from 0, each with an item")
     if x.dtype.itemsize > 2 and seen.any() and int(np.abs(np.where(seen, x, 0)).max()) > 2**31:
         raise StatisticsError("items must fit 32 bits")
     return x, seen, groups
@@ -128,8 +128,10 @@ def gap_scores(
     """
     e, p = integers(expectations, "expectations"), integers(perceptions, "perceptions")
     shaped(p, e.shape, "perceptions")
-    both = np.asarray(expected, dtype=np.bool_) & np.asarray(perceived, dtype=np.bool_)
-    shaped(both, e.shape, "expected and perceived")
+    halves = flags(expected, "expected"), flags(perceived, "perceived")
+    for half, name in zip(halves, ("expected", "perceived"), strict=True):
+        shaped(half, e.shape, name)
+    both = halves[0] & halves[1]
     width = np.int16 if max(e.dtype.itemsize, p.dtype.itemsize) == 1 else np.int64
     gaps = np.subtract(p, e, dtype=width, casting="unsafe")
     return dimension_scores(gaps, both, dimension, scale=scale)
@@ -201,8 +203,8 @@ def overall(
     >>> overall(m, scale=60).value.tolist(), overall(m, scale=60).se.tolist()
     ([2.25], [0.25])
     """
-    if moments.measures == 0:
-        raise StatisticsError("there is no dimension")
+    if moments.measures == 0 or scale < 1:
+        raise StatisticsError("there must be a dimension, and a positive scale")
     joint = mean_covariance(moments, scale=1 / scale)
     variance = joint.covariance.mean(axis=(1, 2))
     return interval_of(

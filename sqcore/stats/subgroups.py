@@ -112,7 +112,10 @@ def _groups(
 
 
 def _mask(values: npt.ArrayLike, shape: tuple[int, ...]) -> BoolArray:
-    mask = np.asarray(values)
+    try:
+        mask = np.asarray(values)
+    except ValueError as error:
+        raise StatisticsError("valid must have rows of one length") from error
     if mask.dtype.kind != "b" or mask.shape != shape:
         raise StatisticsError(f"valid must be bool and have shape {shape}")
     return mask

@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsmr
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, int64s, shaped
+from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, flags, int64s, shaped
 from sqcore.stats.errors import StatisticsError
 
 FLOOR = 3
@@ -99,7 +99,7 @@ def suppress(
     [False, False, False, False]
     """
     n = _counts(counts, families, k)
-    already = np.zeros(n.shape, np.bool_) if hidden is None else np.asarray(hidden, np.bool_)
+    already = np.zeros(n.shape, np.bool_) if hidden is None else flags(hidden, "hidden")
     shaped(already, n.shape, "hidden")
     rest = n[families.parents] - _sums(families, n)
     if (rest < 0).any():
@@ -174,7 +174,7 @@ def keep_former(
     signed = now - before
     moved = np.abs(signed)
     if changed is not None:
-        touched = np.asarray(changed, dtype=np.bool_)
+        touched = flags(changed, "changed")
         shaped(touched, moved.shape, "changed")
         moved = np.where(touched, np.maximum(moved, 1), moved)
     rest = np.abs(signed[families.parents] - _sums(families, signed))
@@ -196,7 +196,7 @@ def differences(counts: npt.ArrayLike, published: npt.ArrayLike, families: Famil
     [2]
     """
     n = _counts(counts, families, FLOOR)
-    shown = np.asarray(published, dtype=np.bool_)
+    shown = flags(published, "published")
     shaped(shown, n.shape, "published")
     given = _sums(families, np.where(shown, n, 0))
     return np.where(shown[families.parents], n[families.parents] - given, 0)

@@ -168,21 +168,68 @@ class _Desk:
         fresh = ~(hidden | self.held)
         for parent, children in self.family:
             new = [place for place in (parent, *children) if fresh[place]]
-            if new and any(map(self._is_small, self._rests(parent, children, public))):
+            if new and self._is_told(parent, children, public, fresh):
                 return new[0] if new[0] == parent else min(new, key=lambda at: int(self.size[at]))
         return None
 
-    def _rests(self, parent: int, children: Sequence[int], public: Shown) -> Iterator[int]:
-        """Yield who a total less its parts tells of: now, and of what changed since a revision."""
+    def _is_told(
+        self, parent: int, children: Sequence[int], public: Shown, fresh: BoolArray
+    ) -> bool:
+        """Whether a total and its parts tell of a few: as shown at whatever moments, or by what
+        changed since a revision."""
+        totals = self._ever_shown(parent, public, fresh)
+        parts = [self._ever_shown(child, public, fresh) for child in children]
+        theirs = [
+            _union([self.now[child], *(people for people, _is_new in shown)])
+            for child, shown in zip(children, parts, strict=True)
+        ]
+        if any(self._is_total_told(total, parts, theirs) for total in totals):
+            return True
+        return any(map(self._is_small, self._changes(parent, children, public)))
+
+    def _ever_shown(self, place: int, public: Shown, fresh: BoolArray) -> list[tuple[People, bool]]:
+        """Return whatever was or would be shown of a group, each with whether it is new."""
+        found = [(people, False) for people in self._revisions(place)]
+        people = public[place]
+        if people is not None and not any(np.array_equal(people, known) for known, _new in found):
+            found.append((people, bool(fresh[place])))
+        return found
+
+    def _is_total_told(
+        self,
+        total: tuple[People, bool],
+        parts: Sequence[Sequence[tuple[People, bool]]],
+        theirs: Sequence[People],
+    ) -> bool:
+        """Whether a total less some parts, each as it was shown at any moment, is 1 to k-1 people,
+        and something new is in it. Parts have nobody in common, so that their differences from
+        what the total has of them add up.
+
+        theirs: of each part everybody who ever was in it
+        """
+        people, is_new = total
+        last = max((int(each[-1]) for each in (people, *theirs) if len(each)), default=0)
+        inside = np.zeros(last + 1, dtype=np.bool_)
+        inside[people] = True
+        within = [int(inside[each].sum()) for each in theirs]
+        sums = {(len(people) - sum(within), is_new)}
+        for many, shown in zip(within, parts, strict=True):
+            differences = {(many, False)} | {
+                (many + len(part) - 2 * int(inside[part].sum()), new) for part, new in shown
+            }
+            sums = {
+                (so_far + more, used or new)
+                for so_far, used in sums
+                for more, new in differences
+                if so_far + more < self.k
+            }
+        return any(so_far > 0 and used for so_far, used in sums)
+
+    def _changes(self, parent: int, children: Sequence[int], public: Shown) -> Iterator[int]:
+        """Yield who the change of a total since a revision, less that of its parts, tells of."""
         total = public[parent]
         if total is None:
             return
-        shown = [people for child in children if (people := public[child]) is not None]
-        if shown:
-            yield gross([total], shown)
-        known = [people for child in children if (people := self._last(child, public)) is not None]
-        if len(known) > len(shown):
-            yield gross([total], known)
         for moment in self.history.earlier:
             then = moment[parent]
             if then is not None:
@@ -190,12 +237,10 @@ class _Desk:
                 came, went = [public[at] for at in both], [moment[at] for at in both]
                 yield gross([total, *_there(went)], [then, *_there(came)])
 
-    def _last(self, place: int, public: Shown) -> People | None:
-        """Return what is or was last known of a group."""
-        if public[place] is not None:
-            return public[place]
-        known = (each[place] for each in reversed(self.history.earlier))
-        return next((people for people in known if people is not None), None)
+
+def _union(groups: Sequence[People]) -> People:
+    """Return everybody of ascending groups, each once."""
+    return groups[0] if len(groups) == 1 else np.unique(np.concatenate(groups))
 
 
 def _there(people: Iterable[People | None]) -> list[People]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -111,6 +111,25 @@ def test_what_was_hidden_since_is_known_all_the_same() -> None:
     assert found.hidden[1], "it would tell of three; there is nothing on show that could stay"
 
 
+def test_a_total_less_parts_of_other_moments_tells_of_nobody() -> None:
+    """Fifty came into a unit and left again, but three of others: it stays with the fifty, and the
+    whole less the unit as it first was would be these three."""
+    first = groups([150, 50, 60, 40])
+    fifty, three = np.arange(1050, 1100), np.arange(1200, 1203)
+    second = [np.concatenate([first[0], fifty]), np.concatenate([first[1], fifty]), *first[2:]]
+    units = [
+        np.concatenate([first[1], three]),
+        np.concatenate([first[2], np.arange(2060, 2090)]),
+        first[3],
+    ]
+    whole = np.sort(np.concatenate(units))
+
+    found = release([whole, *units], LATTICE, k=K, history=History([first, second]))
+
+    assert gross([whole], [first[1], *units[1:]]) == 3
+    assert found.held.tolist() == [True, True, False, False]
+
+
 def test_a_group_that_is_too_small_by_now_is_hidden_though_it_was_shown() -> None:
     found = decide([128, 28, 60, 40], before=[130, 30, 60, 40])
 
@@ -185,8 +204,8 @@ def nonzero(*signed: tuple[int, frozenset[int]]) -> int:
 
 
 def secrets(pages: Sequence[Page]) -> list[int]:
-    """What a reader of all pages computes: of one group between two pages, of a page less its
-    parts, and of what changed in a total less what changed in its parts."""
+    """What a reader of all pages computes: of one group between two pages, of a total less parts
+    of whatever pages, and of what changed in a total less what changed in its parts."""
     found = []
     for one, other in combinations(pages, 2):
         found += [nonzero((1, other[at]), (-1, one[at])) for at in one.keys() & other.keys()]
@@ -199,9 +218,10 @@ def secrets(pages: Sequence[Page]) -> list[int]:
                     *((1, one[at]) for at in parts),
                 )
             )
-    for page in pages:
-        if 0 in page and len(page) > 1:
-            found.append(nonzero((1, page[0]), *((-1, page[at]) for at in page if at)))
+    for total in {page[0] for page in pages if 0 in page}:
+        of_parts = [{page[at] for page in pages if at in page} | {None} for at in (1, 2, 3)]
+        for chosen in product(*of_parts):
+            found.append(nonzero((1, total), *((-1, each) for each in chosen if each is not None)))
     return found
 
 

@@ -10,6 +10,7 @@ from sqcore.base.errors import DomainError, Problem
 from sqcore.base.forms import DayField
 from sqcore.base.periods import Period, title_of
 from surveys.representation.importers import Figures, read_file, read_lines
+from surveys.representation.margins import MARGINS
 from surveys.representation.models import Population
 
 LINES = 20_000
@@ -50,20 +51,39 @@ class PopulationForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("A line each: code and number of customers, or share."),
     )
+    unit_by_channel = forms.CharField(
+        label=_("Units by channel"),
+        required=False,
+        max_length=LINES,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("If you know how they cross: a line each, such as “north+counter 1200”."),
+    )
+    unit_by_segment = forms.CharField(
+        label=_("Units by segment"),
+        required=False,
+        max_length=LINES,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("If you know how they cross: a line each, such as “north+private 1200”."),
+    )
     file = forms.FileField(
         label=_("Or a file"),
         required=False,
-        help_text=_("CSV in UTF-8 with the columns margin, code, number."),
+        help_text=_(
+            "CSV in UTF-8 with the columns margin, code, number. A margin is unit, channel, "
+            "segment, unit+channel or unit+segment; a code of the last two is such as "
+            "north+counter."
+        ),
     )
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         figures: Figures = {}
-        for margin in ("unit", "channel", "segment"):
+        for margin in MARGINS:
+            field = margin.replace("+", "_by_")
             try:
-                figures |= read_lines(data.get(margin) or "", margin)
+                figures |= read_lines(data.get(field) or "", margin)
             except DomainError as refusal:
-                self.show(refusal.problems, margin)
+                self.show(refusal.problems, field)
         if data.get("file"):
             if figures:
                 self.add_error("file", _("Give the figures in lines or in a file, not both."))

@@ -15,6 +15,7 @@ COLUMNS = ("margin", "code", "number")
 LONGEST = 200_000
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 """1,200 customers are more than one: with three digits behind it a comma parts thousands."""
+CROSS = re.compile(r"\s*[+×]\s*")
 Figures = dict[str, dict[str, float]]
 
 
@@ -25,11 +26,14 @@ def read_lines(text: str, margin: str) -> Figures:
 
     >>> read_lines("counter 1200\\nweb = 800", "channel")
     {'channel': {'counter': 1200.0, 'web': 800.0}}
+    >>> read_lines("north + counter 300", "unit+channel")
+    {'unit+channel': {'north+counter': 300.0}}
     """
     rows = []
     for at, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            words = line.replace("=", " ").replace(":", " ").replace("\t", " ").split(maxsplit=1)
+            plain = CROSS.sub("+", line)
+            words = plain.replace("=", " ").replace(":", " ").replace("\t", " ").split(maxsplit=1)
             rows.append((at, [margin, *words]))
     return _figures(iter(rows))
 
@@ -68,6 +72,7 @@ def _figures(rows: Iterator[tuple[int, list[str]]]) -> Figures:
             problems.append(Problem(_("must be a category and a number"), row=at))
             continue
         margin, code, text = cells
+        margin, code = CROSS.sub("+", margin), CROSS.sub("+", code)
         number = plain_number(text.replace(",", "") if THOUSANDS.fullmatch(text) else text)
         if margin not in MARGINS:
             problems.append(

@@ -11,7 +11,9 @@ import numpy as np
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
 
-MARGINS = ("unit", "channel", "segment")
+CROSSED = {"unit+channel": "channel", "unit+segment": "segment"}
+"""Margins whose categories are cells of two others: a unit and, after the “+”, this."""
+MARGINS = ("unit", "channel", "segment", *CROSSED)
 UNKNOWN = -1
 
 
@@ -40,11 +42,13 @@ class Category:
 
 @dataclass(frozen=True, eq=False)
 class Margin:
-    """code: (N,), the place of each respondent's category."""
+    """code: (N,), the place of each respondent's category. unanswered: what the population has
+    customers of and nobody answered from."""
 
     name: str
     categories: tuple[Category, ...]
     code: IntArray
+    unanswered: tuple[str, ...] = ()
 
     @property
     def targets(self) -> FloatArray:
@@ -87,7 +91,18 @@ def margin_of(
     categories, code = found
     if sum(1 for each in categories if each.codes and each.people) < 2:
         return Skipped.ONE_CATEGORY
-    return Margin(name, categories, code)
+    empty = np.flatnonzero((wanted > 0) & (people == 0)).tolist()
+    return Margin(name, categories, code, tuple(codes[at] for at in empty))
+
+
+def parts_of(code: str) -> tuple[str, str]:
+    """Return the unit and the other part of a cell.
+
+    >>> parts_of("north+counter")
+    ('north', 'counter')
+    """
+    unit, _plus, other = code.partition("+")
+    return unit, other
 
 
 def _drawn_up(

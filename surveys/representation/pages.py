@@ -14,6 +14,7 @@ from sqcore.org.models import Channel, Segment, Unit
 from surveys.instruments.codebook import Measure, codebook_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.instruments.queries import version_named
+from surveys.representation.margins import CROSSED, parts_of
 from surveys.representation.models import Weighing
 from surveys.representation.queries import period_of, weighings_of
 from surveys.representation.wording import MARGINS, remarks, sentence
@@ -160,18 +161,29 @@ def _names(found: Stored) -> dict[tuple[str, str], str]:
     models = {"unit": Unit, "channel": Channel, "segment": Segment}
     names: dict[tuple[str, str], str] = {}
     for margin in found.get("margins", []):
-        codes = [code for category in margin["categories"] for code in category["codes"]]
-        rows = models[margin["margin"]].objects.filter(code__in=codes)  # type: ignore[attr-defined]  # three models with a code and a name
-        names |= {
-            (margin["margin"], code): in_language(name)
-            for code, name in rows.values_list("code", "name")
-        }
+        codes = {code for category in margin["categories"] for code in category["codes"]}
+        parts = {margin["margin"]: codes}
+        if margin["margin"] in CROSSED:
+            units, others = zip(*map(parts_of, codes), strict=True)
+            parts = {"unit": set(units), CROSSED[margin["margin"]]: set(others)}
+        for part, wanted in parts.items():
+            rows = models[part].objects.filter(code__in=wanted)  # type: ignore[attr-defined]  # three models with a code and a name
+            names |= {
+                (part, code): in_language(name) for code, name in rows.values_list("code", "name")
+            }
     return names
+
+
+def _named(margin: str, code: str, names: Mapping[tuple[str, str], str]) -> str:
+    if margin not in CROSSED:
+        return names.get((margin, code), code)
+    unit, other = parts_of(code)
+    return " × ".join([names.get(("unit", unit), unit), _named(CROSSED[margin], other, names)])
 
 
 def _category(margin: str, category: Stored, names: Mapping[tuple[str, str], str]) -> CategoryLine:
     codes = category["codes"]
-    name = ", ".join(names.get((margin, code), code) for code in codes[:SHOWN_CODES])
+    name = ", ".join(_named(margin, code, names) for code in codes[:SHOWN_CODES])
     if not codes:
         name = _("Not known")
     elif len(codes) > SHOWN_CODES:

@@ -17,14 +17,17 @@ from sqcore.org.models import Channel, Segment, Unit
 from sqcore.org.queries import UnitTree, fiscal_start, local_day
 from sqcore.stats.arrays import IntArray
 from surveys.analyses.groups import Group, tree_of
+from surveys.analyses.models import ShownGroup
 from surveys.analyses.models import ids_of as people_of
 from surveys.instruments.models import InstrumentVersion
 from surveys.invitations.models import Invitation
-from surveys.representation.margins import MARGINS, UNKNOWN, placed
+from surveys.representation.margins import CROSSED, MARGINS, UNKNOWN, parts_of, placed
 from surveys.representation.models import Population, Weighing
 from surveys.responses.items import ItemAnswers
 from surveys.responses.models import RollupMonth
 
+MOST_GROUPS = 1_000_000
+"""More groups than a weighing has: they are told apart by a number each."""
 GRAINS = (Grain.QUARTER, Grain.YEAR)
 Counted = dict[str, dict[str, float]]
 
@@ -90,11 +93,58 @@ def shown_before(version: InstrumentVersion, period: Period) -> dict[Group, IntA
     }
 
 
+def weighed_groups(version: InstrumentVersion, period: Period) -> list[ShownGroup]:
+    """Return what weighings of the year of a period and of its quarters show, but not of the period
+    itself, in the form of what analyses show."""
+    year = Period.of(period.start, Grain.YEAR, fiscal_start=period.fiscal_start)
+    rows = Weighing.objects.filter(
+        version=version, starts_on__gte=year.start, starts_on__lt=year.end
+    ).exclude(grain=period.grain, starts_on=period.start)
+    return [
+        ShownGroup(
+            pk=-row.pk * MOST_GROUPS - place,
+            version=version,
+            grain=row.grain,
+            starts_on=row.starts_on,
+            unit_id=int(unit),
+            margin=str(margin),
+            margin_value=str(value),
+            revision=1,
+            responses=b64decode(packed),
+        )
+        for row in rows.order_by("id")
+        for place, (unit, margin, value, packed) in enumerate(row.groups)
+    ]
+
+
+def weighings_seen(version: InstrumentVersion, period: Period) -> list[tuple[int, str]]:
+    """Return which weighings of the year of a period there are: those that it is compared with."""
+    year = Period.of(period.start, Grain.YEAR, fiscal_start=period.fiscal_start)
+    rows = Weighing.objects.filter(
+        version=version, starts_on__gte=year.start, starts_on__lt=year.end
+    )
+    return list(rows.order_by("id").values_list("id", "digest"))
+
+
 def ids_of(margin: str, codes: Iterable[str]) -> dict[str, int]:
     """Return the ids of these units, channels or segments by code; those that there are."""
     models = {"unit": Unit, "channel": Channel, "segment": Segment}
     rows = models[margin].objects.filter(code__in=list(codes))  # type: ignore[attr-defined]  # three models with a code
     return dict(rows.values_list("code", "id"))
+
+
+def codes_of_nothing(margin: str, codes: Iterable[str]) -> list[str]:
+    """Return the codes that name no unit, channel or segment, or no cell of them."""
+    wanted = list(codes)
+    if margin not in CROSSED:
+        known = ids_of(margin, wanted)
+        return [code for code in wanted if code not in known]
+    units, others = (
+        ids_of(part, [parts_of(code)[at] for code in wanted])
+        for at, part in enumerate(("unit", CROSSED[margin]))
+    )
+    cells = [(code, *parts_of(code)) for code in wanted]
+    return [code for code, unit, other in cells if unit not in units or other not in others]
 
 
 def belonging(
@@ -104,6 +154,8 @@ def belonging(
 
     A unit stands for all below it. A code that there is no more has the group of nobody.
     """
+    if margin in CROSSED:
+        return _crossed(margin, codes, answers, tree)
     known, groups = ids_of(margin, codes), groups_named(margin, codes, tree)
     ids = [known.get(code, 0) for code in codes]
     if margin != "unit":
@@ -119,8 +171,26 @@ def belonging(
     return placed(lifted, ids), groups
 
 
+def _crossed(
+    margin: str, codes: Sequence[str], answers: ItemAnswers, tree: UnitTree
+) -> tuple[IntArray, list[Group]]:
+    units, others = (sorted(set(part)) for part in zip(*map(parts_of, codes), strict=True))
+    rows, _groups = belonging("unit", units, answers, tree)
+    columns, _groups = belonging(CROSSED[margin], others, answers, tree)
+    # The last row and column are of those who belong nowhere: UNKNOWN, -1, finds them.
+    places = np.full((len(units) + 1, len(others) + 1), UNKNOWN, dtype=np.int64)
+    for at, code in enumerate(codes):
+        unit, other = parts_of(code)
+        places[units.index(unit), others.index(other)] = at
+    return places[rows, columns], groups_named(margin, codes, tree)
+
+
 def groups_named(margin: str, codes: Sequence[str], tree: UnitTree) -> list[Group]:
     """Return the groups of these categories; of a unit that there is not, that of nobody."""
+    if margin in CROSSED:
+        known = ids_of("unit", [parts_of(code)[0] for code in codes])
+        cells = map(parts_of, codes)
+        return [Group(known.get(unit, 0), CROSSED[margin], other) for unit, other in cells]
     if margin != "unit":
         return [Group(tree.roots[0], margin, code) for code in codes]
     known = ids_of(margin, codes)

@@ -26,6 +26,11 @@ class WeighingCategory(serializers.Serializer[Any]):
 
 class WeighingMargin(serializers.Serializer[Any]):
     margin = serializers.ChoiceField(MARGIN_CHOICES)
+    unanswered = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Of crossed margins: the cells with customers that nobody answered from",
+    )
     categories = WeighingCategory(many=True)
 
 

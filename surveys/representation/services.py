@@ -3,7 +3,7 @@
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -25,22 +25,33 @@ from sqcore.jobs.services import start
 from sqcore.org.queries import fiscal_start, local_day, organisation, tree_on
 from sqcore.stats.arrays import IntArray
 from sqcore.stats.results import MethodStatus
+from sqcore.stats.suppression import Families, families_of
 from surveys.analyses.groups import Group, Groups, groups_of, tree_of
 from surveys.analyses.models import packed_ids
 from surveys.analyses.queries import history_of, shown_groups
-from surveys.analyses.release import LEAST, History, release
+from surveys.analyses.release import LEAST, History, Release, release
 from surveys.instruments.models import InstrumentVersion
-from surveys.representation.margins import MARGINS, Margin, Skipped, margin_of
+from surveys.representation.margins import (
+    CROSSED,
+    MARGINS,
+    Margin,
+    Skipped,
+    margin_of,
+    parts_of,
+)
 from surveys.representation.models import Population, Weighing
 from surveys.representation.queries import (
     GRAINS,
     belonging,
+    codes_of_nothing,
     figures_of,
     groups_named,
     ids_of,
     invited_in,
     served_in,
     shown_before,
+    weighed_groups,
+    weighings_seen,
 )
 from surveys.representation.weighing import Weighed, weigh
 from surveys.responses.items import ItemAnswers, item_answers
@@ -49,6 +60,8 @@ from surveys.responses.queries import lock_version
 JOB_KIND = "surveys.representation"
 MOST_CATEGORIES = 500
 
+Seen = tuple[list[tuple[int, int | None]], list[tuple[int, str]]]
+"""What analyses and weighings show in the year of a period."""
 Figures = Mapping[str, Mapping[str, float]]
 
 
@@ -196,22 +209,39 @@ class WeighingJob:
             date.fromisoformat(asked["starts_on"]), Grain(asked["grain"]), fiscal_start()
         )
         population = Population.objects.get(pk=asked["population"])
-        read_at = context.now()
-        desk = _Desk.of(version, period)
-        made = desk.made(population)
-        with context.completing() as result:
-            lock_version(version)
-            if made is None:
-                # What was shown stays: the difference would tell of those who left since.
-                result["kept"] = True
-                return
-            kept = Weighing.objects.filter(
-                version=version, grain=period.grain, starts_on=period.start
-            )
-            kept.delete()
-            made.job, made.made_at = context.job, read_at
-            made.save(force_insert=True)
-            result["status"] = made.status
+        while True:
+            read_at = context.now()
+            desk = _Desk.of(version, period, population)
+            made = desk.made(population)
+            try:
+                with context.completing() as result:
+                    # A year and its quarters at once: each would not know what the other shows.
+                    lock_version(version)
+                    if _seen(version, period) != desk.seen:
+                        raise _ShownMeanwhile
+                    if made is None:
+                        # What was shown stays: the difference would tell of those who left since.
+                        result["kept"] = True
+                        return
+                    kept = Weighing.objects.filter(
+                        version=version, grain=period.grain, starts_on=period.start
+                    )
+                    kept.delete()
+                    made.job, made.made_at = context.job, read_at
+                    made.save(force_insert=True)
+                    result["status"] = made.status
+            except _ShownMeanwhile:
+                continue
+            return
+
+
+class _ShownMeanwhile(Exception):
+    """Something else of these answers was shown meanwhile; it has to be decided anew."""
+
+
+def _seen(version: InstrumentVersion, period: Period) -> Seen:
+    shown = [(row.pk, row.until) for row in shown_groups(version, period)]
+    return shown, weighings_seen(version, period)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,31 +259,26 @@ class _Desk:
     safe: Mapping[Group, IntArray]
     is_small: bool
     shown: Mapping[Group, IntArray]
+    seen: Seen
     k: int
 
     @classmethod
-    def of(cls, version: InstrumentVersion, period: Period) -> "_Desk":
+    def of(cls, version: InstrumentVersion, period: Period, population: Population) -> "_Desk":
+        seen = _seen(version, period)
         answers = item_answers(version, period)
         groups = groups_of(answers, tree_of(period))
-        people = [groups.people(group, answers) for group in groups.of]
+        cells = _cells_of(population, answers, groups)
+        people = [groups.people(group, answers) for group in groups.of] + list(cells.values())
+        all_groups = [*groups.of, *cells]
         shown = shown_before(version, period)
-        history = history_of(shown_groups(version, period), period, groups.of)
-        earlier = list(history.earlier)
-        if shown:
-            earlier.append([shown.get(group) for group in groups.of])
+        history = _history(version, period, all_groups, shown)
         k = organisation().smallest_group
-        decided = release(
-            people,
-            groups.families(),
-            k=k,
-            history=History(earlier, history.beside),
-            least=max(k, LEAST),
-        )
+        decided = _decided(people, groups, list(cells), history, k)
         safe = {
             group: there
-            for at, group in enumerate(groups.of)
+            for at, group in enumerate(all_groups)
             if not decided.hidden[at]
-            and (there := earlier[-1][at] if decided.held[at] else people[at]) is not None
+            and (there := history.earlier[-1][at] if decided.held[at] else people[at]) is not None
         }
         whole = safe.get(groups.whole)
         return cls(
@@ -264,6 +289,7 @@ class _Desk:
             safe=safe,
             is_small=whole is None,
             shown=shown,
+            seen=seen,
             k=k,
         )
 
@@ -345,6 +371,76 @@ class _Desk:
         return [[*group, b64encode(packed_ids(there)).decode()] for group, there in people.items()]
 
 
+def _cells_of(
+    population: Population, answers: ItemAnswers, groups: Groups
+) -> dict[Group, IntArray]:
+    """Return the people of the cells of crossed margins that somebody answered from."""
+    found: dict[Group, IntArray] = {}
+    for margin, figures in figures_of(population).items():
+        if margin in CROSSED:
+            belongs, named = belonging(margin, list(figures), answers, groups.tree)
+            for at, group in enumerate(named):
+                people = answers.response[belongs == at]
+                if len(people) and group not in groups.of:
+                    found[group] = people
+    return found
+
+
+def _history(
+    version: InstrumentVersion,
+    period: Period,
+    groups: Sequence[Group],
+    shown: Mapping[Group, IntArray],
+) -> History:
+    """Return what analyses and weighings showed of these groups, of this period and beside it.
+
+    Who subtracts quarters from a year may take each from either.
+    """
+    analysed, weighed = shown_groups(version, period), weighed_groups(version, period)
+    both = [
+        history_of(rows, period, groups)
+        for rows in ((analysed, weighed, [*analysed, *weighed]) if weighed else (analysed,))
+    ]
+    earlier = [*both[0].earlier, *([[shown.get(each) for each in groups]] if shown else [])]
+    beside = [[sum_ for each in both for sum_ in each.beside[at]] for at in range(len(groups))]
+    return History(earlier, beside)
+
+
+def _decided(
+    people: Sequence[IntArray], groups: Groups, cells: Sequence[Group], history: History, k: int
+) -> Release:
+    """Decide what is shown of groups and of cells, which are never shown at the cost of groups:
+    analyses show these anyway."""
+    many, least = len(groups.of), max(k, LEAST)
+    known = History([each[:many] for each in history.earlier], history.beside[:many])
+    alone = release(people[:many], groups.families(), k=k, history=known, least=least)
+    if not cells:
+        return alone
+    wide = release(people, _with_cells(groups, cells), k=k, history=history, least=least)
+    if (wide.hidden[:many] == alone.hidden).all() and (wide.held[:many] == alone.held).all():
+        return wide
+    none = np.zeros(len(cells), dtype=np.bool_)
+    return Release(np.append(alone.hidden, ~none), np.append(alone.held, none))
+
+
+def _with_cells(groups: Groups, cells: Sequence[Group]) -> Families:
+    """Return which groups are sums of which, with each unit and each channel or segment as a sum of
+    its cells."""
+    at = {group: place for place, group in enumerate([*groups.of, *cells])}
+    plain = groups.families()
+    found = [
+        (int(parent), plain.children[plain.family == place].tolist())
+        for place, parent in enumerate(plain.parents)
+    ]
+    totals: dict[tuple[Group, str], list[int]] = {}
+    for cell in cells:
+        for total in (Group(cell.unit), Group(groups.whole.unit, cell.margin, cell.margin_value)):
+            totals.setdefault((total, cell.margin), []).append(at[cell])
+    return families_of(
+        found + [(at[total], parts) for (total, _margin), parts in totals.items() if total in at]
+    )
+
+
 NOBODY = np.zeros(0, dtype=np.int64)
 
 
@@ -372,11 +468,9 @@ def _wrong(figures: Figures, *, on: date) -> list[Problem]:
         return [Problem(_("There is nothing in it to compare the answers with."))]
     problems = []
     for margin, of in figures.items():
-        known = ids_of(margin, of)
         problems += [
             Problem(_("there is no %(margin)s with this code") % {"margin": margin}, field=code)
-            for code in of
-            if code not in known
+            for code in codes_of_nothing(margin, of)
         ]
         if sum(number > 0 for number in of.values()) < 2 or len(of) > MOST_CATEGORIES:
             problems.append(
@@ -388,11 +482,15 @@ def _wrong(figures: Figures, *, on: date) -> list[Problem]:
             )
         if any(not 0 <= number < 1e12 for number in of.values()):
             problems.append(Problem(_("must be numbers, 0 or more"), field=margin))
-    units = ids_of("unit", figures.get("unit", {}))
-    tree, stated = tree_on(on), set(units.values())
-    for code, pk in units.items():
-        if stated & set(tree.path(pk)[1:]):
-            problems.append(Problem(_("lies within another unit that is named"), field=code))
+    tree = tree_on(on)
+    for margin in figures.keys() & {"unit", *CROSSED}:
+        units = ids_of("unit", {parts_of(code)[0] for code in figures[margin]})
+        stated = set(units.values())
+        problems += [
+            Problem(_("lies within another unit that is named"), field=code)
+            for code, pk in units.items()
+            if stated & set(tree.path(pk)[1:])
+        ]
     return problems
 
 

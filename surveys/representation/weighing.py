@@ -14,7 +14,7 @@ from sqcore.stats.proportions import proportion
 from sqcore.stats.raking import rake
 from surveys.analyses.release import LEAST
 from surveys.instruments.codebook import Codebook, Measure
-from surveys.representation.margins import Margin
+from surveys.representation.margins import CROSSED, Margin
 from surveys.responses.items import ItemAnswers
 from surveys.responses.sums import measure_values
 
@@ -66,8 +66,10 @@ def _whole(weights: FloatArray) -> IntArray:
 
 
 def _margin(margin: Margin, people: int) -> Json:
+    unanswered = {"unanswered": list(margin.unanswered)} if margin.name in CROSSED else {}
     return {
         "margin": margin.name,
+        **unanswered,
         "categories": [
             {
                 "codes": list(category.codes),

@@ -15,6 +15,8 @@ MARGINS: Mapping[str, str | Promise] = {
     "unit": gettext_lazy("Units"),
     "channel": gettext_lazy("Channels"),
     "segment": gettext_lazy("Segments"),
+    "unit+channel": gettext_lazy("Units by channel"),
+    "unit+segment": gettext_lazy("Units by segment"),
 }
 SKIPPED: Mapping[str, str | Promise] = {
     Skipped.ONE_CATEGORY: gettext_lazy(
@@ -34,6 +36,8 @@ STATUSES: Mapping[str, str | Promise] = {
         "categories that enough people answered from."
     ),
 }
+NAMED = 5
+"""So many cells without answers are named."""
 COSTLY = 1.5
 """From this design effect on it is said how much the weights cost."""
 
@@ -72,6 +76,19 @@ def remarks(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_margin(margin: Mapping[str, Any]) -> Iterator[str]:
     name = MARGINS[margin["margin"]]
+    if empty := margin.get("unanswered"):
+        cells = ", ".join(code.replace("+", " × ") for code in empty[:NAMED])
+        yield ngettext(
+            "%(margin)s: nobody answered from %(count)s cell with customers (%(cells)s); the "
+            "smallest cells are weighed together with it.",
+            "%(margin)s: nobody answered from %(count)s cells with customers (%(cells)s); the "
+            "smallest cells are weighed together with them.",
+            len(empty),
+        ) % {
+            "margin": name,
+            "count": number(len(empty), 0),
+            "cells": cells + (", …" if len(empty) > NAMED else ""),
+        }
     for category in margin["categories"]:
         if not category["codes"]:
             yield _(

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db.models import F
@@ -14,10 +15,12 @@ from sqcore.identity.principals import EVERYWHERE, Scope
 from sqcore.org.models import Channel, Unit
 from sqcore.tests.factories import NOW, make_channel, make_principal, make_unit
 from surveys.campaigns.models import Campaign
+from surveys.representation import services
 from surveys.representation.models import Population, Weighing
 from surveys.representation.services import state_population, weigh_answers
+from surveys.representation.wording import remarks
 from surveys.responses.models import Response, Rollup
-from surveys.tests.analyses.making import Q4, answer, take_in
+from surveys.tests.analyses.making import Q4, YEAR, answer, take_in
 from surveys.tests.factories import analyst, make_campaign, make_ready_version
 from surveys.tests.representation.making import known, weigh
 
@@ -294,6 +297,136 @@ class TestWeighAnswers:
             weigh_answers(version=visits.version, period=Q4, population=population, by=mei, now=NOW)
 
         assert not Weighing.objects.exists()
+
+
+class TestAYearAndItsQuarters:
+    """Neither tells of a few by what the other shows."""
+
+    def of(self, campaign: Campaign, period: Period) -> Weighing:
+        weigh(campaign, known(channel={"counter": 50, "web": 50}), period)
+        return Weighing.objects.get(starts_on=period.start, grain=period.grain)
+
+    def test_a_year_with_three_people_beside_its_quarter_is_not_weighed(
+        self, visits: Campaign, bank: Unit, web: Channel
+    ) -> None:
+        assert self.of(visits, Q4).n == 120
+        answer(visits, bank, 3, channel_id=web.pk, on=date(2025, 2, 3))
+
+        year = self.of(visits, YEAR)
+
+        assert (year.status, year.n, year.found) == ("insufficient_n", None, {})
+
+    def test_a_quarter_that_would_leave_three_people_of_its_year_is_not_weighed(
+        self, visits: Campaign, bank: Unit, web: Channel
+    ) -> None:
+        answer(visits, bank, 3, channel_id=web.pk, on=date(2025, 2, 3))
+        assert self.of(visits, YEAR).n == 123
+
+        quarter = self.of(visits, Q4)
+
+        assert (quarter.status, quarter.n, quarter.found) == ("insufficient_n", None, {})
+
+    def test_enough_people_between_them_hide_nothing(
+        self, visits: Campaign, bank: Unit, web: Channel
+    ) -> None:
+        answer(visits, bank, 30, channel_id=web.pk, on=date(2025, 2, 3))
+
+        assert (self.of(visits, Q4).n, self.of(visits, YEAR).n) == (120, 150)
+
+    def test_what_was_weighed_while_another_was_computed_is_known_to_it(
+        self, visits: Campaign, bank: Unit, web: Channel
+    ) -> None:
+        """The quarter is weighed after the year has read, before it is kept."""
+        answer(visits, bank, 3, channel_id=web.pk, on=date(2025, 2, 3))
+        made = services._Desk.made
+        meanwhile = [Q4]
+
+        def late(desk: Any, population: Population) -> Any:
+            found = made(desk, population)
+            if meanwhile:
+                self.of(visits, meanwhile.pop())
+            return found
+
+        with patch.object(services._Desk, "made", late):
+            year = self.of(visits, YEAR)
+
+        assert (year.status, year.n) == ("insufficient_n", None)
+        assert Weighing.objects.get(grain="quarter").n == 120
+
+
+class TestCrossedMargins:
+    """A population known by unit and channel together."""
+
+    @pytest.fixture
+    def north(self, bank: Unit) -> Unit:
+        return make_unit("north", parent=bank)
+
+    @pytest.fixture
+    def south(self, bank: Unit) -> Unit:
+        return make_unit("south", parent=bank)
+
+    @pytest.fixture
+    def crossed(self, north: Unit, south: Unit, counter: Channel, web: Channel) -> Campaign:
+        """60 at the counter and 40 on the web of north, 60 at the counter of south."""
+        campaign = make_campaign(opens_on=date(2025, 1, 1))
+        answer(campaign, north, 60, channel_id=counter.pk, answers=HAPPY)
+        answer(campaign, north, 40, channel_id=web.pk, answers=SAD)
+        answer(campaign, south, 60, channel_id=counter.pk, answers=HAPPY)
+        return campaign
+
+    def test_a_cell_is_a_category(self, crossed: Campaign) -> None:
+        cells = {"north+counter": 25, "north+web": 50, "south+counter": 25}
+
+        weighing = weigh(crossed, known(**{"unit+channel": cells}))
+
+        assert weighing is not None
+        assert measures(weighing)["item:overall"]["weighted"]["value"] == 4.5
+        (margin,) = weighing.found["margins"]
+        assert (margin["margin"], margin["unanswered"]) == ("unit+channel", [])
+        assert [(each["codes"], each["people"]) for each in margin["categories"]] == [
+            (["north+counter"], 60),
+            (["north+web"], 40),
+            (["south+counter"], 60),
+        ]
+
+    def test_cells_without_answers_are_named(self, crossed: Campaign) -> None:
+        cells = {"north+counter": 25, "north+web": 45, "south+counter": 25, "south+web": 5}
+
+        weighing = weigh(crossed, known(**{"unit+channel": cells}))
+
+        assert weighing is not None
+        assert weighing.found["margins"][0]["unanswered"] == ["south+web"]
+        assert "nobody answered from 1 cell with customers (south × web)" in " ".join(
+            remarks(weighing.found)
+        )
+
+    def test_no_cell_tells_of_a_few_beside_its_unit_and_channel(
+        self, crossed: Campaign, south: Unit, web: Channel
+    ) -> None:
+        answer(crossed, south, 3, channel_id=web.pk, answers=SAD)
+        cells = {"north+counter": 25, "north+web": 45, "south+counter": 25, "south+web": 5}
+
+        weighing = weigh(crossed, known(**{"unit+channel": cells}))
+
+        assert weighing is not None
+        assert (weighing.status, weighing.found) == ("not_applicable", {}), "all four would tell"
+
+    @pytest.mark.parametrize(
+        ("cells", "said"),
+        [
+            ({"north+counter": 4, "west+web": 6}, "west+web: there is no unit+channel"),
+            ({"north+counter": 4, "north": 6}, "north: there is no unit+channel"),
+            ({"bank+counter": 4, "north+web": 6}, "north: lies within another unit"),
+        ],
+    )
+    def test_cells_of_nothing_are_refused(
+        self, crossed: Campaign, cells: dict[str, float], said: str
+    ) -> None:
+        with pytest.raises(InvalidInput) as refused:
+            known(**{"unit+channel": cells})
+
+        assert said in " ".join(map(str, refused.value.problems))
+        assert not Population.objects.exists()
 
 
 def test_weights_given_with_the_answers_are_where_raking_begins(

@@ -18,7 +18,14 @@ from surveys.analyses.models import Analysis
 from surveys.analyses.wording import sentence
 from surveys.gaps.filters import ExpectationFilter
 from surveys.gaps.serializers import ExpectationRow
-from surveys.gaps.shifts import Change, Changes, changes_in, expectation_rows, expected_in
+from surveys.gaps.shifts import (
+    Change,
+    Changes,
+    changes_in,
+    expectation_rows,
+    expected_in,
+    with_families,
+)
 
 SEES = (Permission.VIEW_RESULTS, Permission.MANAGE_SURVEYS)
 BY_ID = Keyset(("id",))
@@ -60,20 +67,21 @@ class ExpectationListView(ApiView):
         about="By questionnaire, closed quarter, and segment or all customers. Each mean stands"
         " beside its change since the former quarter and since the same quarter a year before."
         " Groups that are not shown among the analyses have no numbers, and nothing is compared"
-        " with them.",
+        " with them. A q-value counts all dimensions of all customers and of every segment in the"
+        " same questionnaire, quarter and comparison, whatever is filtered by.",
         answer=page_schema(ExpectationRow), filters=ExpectationFilter, pages=True,
         examples=[EXAMPLE],
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
         asked = conditions_of(ExpectationFilter, request._request.GET)
         rows = expectation_rows(self.principal, on=local_day(timezone.now()))
-        # What counts as clear hangs on all that is looked at, whatever is asked for.
-        changes = changes_in(list(rows))
         some = rows.filter(**asked).select_related("version__instrument")
+        page = page_of(request._request, some, BY_ID, lambda row: {"row": row})
+        found = [each["row"] for each in page["results"]]
+        # What counts as clear hangs on all groups of a quarter, whichever of them are asked for.
+        changes = changes_in(with_families(rows, found))
         month = fiscal_start()
-        page = page_of(
-            request._request, some, BY_ID, lambda row: expectation_row(row, changes, month)
-        )
+        page["results"] = [expectation_row(row, changes, month) for row in found]
         return json_response(page)
 
 

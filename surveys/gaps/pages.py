@@ -120,6 +120,11 @@ class GapsPage:
         return signed(low, 0), signed(high, 0)
 
     @property
+    def known(self) -> bool:
+        """Whether any of the five is known, so that there is something to compare."""
+        return any(line.overall is not None for line in self.lines)
+
+    @property
     def widest(self) -> GapLine | None:
         """The widest of the gaps that are distances from the best there is: where to look first.
         What managers do not know (gap 1) is a difference of another kind, and stands apart."""

@@ -13,7 +13,8 @@ class ExpectationChange(serializers.Serializer[Any]):
     high = serializers.FloatField()
     p = serializers.FloatField()
     q = serializers.FloatField(
-        help_text="Rate of false discoveries among all dimensions of the whole and its segments"
+        help_text="Rate of false discoveries among all dimensions of the whole and its segments, of"
+        " one questionnaire, quarter and comparison"
     )
     is_clear = serializers.BooleanField(help_text="q is below 0.05")
 

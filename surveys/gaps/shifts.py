@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any, Literal
 
 import numpy as np
-from django.db.models import Q
 from scipy import special
 
 from sqcore.base.errors import NotFound
@@ -79,9 +78,22 @@ def expectation_rows(principal: Principal, *, on: date) -> AnalysisQuerySet:
 
 def with_former(rows: AnalysisQuerySet, version: int, start: date) -> list[Analysis]:
     """Return the rows of a quarter, and of those that it is compared with."""
-    period = Period(start, Grain.QUARTER, fiscal_start())
-    starts = [start, *(_before(period, against).start for against in AGAINST)]
-    return list(rows.filter(Q(version=version, starts_on__in=starts)).order_by("id"))
+    return list(rows.filter(version=version, starts_on__in=_starts(start)).order_by("id"))
+
+
+def with_families(rows: AnalysisQuerySet, some: Iterable[Analysis]) -> list[Analysis]:
+    """Return, of the quarters of some rows, all groups, which q-values count together, and those
+    that they are compared with: no more, however long the history is."""
+    quarters = {(row.version_id, row.starts_on) for row in some}
+    starts = {start for _version, quarter in quarters for start in _starts(quarter)}
+    versions = {version for version, _quarter in quarters}
+    return list(rows.filter(version__in=versions, starts_on__in=starts).order_by("id"))
+
+
+def _starts(quarter: date) -> list[date]:
+    """Return the first days of a quarter and of those that it is compared with."""
+    period = Period(quarter, Grain.QUARTER, fiscal_start())
+    return [quarter, *(_before(period, against).start for against in AGAINST)]
 
 
 def expected_in(row: Analysis) -> list[Expected]:

@@ -19,7 +19,7 @@ from sqcore.tests.rest import get, make_key
 from surveys.analyses.models import Analysis
 from surveys.campaigns.models import Campaign
 from surveys.gaps.expectations import EXPECTATIONS, Expectations
-from surveys.gaps.shifts import Expected, change, changes_in
+from surveys.gaps.shifts import Expected, change, changes_in, with_families
 from surveys.tests.analyses.making import answer, only, run
 from surveys.tests.factories import make_campaign, make_ready_version
 
@@ -156,6 +156,24 @@ class TestRest:
 
         assert (found["2025-Q3"]["n"], found["2025-Q3"]["dimensions"]) == (None, [])
         assert {each["since_quarter"] for each in found["2025-Q4"]["dimensions"]} == {None}
+
+    def test_q_is_the_same_whatever_is_filtered_by(self, risen: None) -> None:
+        """A quarter alone, a segment alone and everything: all count the ten of the quarter."""
+        newest = [
+            next(row for row in rows(query) if (row["period"], row["segment"]) == key)
+            for query in ("", "?starts_on=2025-10-01", "?segment=private")
+            for key in [("2025-Q4", "private")]
+        ]
+
+        assert newest[0] == newest[1] == newest[2]
+        assert newest[0]["dimensions"][0]["since_quarter"]["q"] > 0
+
+    def test_reads_no_quarter_that_no_row_is_compared_with(self, risen: None) -> None:
+        some = Analysis.objects.filter(kind=EXPECTATIONS, starts_on=date(2024, 10, 1))
+
+        found = with_families(Analysis.objects.filter(kind=EXPECTATIONS), some)
+
+        assert {row.starts_on for row in found} == {date(2024, 10, 1)}
 
     def test_is_of_the_whole_and_seen_by_who_sees_that(self, risen: None, bank: Unit) -> None:
         north = make_unit("north", parent=bank)

@@ -41,7 +41,10 @@ from surveys.churn.trials import Snapshot, trial_of
 
 JOB_KIND = "surveys.churn"
 LOOK_BACK = timedelta(days=3 * 366)
-"""So far back encounters are read, and so long runs are kept."""
+"""So far back encounters are read."""
+KEEP_RUNS = timedelta(days=2 * 366)
+"""So long runs are kept, with whom they counted: as long as one is a customer without coming again,
+at the most."""
 LATE_ROWS = timedelta(days=3)
 """So long after the end of a month its last encounters may come in."""
 MOST_DAYS = 6
@@ -162,12 +165,12 @@ def closed_month(now: datetime) -> Period:
 
 
 def forget_runs(*, now: datetime) -> int:
-    """Delete runs that are older than any history that is read; return how many.
+    """Delete runs that are no more compared with; return how many.
 
     The newest stays, whatever its age: it is on show.
     """
     newest = latest_run()
-    old = RiskRun.objects.filter(on__lt=local_day(now) - LOOK_BACK)
+    old = RiskRun.objects.filter(on__lt=local_day(now) - KEEP_RUNS)
     if newest is not None:
         old = old.exclude(pk=newest.pk)
     _all, by_model = old.delete()

@@ -258,14 +258,14 @@ class TestTheClock:
         assert run_due(now=later) is None
         assert not Job.objects.exists()
 
-    def test_runs_of_more_than_three_years_ago_are_deleted_but_the_one_on_show(
+    def test_runs_of_more_than_two_years_ago_are_deleted_but_the_one_on_show(
         self, north: Unit
     ) -> None:
         card = make_scorecard()
         first, second = run(card), run(card)
-        much_later = NOW + timedelta(days=1200)
+        much_later = NOW + timedelta(days=760)
 
-        assert forget_runs(now=NOW + timedelta(days=1000)) == 0
+        assert forget_runs(now=NOW + timedelta(days=700)) == 0
         assert forget_runs(now=much_later) == 1
         assert RiskRun.objects.get() == second
         assert not UnitRisk.objects.filter(run_id=first.pk).exists()

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
+from django.db import connection
 from django.db.models import (
     Aggregate,
     BigIntegerField,
@@ -17,6 +18,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Cast, Coalesce
+from psycopg import Cursor
 
 from sqcore.base.periods import FINENESS, Grain, Period
 from sqcore.stats.moments import Moments, add, merge, no_moments, pack, subtract, unpack
@@ -216,6 +218,18 @@ def rollup_sums(
     return _unpacked(rows, codebook)
 
 
+def as_bytes(rows: QuerySet[Any, tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    """Return rows of values; PostgreSQL hands over their bytes as they are, where Django's cursor
+    asks for them as hexadecimal digits, which takes twice as much to send and three times to read.
+    """
+    if connection.vendor != "postgresql":
+        return rows
+    query, parameters = rows.query.sql_with_params()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        return cursor.execute(query, parameters, binary=True).fetchall()
+
+
 def stored_parts(codebook: Codebook, places: Iterable[str]) -> dict[str, dict[Part, bytes]]:
     """Return what the rollups hold at these places, still packed."""
     rows = Rollup.objects.filter(version_id=codebook.version_id, place__in=list(places))
@@ -256,8 +270,8 @@ def _unpacked(rows: QuerySet[Rollup], codebook: Codebook) -> CellSums:
     cells: list[SumCell] = []
     packed: list[bytes] = []
     fields = ("unit_id", "month", "finest_grain", "content")
-    for unit_id, month, grain, content in rows.order_by("id").values_list(*fields):
-        parts = unbundle(bytes(content))
+    for unit_id, month, grain, content in as_bytes(rows.order_by("id").values_list(*fields)):
+        parts = unbundle(content)
         cells += [SumCell(unit_id, month, grain, *part) for part in parts]
         packed += parts.values()
     if not cells:

@@ -24,7 +24,7 @@ from sqcore.indicators.definition import (
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
 from sqcore.monitoring.models import Watch
 from sqcore.monitoring.passes import judge, leaves_of, read_grid
-from sqcore.monitoring.services import watch
+from sqcore.monitoring.watching import watch
 from sqcore.org.models import Unit
 
 UNITS, INDICATORS, WEEKS = 200, 50, 104

@@ -18,7 +18,7 @@ from sqcore.identity.permissions import Role
 from sqcore.indicators.models import Indicator, UnitOfMeasure, WeightedIndicator
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
-from sqcore.monitoring.services import foretell
+from sqcore.monitoring.foretelling import foretell
 from sqcore.org.queries import local_day
 from sqcore.publication.models import Candidate, Goal
 from sqcore.tests.factories import PASSWORD, give_role, make_segment, make_unit, make_user

@@ -66,9 +66,9 @@ THINGS = {
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "uptime"},
     "sqcore.monitoring": {
-        *("addresses", "chance", "charts", "drawing", "early", "early_page", "funnel"),
-        *("funnel_page", "kinds", "lines", "outlook", "outlook_page", "pages", "passes"),
-        *("rare", "wording"),
+        *("addresses", "chance", "charts", "drawing", "early", "early_page", "foretelling"),
+        *("funnel", "funnel_page", "kinds", "lines", "outlook", "outlook_page", "pages"),
+        *("passes", "rare", "signals_page", "watching", "wording"),
     },
     "sqcore.org": {"directory", "rows"},
     "sqcore.performance": {

@@ -20,7 +20,7 @@ from sqcore.identity.directory import directory
 from sqcore.identity.models import User
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.monitoring.services import watch
+from sqcore.monitoring.watching import watch
 from sqcore.org.models import Unit
 
 WAIT = "counter-waiting-time"

@@ -68,13 +68,6 @@ CHARTED = tuple(Grain)
 months; of the others all periods that there are give the limits, until a person sets a baseline."""
 
 
-def chosen_grain(asked: str, grains: Sequence[Grain]) -> Grain:
-    """Return what was asked for, if there is such a chart; else weeks, months, what there is."""
-    if asked in grains:
-        return Grain(asked)
-    return next((each for each in (*BASELINE_PERIODS, *grains) if each in grains), Grain.MONTH)
-
-
 @dataclass(frozen=True)
 class Flag:
     """A rule that a point belongs to: on which side (1, -1, 0: none), and since which period this

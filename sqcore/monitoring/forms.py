@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.base.forms import DayField
+from sqcore.base.periods import Grain
 from sqcore.monitoring.charts import CHARTED, USUAL_PROFILE, VIEWS
 from sqcore.monitoring.models import Annotation, EarlyWarning, Signal
+from sqcore.monitoring.passes import BASELINE_PERIODS
 from sqcore.stats.rules import PROFILES
 
 
@@ -150,6 +152,13 @@ class EarlyFilter(SignalFilter):
     state = forms.ChoiceField(
         choices=[(key, key) for key in (ALL, *EarlyWarning.State.values)], required=False
     )
+
+
+def chosen_grain(asked: str, grains: Sequence[Grain]) -> Grain:
+    """Return what was asked for, if there is such a chart; else weeks, months, what there is."""
+    if asked in grains:
+        return Grain(asked)
+    return next((each for each in (*BASELINE_PERIODS, *grains) if each in grains), Grain.MONTH)
 
 
 def asked_chart(query: Mapping[str, str]) -> AskedChart:

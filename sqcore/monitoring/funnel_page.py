@@ -17,7 +17,8 @@ from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import counts_of_code
 from sqcore.indicators.queries import system_by_code
 from sqcore.indicators.sources import Counts
-from sqcore.monitoring.charts import better_of, chosen_grain
+from sqcore.monitoring.charts import better_of
+from sqcore.monitoring.forms import chosen_grain
 from sqcore.monitoring.funnel import FunnelUnit, Place, UnitFunnel, funnel_of
 from sqcore.monitoring.queries import grains_of
 from sqcore.monitoring.wording import value_text

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqcore.base.bus import handles
 from sqcore.base.events import EvaluationPublished, IndicatorRedefined
-from sqcore.monitoring.services import mark_epoch, watch_after
+from sqcore.monitoring.services import mark_epoch
+from sqcore.monitoring.watching import watch_after
 
 
 @handles(EvaluationPublished, key="monitoring.watch_after")

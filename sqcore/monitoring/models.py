@@ -1,7 +1,7 @@
 """Frozen baselines of control charts, signals that something really changed, and annotations."""
 
 from datetime import date
-from typing import Self
+from typing import Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -30,11 +30,18 @@ class Kind(models.TextChoices):
     G = "g", _("g chart (cases between rare events)")
 
 
-class BaselineQuerySet(models.QuerySet["Baseline"]):
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class OfUnits(models.QuerySet[Row]):
+    """Rows that belong to a series, and so to a unit."""
+
     def visible_to(self, principal: Principal) -> Self:
         scope = principal.scope(Permission.VIEW_RESULTS)
         return self if scope.everywhere else self.filter(unit_id__in=scope.units)
 
+
+class BaselineQuerySet(OfUnits["Baseline"]):
     def in_force(self) -> Self:
         return self.filter(state=Baseline.State.IN_FORCE)
 
@@ -129,11 +136,7 @@ class Baseline(models.Model):
         return f"{self.code} of unit {self.unit_id} from {self.applies_from}"
 
 
-class SignalQuerySet(models.QuerySet["Signal"]):
-    def visible_to(self, principal: Principal) -> Self:
-        scope = principal.scope(Permission.VIEW_RESULTS)
-        return self if scope.everywhere else self.filter(unit_id__in=scope.units)
-
+class SignalQuerySet(OfUnits["Signal"]):
     def open(self) -> Self:
         return self.exclude(state=Signal.State.RECOVERED)
 
@@ -338,11 +341,7 @@ class Watch(models.Model):
         return f"{self.system_id} {self.grain} through {self.through}"
 
 
-class EarlyWarningQuerySet(models.QuerySet["EarlyWarning"]):
-    def visible_to(self, principal: Principal) -> Self:
-        scope = principal.scope(Permission.VIEW_RESULTS)
-        return self if scope.everywhere else self.filter(unit_id__in=scope.units)
-
+class EarlyWarningQuerySet(OfUnits["EarlyWarning"]):
     def open(self) -> Self:
         return self.filter(state=EarlyWarning.State.OPEN)
 

@@ -11,13 +11,12 @@ from sqcore.evaluation.pages import IndicatorPage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition
-from sqcore.monitoring import pages
 from sqcore.monitoring.addresses import chart_url, funnel_url
 from sqcore.monitoring.charts import CHARTED, newest_definitions, reading_of
 from sqcore.monitoring.early_page import early_lines
 from sqcore.monitoring.models import Signal
-from sqcore.monitoring.pages import SignalLine
 from sqcore.monitoring.queries import SeriesKey, open_signals
+from sqcore.monitoring.signals_page import SignalLine, signal_line
 from sqcore.monitoring.wording import assurance_sign, variation_sign
 from sqcore.org.models import Unit
 from sqcore.org.queries import local_day
@@ -131,6 +130,6 @@ class EarlyWarningsPanel:
 def _lines(principal: Principal, signals: Sequence[Signal], now: datetime) -> list[SignalLine]:
     definitions = newest_definitions(principal, {signal.system_id for signal in signals})
     return [
-        pages.signal_line(signal, definitions.get((signal.system_id, signal.grain)), local_day(now))
+        signal_line(signal, definitions.get((signal.system_id, signal.grain)), local_day(now))
         for signal in signals
     ]

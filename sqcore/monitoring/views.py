@@ -30,6 +30,7 @@ from sqcore.monitoring.forms import (
 )
 from sqcore.monitoring.funnel_page import funnel_page
 from sqcore.monitoring.pages import ChartPage
+from sqcore.monitoring.signals_page import signals_page
 from sqcore.org.queries import local_day
 
 PER_PAGE = 25
@@ -40,7 +41,7 @@ PER_PAGE = 25
 def signals(request: HttpRequest) -> HttpResponse:
     """What changed for the worse beyond what chance explains, and how much chance would give."""
     principal, today = principal_of(request), local_day(timezone.now())
-    page = pages.signals_page(principal=principal, asked=asked_signals(request.GET), today=today)
+    page = signals_page(principal=principal, asked=asked_signals(request.GET), today=today)
     shown = Paginator(page.signals, PER_PAGE).get_page(request.GET.get("page"))
     lines = page.lines_of(list(shown), today)
     context = {"signals": page, "page": shown, "lines": lines}

@@ -16,7 +16,7 @@ from sqcore.indicators.models import Indicator, IndicatorSystem, SystemVersion
 from sqcore.indicators.sources import Counts
 from sqcore.monitoring.models import Watch
 from sqcore.monitoring.queries import SeriesKey
-from sqcore.monitoring.services import watch
+from sqcore.monitoring.watching import watch
 from sqcore.org.models import Unit
 
 FIRST_WEEK = date(2024, 1, 1)

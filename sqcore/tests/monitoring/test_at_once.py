@@ -9,7 +9,7 @@ from django.db import connection
 
 from sqcore.base.models import OutboxEvent
 from sqcore.monitoring.models import Baseline, Signal, SignalEvent, Watch
-from sqcore.monitoring.services import watch, watch_due
+from sqcore.monitoring.watching import watch, watch_due
 from sqcore.tests.factories import make_unit
 from sqcore.tests.monitoring.series import make_series, quiet, shifted
 

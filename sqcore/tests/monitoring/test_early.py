@@ -9,9 +9,9 @@ from sqcore.base.periods import Grain, Period, title_of
 from sqcore.identity.permissions import Permission, Role
 from sqcore.indicators.models import UnitOfMeasure
 from sqcore.monitoring.early_page import early_page, lines_in, trust_text
+from sqcore.monitoring.foretelling import foretell, foretell_due
 from sqcore.monitoring.forms import asked_warnings
 from sqcore.monitoring.models import EarlyWarning, Signal
-from sqcore.monitoring.services import foretell, foretell_due
 from sqcore.notices.models import Notice
 from sqcore.org.models import Unit
 from sqcore.org.queries import principal_for

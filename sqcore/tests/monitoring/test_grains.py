@@ -8,7 +8,8 @@ from django.test import Client
 from sqcore.base.periods import Grain
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import system_principal
-from sqcore.monitoring.charts import Chart, chart_at, chosen_grain
+from sqcore.monitoring.charts import Chart, chart_at
+from sqcore.monitoring.forms import chosen_grain
 from sqcore.monitoring.models import Baseline
 from sqcore.monitoring.outlook import outlook_of
 from sqcore.monitoring.outlook_page import season_text

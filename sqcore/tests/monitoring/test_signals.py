@@ -13,11 +13,11 @@ from sqcore.monitoring.models import Annotation, Baseline, Signal
 from sqcore.monitoring.queries import note_of
 from sqcore.monitoring.services import (
     annotate,
-    fingerprint_of,
     mute_signal,
     propose_baseline,
     unmute_signal,
 )
+from sqcore.monitoring.watching import fingerprint_of
 from sqcore.org.models import Unit
 from sqcore.org.queries import local_day, principal_for
 from sqcore.tests.factories import give_role, make_principal, make_unit, make_user

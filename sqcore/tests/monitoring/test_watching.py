@@ -13,9 +13,10 @@ from sqcore.base.periods import Grain
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.identity.principals import system_principal
 from sqcore.jobs import services as jobs
-from sqcore.monitoring import services
+from sqcore.monitoring import watching
 from sqcore.monitoring.models import Annotation, Baseline, Signal, SignalEvent, Watch
-from sqcore.monitoring.services import annotate, watch_after, watch_due
+from sqcore.monitoring.services import annotate
+from sqcore.monitoring.watching import watch_after, watch_due
 from sqcore.stats.cusum import false_alarms_a_year
 from sqcore.tests.factories import make_unit
 from sqcore.tests.monitoring.series import CENTRE, MIDDLE, SIGMA, leaf, make_series, quiet, shifted
@@ -280,7 +281,7 @@ def test_rings_once_the_last_run_is_published(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rung: list[str] = []
-    monkeypatch.setattr(services, "ring_after_commit", rung.append)
+    monkeypatch.setattr(watching, "ring_after_commit", rung.append)
     bank, north = make_series(), make_unit("north")
     bank.put(north, quiet(30))
     first = bank.runs[bank.start(1)].pk

@@ -16,7 +16,7 @@ from sqcore.stats.arrays import (
     together,
 )
 from sqcore.stats.errors import StatisticsError
-from sqcore.stats.estimates import Estimate, Status
+from sqcore.stats.estimates import Estimate, Status, equal_answers
 
 MOST_PEOPLE = 2.0**53
 LEAST_TRIALS = 1e-100
@@ -229,8 +229,9 @@ def effort(
     top: how many of the highest answers count as easy, 1 to K - 1
     n, n_eff: as in `nps`
     returns: Effort; the mean with its t interval, cut to the scale: nobody: not_applicable, fewer
-        than 2 (effective) respondents: insufficient_n, all alike: zero_variance, both with the
-        value alone; the share as `proportion`
+        than 2 (effective) respondents: insufficient_n, with the value alone; all alike:
+        zero_variance, with se 0 and the interval of `estimates.equal_answers`; the share as
+        `proportion`
     raises: StatisticsError for negative counts or numbers out of range
     assumes: independent respondents; steps of the scale that are alike
     source: Dixon, Freeman, Toman 2010, Harvard Business Review 88(7/8):116-122 (the question)
@@ -279,11 +280,16 @@ def _mean_answer(
     df = np.where(known, n_eff - 1, 1.0)
     se = np.where(known, np.sqrt(variance / df), np.nan)
     half = special.stdtrit(df, 0.5 + confidence_level(confidence) / 2) * se
+    low, high = np.maximum(value - half, answer[0]), np.minimum(value + half, answer[-1])
+    alike = np.asarray(status == Status.ZERO_VARIANCE)
+    ends = float(answer[0]), float(answer[-1])
+    size = np.where(alike, n_eff, 1.0)
+    least, most = equal_answers(np.clip(value, *ends), size, bounds=ends, confidence=confidence)
     return Estimate(
         np.where(n > 0, value, np.nan),
-        se,
-        np.maximum(value - half, answer[0]),
-        np.minimum(value + half, answer[-1]),
+        np.where(alike, 0.0, se),
+        np.where(alike, least, low),
+        np.where(alike, most, high),
         n=n,
         n_eff=n_eff,
         status=status.astype(np.uint8),

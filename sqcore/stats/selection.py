@@ -36,7 +36,8 @@ def compare_groups(values: npt.ArrayLike, group: npt.ArrayLike, groups: int) -> 
     group: (N,), codes 0..groups - 1; no group is empty
     raises: StatisticsError
     source: ratio: Uniform Guidelines on Employee Selection Procedures 1978, 29 CFR 1607.4 D; p:
-        Fisher 1935 for 0 and 1, else Welch 1947, doi:10.1093/biomet/34.1-2.28
+        Fisher 1935 where both groups together got two amounts (such as 0 and 1), else Welch 1947,
+        doi:10.1093/biomet/34.1-2.28
 
     >>> compare_groups([1, 1, 1, 0, 1, 1, 0, 0], [0] * 4 + [1] * 4, 2).ratio.round(3).tolist()
     [1.0, 0.667]
@@ -49,12 +50,12 @@ def compare_groups(values: npt.ArrayLike, group: npt.ArrayLike, groups: int) -> 
     spread = float(np.std(y, ddof=1)) if len(y) > 1 else 0.0
     ratio = mean / top if top > 0 else np.ones(groups)
     effect = (mean - top) / spread if spread > 0 else np.zeros(groups)
-    is_yes_or_no = bool(np.isin(y, (0.0, 1.0)).all())
     p = np.full(groups, np.nan)
     for place in range(groups):
         if place != reference:
             ours, theirs = y[code == place], y[code == reference]
-            p[place] = _fisher(ours, theirs) if is_yes_or_no else _welch(ours, theirs)
+            two_amounts = len(np.unique(np.concatenate([ours, theirs]))) <= 2
+            p[place] = _fisher(ours, theirs) if two_amounts else _welch(ours, theirs)
     return Compared(n, mean, ratio, effect, p, reference)
 
 
@@ -111,7 +112,8 @@ def _checked(
 
 
 def _fisher(ours: FloatArray, theirs: FloatArray) -> float:
-    yes, other = int(ours.sum()), int(theirs.sum())
+    most = max(ours.max(), theirs.max())
+    yes, other = int((ours == most).sum()), int((theirs == most).sum())
     table = np.array([[yes, len(ours) - yes], [other, len(theirs) - other]])
     return float(stats.fisher_exact(table).pvalue)
 
@@ -121,7 +123,7 @@ def _welch(ours: FloatArray, theirs: FloatArray) -> float:
         return float("nan")
     a, b = float(np.var(ours, ddof=1)) / len(ours), float(np.var(theirs, ddof=1)) / len(theirs)
     gap = float(np.mean(ours) - np.mean(theirs))
-    if a + b == 0:
-        return 1.0 if gap == 0 else 0.0
+    if a + b <= 0:
+        return float("nan")
     df = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / (len(theirs) - 1))
     return float(2 * special.stdtr(df, -abs(gap) / np.sqrt(a + b)))

@@ -176,9 +176,17 @@ class TestEffort:
             Status.NOT_APPLICABLE, Status.INSUFFICIENT_N, Status.ZERO_VARIANCE, Status.OK,
         ]  # fmt: skip
         assert found.mean.value[1:].tolist() == [2, 3, 2]
-        assert np.isnan(found.mean.low[:3]).all()
+        assert np.isnan(found.mean.low[:2]).all()
         assert np.isnan(found.easy.value[0])
         assert found.easy.value[1:].tolist() == pytest.approx([0, 1, 1 / 3])
+
+    def test_equal_answers_are_no_certainty(self) -> None:
+        found = effort([[0, 0, 0, 0, 0, 0, 10], [0, 0, 0, 10, 0, 0, 0]]).mean
+
+        share = 1 - 0.05 ** (1 / 10)
+        assert found.se.tolist() == [0.0, 0.0]
+        assert found.low.tolist() == pytest.approx([7 - 6 * share, 4 - 3 * share])
+        assert found.high.tolist() == pytest.approx([7.0, 4 + 3 * share])
 
     def test_weights_count_by_their_effective_size(self) -> None:
         heavy = effort([[10.0, 20.0, 10.0]], top=1, n=[40], n_eff=[20.0])

@@ -49,6 +49,12 @@ def test_amounts_are_compared_by_welch() -> None:
     assert found.ratio[0] == pytest.approx(105 / 220)
 
 
+def test_two_people_beside_two_are_no_certainty_however_alike_each_pair_is() -> None:
+    found = compare_groups([100, 100, 200, 200], [0, 0, 1, 1], 2)
+
+    assert found.p[0] == pytest.approx(1 / 3)
+
+
 def test_a_ratio_that_chance_explains_is_no_alarm() -> None:
     found = compare_groups([1, 1, 0, 0, 1, 0, 0, 0], [0] * 4 + [1] * 4, 2)
 

@@ -42,6 +42,7 @@ OFFERED = {
 SPREADS = {
     Between.CHANNEL: gettext_lazy("%(measure)s: how far channels differ"),
     Between.UNIT: gettext_lazy("%(measure)s: how far units differ"),
+    Between.SEGMENT: gettext_lazy("%(measure)s: how far segments differ"),
     Between.SHIFT: gettext_lazy("%(measure)s: how far shifts differ"),
     Between.STAFF: gettext_lazy("%(measure)s: how far colleagues differ"),
     Between.WEEK: gettext_lazy("%(measure)s: how far weeks differ"),
@@ -88,7 +89,8 @@ class EncounterSource:
     Times are sums of whole seconds with the scale 60, so that an indicator reads minutes; solved
     and reworked are 0 or 1. Weeks and longer periods come from the kept sums, days and whatever
     names a service from the rows: the same integers either way. How alike they are between
-    channels, units, shifts, staff (encounters that were one person's own) and weeks: `"between"`.
+    channels, segments, units, shifts, staff (encounters that were one person's own) and weeks:
+    `"between"`.
     """
 
     key: str = "encounters"

@@ -139,11 +139,11 @@ def _one(source: Collected, leaf: IndicatorDefinition) -> Collected:
 
 def _cells_in(lattice: Lattice, between: Between) -> list[tuple[int, int]]:
     """Return the cells that are groups, each with a cell in which it is one."""
-    if between == Between.CHANNEL:
+    if between != Between.UNIT:
         return [
             (at, lattice.index[Key(key.unit)])
             for at, key in enumerate(lattice.keys)
-            if key.margin == Between.CHANNEL
+            if key.margin == between
         ]
     above: dict[int, int | None] = dict(lattice.parents)
     parents = {above[key.unit] for key in lattice.keys}

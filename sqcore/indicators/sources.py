@@ -59,6 +59,7 @@ class Between(TextChoices):
 
     CHANNEL = "channel", _("channels")
     UNIT = "unit", _("units")
+    SEGMENT = "segment", _("segments")
     SHIFT = "shift", _("shifts")
     STAFF = "staff", _("staff")
     WEEK = "week", _("weeks")
@@ -66,7 +67,7 @@ class Between(TextChoices):
     @property
     def are_cells(self) -> bool:
         """True where the groups are cells of the lattice: every source has these already."""
-        return self in (Between.CHANNEL, Between.UNIT)
+        return self in (Between.CHANNEL, Between.SEGMENT, Between.UNIT)
 
     @property
     def least_groups(self) -> int:
@@ -169,8 +170,8 @@ class OffersMeasures(Protocol):
 class HasGroups(Protocol):
     """A source of which a spread can be asked: `{..., "between": "channel"}`.
 
-    Its values are means or shares, so that groups have a spread inside. Channels and units the
-    run takes from the cells of `collect`.
+    Its values are means or shares, so that groups have a spread inside. Channels, segments and
+    units the run takes from the cells of `collect`.
     """
 
     def groups_of(self, measure: str) -> Sequence[Between]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import Collected, Counts, Offer, SourceCell
+from sqcore.indicators.sources import Between, Collected, Counts, Offer, SourceCell
 from sqcore.measurements.models import (
     Equipment,
     EquipmentQuerySet,
@@ -48,6 +48,14 @@ ENTERS = {
 }
 """Which grains of observations make up a period: what comes by month says nothing of a week."""
 HOUR = 3600
+COMPARED = (Measure.Kind.SHARE, Measure.Kind.MEAN)
+"""Of these a spread can be taken: they vary inside groups."""
+SPREADS = {
+    Between.CHANNEL: _("%(measure)s: how far channels differ"),
+    Between.SEGMENT: _("%(measure)s: how far segments differ"),
+    Between.UNIT: _("%(measure)s: how far units differ"),
+    Between.WEEK: _("%(measure)s: how far weeks differ"),
+}
 
 
 @dataclass
@@ -117,7 +125,9 @@ class MeasurementSource:
     """Measures that systems, devices and people report: `{"measure": code}`.
 
     What a unit reports as a whole stands for it; where it reports by channel or segment alone, the
-    whole is their sum.
+    whole is their sum. Of shares and means a spread can be taken, between weeks of what is
+    reported by day: a mean that came with its sum of squares counts all its readings, one that
+    came without is a single value.
     """
 
     key: str = "measurements"
@@ -154,21 +164,39 @@ class MeasurementSource:
                 unit_of_measure=measure.unit_of_measure,
             )
             for measure in Measure.objects.in_force().order_by("code")
+        ] + [
+            Offer(
+                title=str(words) % {"measure": measure},
+                parameters={"measure": measure.code, "between": between.value},
+                statistic="spread",
+                unit_of_measure=measure.unit_of_measure,
+                lower_is_better=True,
+            )
+            for measure in Measure.objects.in_force().filter(kind__in=COMPARED).order_by("code")
+            for between, words in SPREADS.items()
         ]
 
     def collect(self, *, measures: Sequence[str], period: Period) -> Collected:
-        wanted = {found.code: found for found in Measure.objects.filter(code__in=measures)}
-        places = {wanted[code].pk: at for at, code in enumerate(measures) if code in wanted}
-        kinds = {found.pk: found.kind for found in wanted.values()}
-        scales = [_scale(wanted.get(code)) for code in measures]
+        asked = _AskedMeasures.of(measures)
         cells: Cells = {}
-        for reports in _reports(places, period):
-            for cell, sums in reports.cells():
-                by_place = cells.setdefault(cell, {})
-                total = by_place.setdefault(places[reports.measure_id], Sums())
-                for row in sums:
-                    _add_row(total, kinds[reports.measure_id], row)
-        return collected(cells, measures, scales)
+        for reports in _reports(asked.places, period):
+            for cell, rows in reports.cells():
+                asked.add(cells, cell, reports.measure_id, rows)
+        return collected(cells, measures, asked.scales)
+
+    def groups_of(self, measure: str) -> Sequence[Between]:
+        found = Measure.objects.filter(code=measure, kind__in=COMPARED)
+        return list(SPREADS) if found.exists() else ()
+
+    def collect_groups(
+        self, *, measures: Sequence[str], between: Between, period: Period
+    ) -> Collected:
+        asked = _AskedMeasures.of(measures)
+        cells: Cells = {}
+        for on, reports in _daily(asked.places, period.start, period.end):
+            week = SourceCell(reports.unit_id, between.value, Period.of(on, Grain.WEEK).key)
+            asked.add(cells, week, reports.measure_id, whole_of(reports.rows))
+        return collected(cells, measures, asked.scales)
 
     def spans(self) -> Mapping[Grain, tuple[date, date]]:
         found: dict[Grain, tuple[date, date]] = {}
@@ -191,7 +219,7 @@ class MeasurementSource:
         if found is None or found.kind not in (Measure.Kind.SHARE, Measure.Kind.RATE):
             return []
         told: dict[date, list[int]] = {}
-        for on, reports in _daily(found.pk, units, through):
+        for on, reports in _daily([found.pk], date.min, through, units):
             of_day = told.setdefault(on, [0, 0])
             for _n, numerator, denominator, _squares in whole_of(reports.rows):
                 of_day[0] += numerator
@@ -209,6 +237,29 @@ class MeasurementSource:
             )
             for grain, start in starts
         ]
+
+
+@dataclass(frozen=True)
+class _AskedMeasures:
+    """Measures by the id of their row: their place among those asked for, and their kind."""
+
+    places: Mapping[int, int]
+    kinds: Mapping[int, str]
+    scales: Sequence[int]
+
+    @classmethod
+    def of(cls, codes: Sequence[str]) -> "_AskedMeasures":
+        found = {each.code: each for each in Measure.objects.filter(code__in=codes)}
+        return cls(
+            {found[code].pk: at for at, code in enumerate(codes) if code in found},
+            {each.pk: each.kind for each in found.values()},
+            [_scale(found.get(code)) for code in codes],
+        )
+
+    def add(self, cells: Cells, cell: SourceCell, measure_id: int, rows: Iterable[Numbers]) -> None:
+        total = cells.setdefault(cell, {}).setdefault(self.places[measure_id], Sums())
+        for row in rows:
+            _add_row(total, self.kinds[measure_id], row)
 
 
 def _scale(measure: Measure | None) -> int:
@@ -250,13 +301,17 @@ def _reports(measure_ids: Iterable[int], period: Period) -> Iterator[_Reports]:
 
 
 def _daily(
-    measure_id: int, units: Collection[int], through: date
+    measure_ids: Iterable[int], first: date, end: date, units: Collection[int] | None = None
 ) -> Iterator[tuple[date, _Reports]]:
-    """Yield what each of these units reported of a measure for each single day before `through`."""
+    """Yield what units (None: all) reported of measures for each single day from `first` on, before
+    `end`."""
     rows = Observation.objects.current().filter(
-        measure_id=measure_id, unit_id__in=list(units), grain=Grain.DAY, starts_on__lt=through
+        measure_id__in=list(measure_ids),
+        grain=Grain.DAY,
+        starts_on__gte=first,
+        starts_on__lt=end,
     )
-    return _gathered(rows)
+    return _gathered(rows if units is None else rows.filter(unit_id__in=list(units)))
 
 
 def _gathered(found: ObservationQuerySet) -> Iterator[tuple[date, _Reports]]:

@@ -96,7 +96,7 @@ class SurveySource:
     def groups_of(self, measure: str) -> Sequence[Between]:
         # The difference of two shares has no spread of its own.
         kind = measure.partition("/")[2].partition(":")[0]
-        return () if kind == "nps" else (Between.CHANNEL, Between.UNIT, Between.WEEK)
+        return () if kind == "nps" else list(SPREADS)
 
     def collect_groups(
         self, *, measures: Sequence[str], between: Between, period: Period
@@ -137,6 +137,7 @@ class SurveySource:
 SPREADS = {
     Between.CHANNEL: _("%(what)s: how far channels differ"),
     Between.UNIT: _("%(what)s: how far units differ"),
+    Between.SEGMENT: _("%(what)s: how far segments differ"),
     Between.WEEK: _("%(what)s: how far weeks differ"),
 }
 COMPARED = frozenset({"perception", "index"})

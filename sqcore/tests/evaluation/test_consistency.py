@@ -152,6 +152,18 @@ def test_says_how_far_channels_differ_in_the_unit_of_the_measure(
     assert not KpiValue.objects.filter(code="spread-channel").exclude(margin="").exists()
 
 
+def test_says_how_far_segments_differ(desk: GroupedSource, bank: Unit) -> None:
+    tree_system([branch("consistency", 1, spread("segment"))])
+    for segment, minutes in (("firms", COUNTER), ("youth", PHONE), ("families", APP)):
+        desk.add(bank, DAY, *waits(minutes), segment=segment, channel="counter")
+
+    evaluate_due(now=months_later(1))
+
+    tau = expected([COUNTER, PHONE, APP]).tau
+    assert row(bank, "spread-segment").value == pytest.approx(tau.value)
+    assert replay(run_id=EvaluationRun.objects.get().pk).fault == ""
+
+
 def test_says_which_share_of_the_variance_lies_between_them(
     desk: GroupedSource, bank: Unit
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
-from sqcore.indicators.sources import SOURCES, Collected, Counts, SourceCell
+from sqcore.indicators.sources import SOURCES, Between, Collected, Counts, SourceCell
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource, Sums, collected
 from sqcore.measurements.uptime import days_of_use, spans_of
 from sqcore.org.models import Organisation
@@ -147,6 +147,46 @@ class TestMeasurements:
         assert sums_of(found, SourceCell(north.pk))[:3] == (50, 50, 2)
         assert source.changed_since(NOW) == [(date(2026, 1, 1), date(2026, 1, 31))]
         assert source.changed_since(NOW + timedelta(hours=1)) == []
+
+    def test_shares_and_means_can_be_compared_and_rates_cannot(self) -> None:
+        for code, kind in (("a", "mean"), ("b", "rate"), ("c", "ratio"), ("d", "share")):
+            measure(code, kind)
+        source = MeasurementSource()
+
+        known = {code: [each.value for each in source.groups_of(code)] for code in "abcd"}
+
+        groups = ["channel", "segment", "unit", "week"]
+        assert known == {"a": groups, "b": [], "c": [], "d": groups}
+        offered = [each.parameters for each in source.offers() if each.statistic == "spread"]
+        assert [each["measure"] for each in offered] == ["a"] * 4 + ["d"] * 4
+        assert [each["between"] for each in offered] == groups * 2
+
+    def test_weeks_are_compared_by_what_was_reported_by_day(self) -> None:
+        north = make_unit("north")
+        make_channel("phone")
+        measure(every="day")
+        measure("wait", "mean", decimals=1, every="day")
+        here = {"measure": "wait", "unit": "north", "n": 4, "sum": 5, "sum_of_squares": 7}
+        send(
+            share("north", "2025-12-31", 9, 90),
+            share("north", "2026-01-01", 1, 50),
+            share("north", "2026-01-02", 2, 50),
+            share("north", "2026-01-02", 1, 20, channel="phone"),
+            share("north", "2026-01-05", 3, 40),
+            here | {"period": "2026-01-05"},
+            here | {"period": "2026-01-06"},
+        )
+
+        found = MeasurementSource().collect_groups(
+            measures=["errors", "wait"], between=Between.WEEK, period=JANUARY
+        )
+
+        first, second = (SourceCell(north.pk, "week", f"2026-W0{week}") for week in (1, 2))
+        assert list(found.cells) == [first, second]
+        assert sums_of(found, first) == (100, 100, 3, 100, 3, 3)
+        assert sums_of(found, second) == (40, 40, 3, 40, 3, 3)
+        assert sums_of(found, second, 1) == (8, 8, 100, 8, 100, 1400)
+        assert found.scales == [1, 10]
 
     def test_it_is_asked_for_a_measure_that_there_is(self) -> None:
         measure()

@@ -250,7 +250,9 @@ class TestWeeks:
 
         found = [each for each in SurveySource().offers() if each.statistic == "spread"]
 
-        assert [each.parameters["between"] for each in found] == ["channel", "unit", "week"]
+        assert [each.parameters["between"] for each in found] == [
+            *("channel", "unit", "segment", "week")
+        ]
         assert found[0].title == (
             "Experience, value and loyalty: Loyalty, index 0 to 100: how far channels differ"
         )

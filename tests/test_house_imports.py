@@ -53,8 +53,9 @@ THINGS = {
         *("process_words", "rows", "sums", "timeline"),
     },
     "sqcore.evaluation": {
-        *("due", "exports", "frozen", "groups", "kpi_page", "lattice", "leaves", "pages"),
-        *("published", "release", "unit_scores", "wording"),
+        *("changes", "due", "exports", "figures", "frozen", "groups", "kpi_page", "lattice"),
+        *("leaves", "pages", "published", "release", "standard_errors", "standings"),
+        *("unit_scores", "wording"),
     },
     "sqcore.files": {
         *("cells", "encodings", "kinds", "mapping", "paper", "personal", "storage", "toml"),
@@ -64,7 +65,7 @@ THINGS = {
         *("companions", "conditions", "definition", "drafts", "epochs", "pages", "shapes"),
     },
     "sqcore.jobs": {"runner"},
-    "sqcore.measurements": {"intake", "rows", "uptime"},
+    "sqcore.measurements": {"intake", "rows", "states", "uptime", "withdrawal"},
     "sqcore.monitoring": {
         *("addresses", "chance", "charts", "drawing", "early", "early_page", "foretelling"),
         *("funnel", "funnel_page", "kinds", "lines", "outlook", "outlook_page", "pages"),
@@ -73,10 +74,12 @@ THINGS = {
     "sqcore.org": {"directory", "rows"},
     "sqcore.performance": {
         *("batches", "dispute_pages", "disputes", "drawing", "due", "gathering", "judging"),
-        *("measures", "own_pages", "people_page", "person_page", "rules_page", "runs", "windows"),
-        "wording",
+        *("measures", "own_pages", "people_page", "person_page", "rules_page", "runs", "watching"),
+        *("windows", "wording"),
     },
-    "sqcore.publication": {"pages", "port", "validations"},
+    "sqcore.publication": {
+        *("differences", "differences_page", "pages", "port", "validations"),
+    },
     "sqcore.questionnaires": {"port"},
     "sqcore.reports": {
         *("comparison", "evidence", "operations", "pages", "paper", "review", "sections"),

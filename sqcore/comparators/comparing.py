@@ -14,8 +14,9 @@ from sqcore.comparators.rules import (
     roots_of,
     shares_of,
 )
+from sqcore.evaluation.figures import Figure
 from sqcore.evaluation.models import EvaluationRun
-from sqcore.evaluation.queries import Figure, history
+from sqcore.evaluation.queries import history
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition
 from sqcore.org.models import Unit

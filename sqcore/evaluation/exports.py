@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from sqcore.audit.services import record
 from sqcore.base.errors import NotFound
 from sqcore.evaluation import pages, queries
+from sqcore.evaluation.figures import Figure
 from sqcore.evaluation.forms import Asked
-from sqcore.evaluation.queries import Figure
 from sqcore.files.writing import BYTE_ORDER_MARK, harmless
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition, counts_of_code

@@ -16,10 +16,10 @@ from sqcore.base.text import in_language
 from sqcore.dashboards.figures import Figure as Chart
 from sqcore.dashboards.figures import Point, Series, series_figure
 from sqcore.evaluation import queries
+from sqcore.evaluation.figures import Figure, Line, Overview, Provenance, UnitLine
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.leaves import is_opinion
 from sqcore.evaluation.models import EvaluationRun
-from sqcore.evaluation.queries import Figure, Line, Overview, Provenance, UnitLine
 from sqcore.evaluation.wording import (
     SCORE,
     About,

@@ -1,8 +1,6 @@
 """Reading the KPI series. Every figure comes through `KpiValue.objects.visible_to`."""
 
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,25 +10,26 @@ from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
 from sqcore.evaluation import frozen, standard_errors
+from sqcore.evaluation.figures import Figure, MarginLine, Overview, Provenance, Standing, UnitLine
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
+from sqcore.evaluation.standings import (
+    Compared,
+    definition_at,
+    parents_at,
+    provenance_of,
+    standing_of,
+)
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import (
     COMPOSITE,
     OVERALL_NAME,
-    DimensionDefinition,
-    IndicatorDefinition,
     SystemDefinition,
     counts_of_code,
-    scored_leaves,
-    source_title,
 )
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
-from sqcore.indicators.shapes import is_even, scoring_of
 from sqcore.org.models import Channel, Segment, Unit
 from sqcore.org.queries import UnitTree, fiscal_start, organisation
-from sqcore.stats.composite import FLOOR
-from sqcore.stats.differences import Bounded, difference
 
 MARGINS = ("channel", "segment")
 
@@ -54,152 +53,6 @@ _FIELDS = (
     "n",
     "coverage",
 )
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row of the series. Without numbers, n included, unless `is_shown`."""
-
-    run_id: int
-    unit_id: int
-    period: Period
-    margin: str
-    margin_value: str
-    kind: str
-    code: str
-    status: str
-    reason: str
-    value: float | None
-    low: float | None
-    high: float | None
-    score: float | None
-    score_low: float | None
-    score_high: float | None
-    n: int | None
-    coverage: float | None
-
-    @property
-    def is_shown(self) -> bool:
-        return self.status == KpiValue.Status.OK
-
-    @property
-    def status_label(self) -> str:
-        return str(KpiValue.Status(self.status).label)
-
-    @property
-    def is_held(self) -> bool:
-        """True when answers came in since, but too few to show what they changed."""
-        return self.reason == KpiValue.Reason.HELD
-
-
-@dataclass(frozen=True)
-class Change:
-    """What became of a figure since the period before, on the indicators that both periods have.
-
-    `by` with its interval is in score points, of an indicator in its natural unit. It is clear
-    when the interval leaves 0 out; `is_better` is None when it is not. `composition_changed` says
-    that the two periods do not have the same indicators: `came` and `went` are their names, and
-    `redefined` are those that measure something else now.
-    `points`: of an indicator whose score has a shape, the change of the score, and whether that
-    says better; None where points rise evenly with the value, or the shape is another.
-    """
-
-    since: Period
-    by: float
-    low: float
-    high: float
-    is_clear: bool
-    is_better: bool | None
-    composition_changed: bool = False
-    came: tuple[str, ...] = ()
-    went: tuple[str, ...] = ()
-    redefined: tuple[str, ...] = ()
-    points: "Change | None" = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """A figure in its place in the tree of the system. Without a figure: nothing was measured.
-
-    `is_redefined`: it measured something else in the period before, so that there is no change.
-    """
-
-    code: str
-    name: str
-    kind: str
-    weight: float
-    figure: Figure | None
-    change: Change | None
-    children: tuple["Line", ...] = ()
-    indicator: IndicatorDefinition | None = None
-    is_redefined: bool = False
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a unit stands in a period: overall, by dimension, by indicator."""
-
-    unit_id: int
-    period: Period
-    run: "Provenance"
-    composite: Line
-    dimensions: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class UnitLine:
-    unit_id: int
-    code: str
-    name: str
-    depth: int
-    parent_id: int | None
-    figure: Figure
-    change: Change | None
-
-
-@dataclass(frozen=True)
-class MarginLine:
-    """A channel or segment (value "" and its name "" for all together)."""
-
-    value: str
-    name: str
-    figure: Figure
-
-
-@dataclass(frozen=True)
-class Overview:
-    """One period as a page shows it: a unit's standing, its parts, and other units beside it.
-
-    `units` holds the composite and each dimension (and `code`) of every unit by code, `margins`
-    one code of the unit by channel and by segment, without the line of all together.
-    """
-
-    standing: "Standing"
-    units: Mapping[str, list[UnitLine]]
-    margins: Mapping[str, list[MarginLine]]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """From what, how and since when: what stands behind every figure of a run."""
-
-    run_id: int
-    revision: int
-    period: Period
-    system: str
-    version: int
-    reason: str
-    collected_at: datetime | None
-    published_at: datetime | None
-    sources: tuple[str, ...]
-    respondents: int | None
-    smallest_group: int
-    coverage: float
-    confidence: float
-    input_digest: str
-    result_digest: str
-    libraries: Mapping[str, str]
-    definition: SystemDefinition
 
 
 def grains_of(*, system: IndicatorSystem) -> list[Grain]:
@@ -306,7 +159,7 @@ def last_published_at() -> datetime | None:
 def top_units(*, principal: Principal, run: EvaluationRun) -> list[int]:
     """Return the highest units of the run's tree whose results the asker may see."""
     scope = principal.scope(Permission.VIEW_RESULTS)
-    parents = _parents(run)
+    parents = parents_at(run)
     return [
         unit
         for unit, parent in parents.items()
@@ -317,7 +170,7 @@ def top_units(*, principal: Principal, run: EvaluationRun) -> list[int]:
 def unit_and_above(*, principal: Principal, run: EvaluationRun, code: str) -> list[Unit]:
     """Return the unit of this code, after all above it that the asker may see; none when there is
     no such unit for them. One query, which reads whatever has units below it."""
-    parents = _parents(run)
+    parents = parents_at(run)
     above = {parent for parent in parents.values() if parent is not None}
     visible = Unit.objects.visible_to(principal, Permission.VIEW_RESULTS)
     units = {
@@ -356,8 +209,8 @@ def overview(
     `code` is broken down by channel and segment if `parts`; `below` keeps only its children.
     """
     period = Period(run.starts_on, Grain(run.grain), fiscal_start())
-    definition, formerly = SystemDefinition.from_json(run.definition), _definition(former)
-    parents = _parents(run)
+    definition, formerly = SystemDefinition.from_json(run.definition), definition_at(former)
+    parents = parents_at(run)
     codes = [COMPOSITE, *(found.code for found in definition.all_dimensions())]
     codes = codes if code in codes else [*codes, code]
     beside = Q(code__in=codes)
@@ -393,10 +246,10 @@ def overview(
         }
         for start in (period.start, period.previous.start)
     }
-    compare = _Compared(names, parents, definition, formerly)
+    compare = Compared(names, parents, definition, formerly)
     beside_ids = None if below is None else set(children)
     return Overview(
-        standing=_standing(
+        standing=standing_of(
             unit.pk, run, definition, formerly, own[period.start], own[period.previous.start]
         ),
         units={
@@ -496,11 +349,11 @@ def standing(
         unit=unit, grain=period.grain, margin="", starts_on__in=list(runs)
     )
     figures = _by_period(_figures(rows.order_by("id"), period.fiscal_start))
-    return _standing(
+    return standing_of(
         unit.pk,
         run,
         SystemDefinition.from_json(run.definition),
-        _definition(before),
+        definition_at(before),
         figures.get(period.start, {}),
         figures.get(period.previous.start, {}),
     )
@@ -532,7 +385,7 @@ def units_compared(
         margin_value=margin_value,
         starts_on__in=list(runs),
     )
-    parents = _parents(run)
+    parents = parents_at(run)
     if below is not None:
         children = [unit for unit, parent in parents.items() if parent == below.pk]
         rows = rows.filter(unit_id__in=[below.pk, *children])
@@ -542,11 +395,11 @@ def units_compared(
         figure = _figure(row, period.fiscal_start)
         names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
         figures.setdefault(figure.period.start, {})[figure.unit_id] = figure
-    compare = _Compared(
+    compare = Compared(
         names,
         parents,
         SystemDefinition.from_json(run.definition),
-        _definition(runs.get(period.previous.start)),
+        definition_at(runs.get(period.previous.start)),
     )
     return compare.lines(figures.get(period.start, {}), figures.get(period.previous.start, {}))
 
@@ -607,7 +460,7 @@ def provenance(*, principal: Principal, run_id: int) -> Provenance:
     if run is None:
         raise NotFound("There is no such evaluation.")
     definition = SystemDefinition.from_json(run.definition)
-    return _provenance(run, definition, organisation().fiscal_start)
+    return provenance_of(run, definition, organisation().fiscal_start)
 
 
 def _visible(principal: Principal, system: IndicatorSystem) -> QuerySet[KpiValue]:
@@ -628,95 +481,6 @@ def _runs(system: IndicatorSystem, period: Period) -> dict[date, EvaluationRun]:
     return {run.starts_on: run for run in found}
 
 
-@dataclass(frozen=True)
-class _Compared:
-    """Units in the order of the tree, each with its change."""
-
-    names: Mapping[int, tuple[str, str]]
-    parents: Mapping[int, int | None]
-    definition: SystemDefinition
-    former: SystemDefinition | None
-
-    def lines(
-        self,
-        now: Mapping[int, Figure],
-        then: Mapping[int, Figure],
-        *,
-        only: Collection[int] | None = None,
-    ) -> list[UnitLine]:
-        same = self.former is not None and _shape(self.former) == _shape(self.definition)
-        return [
-            UnitLine(
-                unit_id=unit_id,
-                code=self.names[unit_id][0],
-                name=self.names[unit_id][1],
-                depth=depth,
-                parent_id=self.parents.get(unit_id),
-                figure=now[unit_id],
-                change=self._change(now[unit_id], then.get(unit_id), same=same),
-            )
-            for unit_id, depth in _in_tree_order(self.parents, self.names)
-            if unit_id in now and (only is None or unit_id in only)
-        ]
-
-    def _change(self, now: Figure, then: Figure | None, *, same: bool) -> Change | None:
-        is_leaf = self.definition.indicator(now.code) is not None
-        if is_leaf and not _asked_alike(self.former, self.definition, now.code):
-            return None
-        return _plain_change(now, then, self.definition, same=same)
-
-
-def _standing(
-    unit_id: int,
-    run: EvaluationRun,
-    definition: SystemDefinition,
-    former: SystemDefinition | None,
-    now: Mapping[str, Figure],
-    then: Mapping[str, Figure],
-) -> Standing:
-    compare = _Comparison(definition, former, now, then)
-    provenance = _provenance(run, definition, fiscal_start())
-    return Standing(
-        unit_id=unit_id,
-        period=provenance.period,
-        run=provenance,
-        composite=Line(
-            code=COMPOSITE,
-            name=definition.name_of(COMPOSITE),
-            kind=KpiValue.Kind.COMPOSITE,
-            weight=1.0,
-            figure=now.get(COMPOSITE),
-            change=compare.aggregate(COMPOSITE, definition.dimensions),
-        ),
-        dimensions=tuple(_line(found, now, compare) for found in definition.dimensions),
-    )
-
-
-def _definition(run: EvaluationRun | None) -> SystemDefinition | None:
-    return None if run is None else SystemDefinition.from_json(run.definition)
-
-
-def _parents(run: EvaluationRun) -> dict[int, int | None]:
-    return {int(unit): parent for unit, parent in run.tree.items()}
-
-
-def _in_tree_order(
-    parents: Mapping[int, int | None], names: Mapping[int, tuple[str, str]]
-) -> Iterable[tuple[int, int]]:
-    """Yield (unit, depth), parents before children, siblings by code."""
-    below: dict[int | None, list[int]] = {}
-    for unit, parent in parents.items():
-        below.setdefault(parent, []).append(unit)
-
-    def walk(at: int | None, depth: int) -> Iterable[tuple[int, int]]:
-        for unit in sorted(below.get(at, []), key=lambda u: names.get(u, ("", ""))[0]):
-            if unit in names:
-                yield unit, depth
-            yield from walk(unit, depth + 1)
-
-    yield from walk(None, 0)
-
-
 def _figures(rows: QuerySet[KpiValue], fiscal_start: int) -> list[Figure]:
     return [_figure(row, fiscal_start) for row in rows.values(*_FIELDS)]
 
@@ -732,311 +496,3 @@ def _by_period(figures: Sequence[Figure]) -> dict[date, dict[str, Figure]]:
     for figure in figures:
         found.setdefault(figure.period.start, {})[figure.code] = figure
     return found
-
-
-def _line(
-    dimension: DimensionDefinition, now: Mapping[str, Figure], compare: "_Comparison"
-) -> Line:
-    leaves = [
-        Line(
-            code=leaf.code,
-            name=in_language(leaf.name),
-            kind=KpiValue.Kind.INDICATOR,
-            weight=leaf.weight,
-            figure=now.get(leaf.code),
-            change=compare.indicator(leaf),
-            indicator=leaf,
-            is_redefined=compare.is_redefined(leaf.code),
-        )
-        for leaf in dimension.indicators
-    ]
-    return Line(
-        code=dimension.code,
-        name=in_language(dimension.name),
-        kind=KpiValue.Kind.DIMENSION,
-        weight=dimension.weight,
-        figure=now.get(dimension.code),
-        change=compare.aggregate(dimension.code, [dimension]),
-        children=(*(_line(below, now, compare) for below in dimension.dimensions), *leaves),
-    )
-
-
-class _Comparison:
-    """The figures of two periods side by side, by code."""
-
-    def __init__(
-        self,
-        definition: SystemDefinition,
-        former: SystemDefinition | None,
-        now: Mapping[str, Figure],
-        then: Mapping[str, Figure],
-    ) -> None:
-        self.definition, self.former = definition, former
-        self.now, self.then = now, then
-
-    def indicator(self, leaf: IndicatorDefinition) -> Change | None:
-        former = self.former.indicator(leaf.code) if self.former else None
-        if not _asked_alike(self.former, self.definition, leaf.code):
-            return None
-        now, then = self.now.get(leaf.code), self.then.get(leaf.code)
-        return _value_change(now, then, leaf, alike=_scores_alike(former, leaf))
-
-    def is_redefined(self, code: str) -> bool:
-        """True when the former period has it too, and it measured something else then."""
-        known = self.former is not None and self.former.indicator(code) is not None
-        return known and not _asked_alike(self.former, self.definition, code)
-
-    def aggregate(self, code: str, roots: Sequence[DimensionDefinition]) -> Change | None:
-        """Compare a dimension or the composite on the indicators that both periods show.
-
-        Where these are all there are, the published intervals serve. Else the score of what is
-        common is computed anew, with the widest interval that any correlation could give it.
-        Between an arithmetic and a geometric mean there is no change: they do not say the same.
-        """
-        if self.former is not None and self.former.aggregation != self.definition.aggregation:
-            return None
-        after, before = self.now.get(code), self.then.get(code)
-        if after is None or before is None or not (after.is_shown and before.is_shown):
-            return None
-        common, complete = self._common(roots)
-        if not common:
-            return None
-        if complete:
-            return _score_change(_score(after), _score(before), after, before)
-        found = _score_change(
-            self._partial(roots, common, self.now),
-            self._partial(roots, common, self.then),
-            after,
-            before,
-            composition_changed=True,
-        )
-        now = self._shown(self.definition, self.now, roots)
-        then = self._shown(self.former, self.then, roots)
-        redefined = {code for code in now & then if self.is_redefined(code)}
-        return found and replace(
-            found,
-            came=self._names(self.definition, now - redefined, common),
-            went=self._names(self.former, then - redefined, common),
-            redefined=self._names(self.definition, redefined, common),
-        )
-
-    def _shown(
-        self,
-        source: SystemDefinition | None,
-        rows: Mapping[str, Figure],
-        roots: Sequence[DimensionDefinition],
-    ) -> set[str]:
-        """The codes of what counts in these dimensions and is shown."""
-        codes = self._codes(source, roots)
-        return {code for code in codes if code in rows and rows[code].is_shown}
-
-    @staticmethod
-    def _names(
-        source: SystemDefinition | None, shown: set[str], common: set[str]
-    ) -> tuple[str, ...]:
-        if source is None:
-            return ()
-        order = [leaf.code for leaf in source.all_indicators()]
-        return tuple(source.name_of(code) for code in order if code in shown - common)
-
-    def _common(self, roots: Sequence[DimensionDefinition]) -> tuple[set[str], bool]:
-        """The indicators that both periods show alike, and whether there are no others."""
-        mine = {
-            leaf.code: leaf for root in roots for each in root.walk() for leaf in each.indicators
-        }
-        shown = [
-            self._shown(self.definition, self.now, roots),
-            self._shown(self.former, self.then, roots),
-        ]
-        alike = {
-            code
-            for code in shown[0] & shown[1]
-            if _asked_alike(self.former, self.definition, code)
-            and self.former is not None
-            and _scores_alike(self.former.indicator(code), mine[code])
-        }
-        same_tree = self.former is not None and _shape(self.former) == _shape(self.definition)
-        return alike, same_tree and shown[0] == shown[1] == alike
-
-    def _codes(
-        self, source: SystemDefinition | None, roots: Sequence[DimensionDefinition]
-    ) -> set[str]:
-        if source is None:
-            return set()
-        wanted = {root.code for root in roots}
-        return {
-            leaf.code
-            for top in source.all_dimensions()
-            if top.code in wanted
-            for leaf in scored_leaves([replace(top, weight=1.0)])
-        }
-
-    def _partial(
-        self,
-        roots: Sequence[DimensionDefinition],
-        common: set[str],
-        rows: Mapping[str, Figure],
-    ) -> Bounded:
-        """The mean of the common indicators, as if they were perfectly correlated."""
-        weights = {code: weight for root in roots for code, weight in _leaf_weights(root).items()}
-        total = sum(weights[code] for code in common)
-        shares = [(weights[code] / total, _score(rows[code])) for code in sorted(common)]
-        mean = _geometric if self.definition.is_geometric else _arithmetic
-        return Bounded(
-            mean([(share, each.value) for share, each in shares]),
-            mean([(share, each.low) for share, each in shares]),
-            mean([(share, each.high) for share, each in shares]),
-        )
-
-
-def _arithmetic(shares: Sequence[tuple[float, float]]) -> float:
-    return sum(share * score for share, score in shares)
-
-
-def _geometric(shares: Sequence[tuple[float, float]]) -> float:
-    return math.exp(sum(share * math.log(max(score, FLOOR)) for share, score in shares))
-
-
-def _asked(definition: SystemDefinition, leaf: IndicatorDefinition) -> tuple[Any, ...]:
-    """What is measured, in what its formula needs too: what makes two values comparable."""
-    operands = [(name, definition.indicator(name)) for name in leaf.names]
-    return (
-        leaf.source,
-        leaf.measure,
-        leaf.formula,
-        leaf.statistic,
-        leaf.unit_of_measure,
-        *((name, found and _asked(definition, found)) for name, found in operands),
-    )
-
-
-def _asked_alike(former: SystemDefinition | None, now: SystemDefinition, code: str) -> bool:
-    """Whether an indicator measured the same then; over the border of an epoch it did not."""
-    then, leaf = former.indicator(code) if former else None, now.indicator(code)
-    if former is None or then is None or leaf is None:
-        return False
-    return _asked(former, then) == _asked(now, leaf)
-
-
-def _scores_alike(former: IndicatorDefinition | None, leaf: IndicatorDefinition) -> bool:
-    """Whether a value of it had the same score then."""
-    return former is not None and scoring_of(former) == scoring_of(leaf)
-
-
-def _shape(definition: SystemDefinition) -> Any:
-    """All that decides what a score means: targets, names and what is watched do not."""
-
-    def of(dimension: DimensionDefinition) -> Any:
-        leaves = [
-            (leaf.code, leaf.weight, scoring_of(leaf), _asked(definition, leaf))
-            for leaf in dimension.indicators
-            if leaf.weight
-        ]
-        below = [of(each) for each in dimension.dimensions]
-        return dimension.code, dimension.weight, leaves, below
-
-    return definition.aggregation, [of(top) for top in definition.dimensions]
-
-
-def _leaf_weights(root: DimensionDefinition) -> dict[str, float]:
-    weights = {leaf.code: root.weight * leaf.weight for leaf in root.indicators}
-    for below in root.dimensions:
-        weights |= {code: root.weight * weight for code, weight in _leaf_weights(below).items()}
-    return weights
-
-
-def _score(figure: Figure) -> Bounded:
-    score = figure.score if figure.score is not None else 0.0
-    return Bounded(
-        score,
-        score if figure.score_low is None else figure.score_low,
-        score if figure.score_high is None else figure.score_high,
-    )
-
-
-def _score_change(
-    after: Bounded,
-    before: Bounded,
-    now: Figure,
-    then: Figure,
-    *,
-    composition_changed: bool = False,
-) -> Change | None:
-    if now.score_low is None or then.score_low is None:
-        return None
-    by = difference(after, before)
-    clear = by.low > 0 or by.high < 0
-    return Change(
-        since=then.period,
-        by=by.value,
-        low=by.low,
-        high=by.high,
-        is_clear=clear,
-        is_better=by.value > 0 if clear else None,
-        composition_changed=composition_changed,
-    )
-
-
-def _value_change(
-    now: Figure | None, then: Figure | None, leaf: IndicatorDefinition, *, alike: bool
-) -> Change | None:
-    """`alike`: whether a value has the same score on both sides."""
-    after, before = _value(now), _value(then)
-    if after is None or before is None or now is None or then is None:
-        return None
-    by = difference(after, before)
-    clear = by.low > 0 or by.high < 0
-    if not is_even(leaf):
-        points = _score_change(_score(now), _score(then), now, then) if alike else None
-        better = None if points is None else points.is_better
-        return Change(then.period, by.value, by.low, by.high, clear, better, points=points)
-    rising_is_better = leaf.best > leaf.worst
-    return Change(
-        since=then.period,
-        by=by.value,
-        low=by.low,
-        high=by.high,
-        is_clear=clear,
-        is_better=(by.value > 0) == rising_is_better if clear else None,
-    )
-
-
-def _value(figure: Figure | None) -> Bounded | None:
-    if figure is None or figure.value is None or figure.low is None or figure.high is None:
-        return None
-    return Bounded(figure.value, figure.low, figure.high)
-
-
-def _plain_change(
-    now: Figure, then: Figure | None, definition: SystemDefinition, *, same: bool
-) -> Change | None:
-    if then is None or not now.is_shown or not then.is_shown:
-        return None
-    leaf = definition.indicator(now.code)
-    if leaf is not None:
-        return _value_change(now, then, leaf, alike=same)
-    if not same or now.coverage != then.coverage:
-        return None
-    return _score_change(_score(now), _score(then), now, then)
-
-
-def _provenance(run: EvaluationRun, definition: SystemDefinition, fiscal_start: int) -> Provenance:
-    return Provenance(
-        run_id=run.pk,
-        revision=run.revision,
-        period=Period(run.starts_on, Grain(run.grain), fiscal_start),
-        system=in_language(definition.name),
-        version=definition.version,
-        reason=run.get_reason_display(),
-        collected_at=run.collected_at,
-        published_at=run.published_at,
-        sources=tuple(source_title(key) for key in definition.sources()),
-        respondents=run.respondents,
-        smallest_group=run.policy["smallest_group"],
-        coverage=run.policy["coverage"],
-        confidence=run.policy["confidence"],
-        input_digest=run.input_digest,
-        result_digest=run.result_digest,
-        libraries=run.libraries,
-        definition=definition,
-    )

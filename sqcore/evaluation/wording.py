@@ -14,8 +14,8 @@ from sqcore.base.periods import title_of as title_of
 from sqcore.base.text import number as number
 from sqcore.base.text import signed as signed
 from sqcore.dashboards.figures import Point
+from sqcore.evaluation.figures import Change, Figure, Provenance
 from sqcore.evaluation.models import KpiValue
-from sqcore.evaluation.queries import Change, Figure, Provenance
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.indicators.models import Indicator, UnitOfMeasure
 from sqcore.indicators.shapes import HasShape, ends_of, is_even, words_of

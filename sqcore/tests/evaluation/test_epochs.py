@@ -10,6 +10,7 @@ from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.base.models import OutboxEvent
 from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import queries
+from sqcore.evaluation.figures import Line
 from sqcore.evaluation.forms import Asked
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.pages import indicator_page
@@ -113,7 +114,7 @@ def test_no_change_is_computed_over_the_border(
     _begin(wait, by)
     _evaluate(3)
 
-    def line(start: date) -> queries.Line:
+    def line(start: date) -> Line:
         run, former = queries.run_of(
             system=EvaluationRun.objects.all()[0].system, period=_period(start)
         )

@@ -9,6 +9,7 @@ from django.test import Client
 
 from sqcore.base.periods import Grain
 from sqcore.evaluation import frozen, queries
+from sqcore.evaluation.figures import Change
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.rules import digest_of
 from sqcore.evaluation.services import evaluate_due, replay
@@ -206,7 +207,7 @@ class TestChange:
             }
             january.save(update_fields=["definition"])
 
-    def _change(self, unit: Unit, code: str = "composite") -> queries.Change | None:
+    def _change(self, unit: Unit, code: str = "composite") -> Change | None:
         system = IndicatorSystem.objects.get()
         period = queries.periods_of(system=system, grain=Grain.MONTH)[0]
         run, former = queries.run_of(system=system, period=period)

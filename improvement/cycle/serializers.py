@@ -3,11 +3,15 @@
 from datetime import UTC
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from improvement.tickets.models import Severity, State, Ticket
+from improvement.verification.another import AnotherLook, another_look
 from improvement.verification.models import EffectCheck, Verdict
+from improvement.verification.wording import another_said
 from sqcore.base.periods import Grain
+from sqcore.stats.results import MethodStatus
 
 
 class StepRequest(serializers.Serializer[Any]):
@@ -56,6 +60,39 @@ class StepTaken(serializers.Serializer[Any]):
     revision = serializers.IntegerField(help_text="Name it with the next step")
 
 
+class AnotherLookRow(serializers.Serializer[Any]):
+    """An interrupted series beside the verdict of an indicator that counts something: it knows of
+    trend and season, and changes no verdict. A status other than `ok` has no ratio; `said` says
+    why."""
+
+    status = serializers.ChoiceField([status.value for status in MethodStatus])
+    said = serializers.SerializerMethodField()
+    ratio = serializers.FloatField(
+        allow_null=True, help_text="By how much the action multiplied the rate"
+    )
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    confidence = serializers.FloatField()
+    counted = serializers.FloatField(allow_null=True, help_text="After the action")
+    expected = serializers.FloatField(
+        allow_null=True, help_text="By trend and season alone, had nothing been done"
+    )
+    is_rest = serializers.BooleanField(
+        help_text="Counted are those of which the share does not hold, as they are the fewer"
+    )
+    n_before = serializers.IntegerField(help_text="Periods with figures")
+    n_after = serializers.IntegerField()
+    harmonics = serializers.IntegerField()
+    dispersion = serializers.FloatField(allow_null=True)
+    phi = serializers.FloatField(allow_null=True)
+    memory_p = serializers.FloatField(
+        allow_null=True, help_text="Ljung-Box: a small one says that the interval may be too short"
+    )
+
+    def get_said(self, look: AnotherLook) -> str:
+        return " ".join(another_said(look))
+
+
 class CheckRow(serializers.ModelSerializer[EffectCheck]):
     """One look at the effect of a ticket. Only a final one has a verdict; it counts once it is
     confirmed."""
@@ -76,6 +113,7 @@ class CheckRow(serializers.ModelSerializer[EffectCheck]):
     n_before = serializers.IntegerField()
     n_after = serializers.IntegerField()
     is_overridden = serializers.SerializerMethodField()
+    another_look = serializers.SerializerMethodField()
 
     class Meta:
         model = EffectCheck
@@ -84,11 +122,16 @@ class CheckRow(serializers.ModelSerializer[EffectCheck]):
             *("is_interim", "checked_at", "through", "verdict", "reasons", "estimate", "low"),
             *("high", "confidence", "p", "phi", "sigma", "mean_before", "mean_after", "n_before"),
             *("n_after", "smallest_detectable", "is_restored", "grade", "balancing"),
-            *("confirmed_verdict", "confirmed_at", "is_overridden", "digest"),
+            *("confirmed_verdict", "confirmed_at", "is_overridden", "digest", "another_look"),
         )
 
     def get_is_overridden(self, check: EffectCheck) -> bool:
         return bool(check.override_verdict)
+
+    @extend_schema_field(AnotherLookRow(allow_null=True))
+    def get_another_look(self, check: EffectCheck) -> dict[str, Any] | None:
+        look = another_look(check.points)
+        return None if look is None else dict(AnotherLookRow(look).data)
 
 
 FIELDS_OF: dict[str, tuple[frozenset[str], frozenset[str]]] = {

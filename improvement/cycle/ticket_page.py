@@ -39,15 +39,19 @@ from improvement.tickets.models import (
     Step,
     Ticket,
 )
+from improvement.verification.another import AnotherLook, another_look
 from improvement.verification.models import EffectCheck, EffectPlan, Verdict
 from improvement.verification.planning import Outlook
 from improvement.verification.queries import plans_of
 from improvement.verification.wording import (
     TONES,
+    agreement_text,
     amount,
     amount_at_least,
+    another_said,
     between,
     of_change,
+    ratio_text,
     reason_text,
     shift,
     spans,
@@ -133,6 +137,7 @@ class CheckView:
     standing: list[tuple[str, str]]
     reasons: list[str]
     balancing: list[Balance]
+    another: list[str]
     waits: str
     comes_next: str
     may_confirm: bool
@@ -558,16 +563,18 @@ def _check(
     quality = principal.may(Permission.CONFIRM_EFFECTS, unit_id=ticket.unit_id)
     mine = waiting and present and quality and ticket.owner_id != me
     overridden = check.override_by_id is not None
+    look = another_look(check.points)
     return CheckView(
         check=check,
         verdict=_verdict(check),
         found=_found(check, plan, leaves),
         sure=_sure(check, plan, leaves),
         promised=_promised(plan, leaves),
-        figures=_figures(check, plan, leaves),
+        figures=_figures(check, plan, leaves) + _figures_besides(look),
         standing=_standing(check),
         reasons=[reason_text(str(code)) for code in check.reasons],
         balancing=_balancing(check, leaves),
+        another=_another(check, look),
         waits=_waits(check) if waiting else "",
         comes_next=_comes_next(check, plan, ticket),
         may_confirm=mine and check.override_by_id != me,
@@ -703,6 +710,30 @@ def _figures(
         seen = amount_at_least(check.smallest_detectable, scale)
         known.append((_("Smallest detectable effect"), seen))
     return known
+
+
+def _another(check: EffectCheck, look: AnotherLook | None) -> list[str]:
+    """What the counts say beside the verdict; empty where nothing is counted."""
+    if look is None:
+        return []
+    said = [*another_said(look)]
+    if look.ratio is not None and check.low is not None and check.high is not None:
+        said.append(agreement_text(look, low=check.low, high=check.high))
+    return said
+
+
+def _figures_besides(look: AnotherLook | None) -> list[tuple[str, str]]:
+    if look is None or look.ratio is None or look.dispersion is None:
+        return []
+    n = _("%(before)s before, %(after)s after") % {
+        "before": spans(look.n_before, look.grain),
+        "after": spans(look.n_after, look.grain),
+    }
+    return [
+        (_("Another look: ratio of the rates"), ratio_text(look)),
+        (_("Another look: from"), n),
+        (_("Another look: spread, 1 is that of chance"), number(look.dispersion, 2)),
+    ]
 
 
 def _standing(check: EffectCheck) -> list[tuple[str, str]]:

@@ -3,13 +3,19 @@
 Of every period there is its first day, its value and whether it was excluded: before the action,
 left out, and after it, of the indicator and of each balancing measure. With them stand what was
 promised, the frozen baseline and the changes that other tickets made meanwhile. Nothing else
-enters a verdict (`improvement.verification.judging.judge`).
+enters a verdict (`improvement.verification.judging.judge`). Of an indicator that counts something
+the counts of a longer stretch are kept as well, for another look beside the verdict
+(`improvement.verification.another`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
+
+from improvement.verification.another import MOST_TURNS, SEASONS
 from improvement.verification.models import EffectPlan
 from improvement.verification.planning import confidence_of, frozen_baseline
 from improvement.verification.queries import Deeds, compared_with, concurrent_changes
@@ -21,9 +27,13 @@ from improvement.verification.windows import (
     windows_of,
 )
 from sqcore.base.periods import Grain, Period
+from sqcore.indicators.definition import IndicatorDefinition
+from sqcore.monitoring.kinds import sizes_of
 from sqcore.monitoring.models import Baseline, Kind
+from sqcore.monitoring.passes import leaves_of, standard_errors
 from sqcore.monitoring.queries import SeriesKey, SeriesPoint, series_points
 from sqcore.org.queries import fiscal_start
+from sqcore.stats.arrays import FloatArray
 
 FIRST, SECOND = 1, 2
 
@@ -96,7 +106,7 @@ def points_json(found: Evidence, *, is_interim: bool) -> dict[str, Any]:
         plan, starts_on=found.bounds.first_on, ends_on=max(found.through, found.bounds.first_on)
     )
     return {
-        "version": 1,
+        "version": 2,
         "is_interim": is_interim,
         "better": plan.better,
         "minimum": plan.minimum,
@@ -110,6 +120,7 @@ def points_json(found: Evidence, *, is_interim: bool) -> dict[str, Any]:
         "baseline": _baseline_json(plan, found.points),
         "concurrent": [change.pk for change in changes],
         "balancing": [] if is_interim else _balancing_json(found),
+        "counted": None if is_interim else _counted_json(found),
     }
 
 
@@ -160,3 +171,80 @@ def _sigma_of(baseline: Baseline, points: list[SeriesPoint]) -> float:
         return 0.0
     centre = sum(values) / len(values)
     return float((sum((value - centre) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
+
+
+# ---- What another look goes by -------------------------------------------------------------------
+def _counted_json(found: Evidence) -> dict[str, Any] | None:
+    """Return counts with what they were counted from; None of an indicator that counts nothing."""
+    plan, grain = found.plan, Grain(found.plan.grain)
+    leaf = leaves_of(plan.system, grain).get(plan.code)
+    if leaf is None or leaf.formula or leaf.statistic not in ("proportion", "rate"):
+        return None
+    points = _looked_at(found)
+    values = _numbers([each.value for each in points])
+    errors = standard_errors(
+        _numbers([each.low for each in points]), _numbers([each.high for each in points])
+    )
+    sizes = sizes_of(leaf, values, _numbers([each.n for each in points]), errors)
+    is_rest = _is_rest(leaf, values, sizes)
+    counts = (1.0 - values if is_rest else values) * sizes
+    counts[[not _counts(each, found) for each in points]] = np.nan
+    earlier = plan.compares_from if plan.comparison == EffectPlan.Comparison.AFTER_SIGNAL else None
+    return {
+        "grain": grain.value,
+        "is_rest": is_rest,
+        "earlier": None if earlier is None else earlier.isoformat(),
+        "rows": [
+            _row(each, float(count), float(size))
+            for each, count, size in zip(points, counts, sizes, strict=True)
+        ],
+    }
+
+
+def _looked_at(found: Evidence) -> list[SeriesPoint]:
+    """The periods up to the end of the look. What came before an earlier cycle changed something is
+    more than one other state, and left away."""
+    plan, bounds = found.plan, found.bounds
+    points = [each for each in found.points if each.period.end <= found.through]
+    if plan.comparison == EffectPlan.Comparison.AFTER_CYCLE:
+        points = [each for each in points if each.period.start >= plan.compares_from]
+    before = sum(each.period.start < bounds.after_from for each in points)
+    return points[max(before - int(MOST_TURNS * SEASONS[Grain(plan.grain)]), 0) :]
+
+
+def _counts(point: SeriesPoint, found: Evidence) -> bool:
+    """Whether a period enters: not those between the sides, nor those in which the signal was
+    raised, which were picked for being bad."""
+    bounds, plan, period = found.bounds, found.plan, point.period
+    if period.end > bounds.first_on and period.start < bounds.after_from:
+        return False
+    signal = plan.ticket.signal
+    is_raising = (
+        plan.comparison == EffectPlan.Comparison.AFTER_SIGNAL
+        and signal is not None
+        and period.end > signal.since_on
+        and period.start < bounds.compares_from
+    )
+    return point.is_usable and not is_raising
+
+
+def _is_rest(leaf: IndicatorDefinition, values: FloatArray, sizes: FloatArray) -> bool:
+    """Whether most have it, so that the others are counted: the variance of the rarer of two
+    outcomes goes with its mean."""
+    known = ~np.isnan(values) & (np.nan_to_num(sizes) > 0)
+    if leaf.statistic != "proportion" or not known.any():
+        return False
+    return bool(np.average(values[known], weights=sizes[known]) > 0.5)
+
+
+def _row(point: SeriesPoint, count: float, size: float) -> dict[str, Any]:
+    known = bool(np.isfinite(count) and size > 0)
+    return {
+        "on": point.period.start.isoformat(),
+        "count": max(round(count, 4), 0.0) if known else None,
+        "exposure": float(f"{size:.10g}") if known else None,
+    }
+
+
+def _numbers(values: Sequence[float | None]) -> FloatArray:
+    return np.array([np.nan if each is None else each for each in values], dtype=np.float64)

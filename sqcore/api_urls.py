@@ -28,6 +28,7 @@ from sqcore.measurements.api import (
     EquipmentStateView,
     MeasureListView,
     MeasurementView,
+    MeasurementWithdrawalView,
 )
 from sqcore.monitoring.api import (
     ChartView,
@@ -96,6 +97,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("measures", MeasureListView.as_view(), name="measurements-measures"),
     path("measurements", MeasurementView.as_view(), name="measurements-list"),
+    path(
+        "measurement-withdrawals",
+        MeasurementWithdrawalView.as_view(),
+        name="measurements-withdrawals",
+    ),
     path("equipment", EquipmentListView.as_view(), name="measurements-equipment"),
     path("equipment-states", EquipmentStateView.as_view(), name="measurements-states"),
     path("services", ServiceListView.as_view(), name="encounters-services"),

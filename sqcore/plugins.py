@@ -31,7 +31,7 @@ from sqcore.identity.permissions import Permission
 from sqcore.indicators.companions import COMPANIONS
 from sqcore.indicators.sources import SOURCES
 from sqcore.jobs.runner import JOB_KINDS
-from sqcore.measurements.rows import MeasurementRows
+from sqcore.measurements.rows import MeasurementRows, StateRows
 from sqcore.measurements.sources import EquipmentSource, MeasurementSource
 from sqcore.monitoring.lines import CHART_LINES
 from sqcore.monitoring.panels import (
@@ -260,6 +260,17 @@ NAVIGATION.register(
 )
 NAVIGATION.register(
     NavigationEntry(
+        key="units",
+        title=_("Units"),
+        url_name="sqcore:org-units",
+        icon="table",
+        order=18,
+        group=Group.SETUP,
+        permission=Permission.MANAGE_ORGANISATION,
+    )
+)
+NAVIGATION.register(
+    NavigationEntry(
         key="workshop",
         title=_("Workshop"),
         url_name="admin:index",
@@ -286,6 +297,7 @@ JOB_KINDS.register(EvaluationJob())
 JOB_KINDS.register(RowsJob())
 JOB_KINDS.register(PeopleResultsJob())
 ROW_KINDS.register(MeasurementRows())
+ROW_KINDS.register(StateRows())
 ROW_KINDS.register(EncounterRows())
 ROW_KINDS.register(EventRows())
 ROW_KINDS.register(StaffRows())

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("sqcore.indicators.urls")),
     path("", include("sqcore.measurements.urls")),
     path("", include("sqcore.monitoring.urls")),
+    path("", include("sqcore.org.urls")),
     path("", include("sqcore.performance.urls")),
     path("", include("sqcore.notices.urls")),
     path("", include("sqcore.reports.urls")),

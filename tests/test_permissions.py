@@ -103,6 +103,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET measures": EVERYBODY | {"results token", "feeding token"},
     "GET measurements?measure=errors": EVERYBODY | {"results token"},
     "POST measurements": {"ana", "feeding token"},
+    "POST measurement-withdrawals": {"ana", "feeding token"},
     "GET equipment": EVERYBODY | {"results token"},
     "POST equipment-states": {"ana", "feeding token"},
     "GET services": EVERYBODY | {"results token", "feeding token"},
@@ -171,10 +172,12 @@ RESPONSE = {"unit": "north", "answered_on": "2026-03-02", "answers": {"p1": 6}}
 MEASUREMENT = {
     "measure": "errors", "unit": "north", "period": "2026-01", "numerator": 5, "denominator": 200,
 }  # fmt: skip
+WITHDRAWAL = {"measure": "errors", "unit": "north", "period": "2026-01", "because": "A mistake"}
 ENCOUNTER = {"key": "t-1", "unit": "north", "arrived_at": "2026-03-02T09:00:00+08:00"}
 BODIES = {
     "POST encounters": {"encounters": [ENCOUNTER]},
     "POST measurements": {"measurements": [MEASUREMENT]},
+    "POST measurement-withdrawals": {"withdrawals": [WITHDRAWAL]},
     "POST equipment-states": {
         "states": [{"equipment": "atm-1", "state": "down", "at": "2026-02-17T09:30:00Z"}]
     },

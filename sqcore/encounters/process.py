@@ -17,7 +17,7 @@ from sqcore.encounters.models import Encounter, Service, Stage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.models import Channel, Segment, Unit
-from sqcore.org.queries import UnitTree, local_day, organisation, tree_on
+from sqcore.org.queries import UnitTree, in_tree_order, local_day, organisation, tree_on
 from sqcore.stats.process import (
     SHOWN_FLOW,
     Bottleneck,
@@ -182,7 +182,7 @@ def choose(*, principal: Principal, asked: Asked, now: datetime) -> Chosen | Non
         listed=listed,
         unit=unit,
         unit_ids=_unit_ids(principal, visible, unit, tree),
-        units=_indented(visible, tree),
+        units=in_tree_order(visible, tree),
         parts=_parts(asked),
         smallest_group=org.smallest_group,
     )
@@ -242,18 +242,6 @@ def _unit_ids(
     if unit is None:
         return None if scope.everywhere else scope.units
     return {found for found in tree.within([unit.pk]) if found in scope}
-
-
-def _indented(visible: Sequence[Unit], tree: UnitTree) -> list[tuple[Unit, int]]:
-    """The units in the order of the tree with their depth below the highest that is visible."""
-    known = {unit.pk: unit for unit in visible}
-    tops = [pk for pk in known if tree.parents.get(pk) not in known]
-    return [
-        (known[pk], len([above for above in tree.path(pk) if above in known]) - 1)
-        for top in tops
-        for pk in tree.below(top)
-        if pk in known
-    ]
 
 
 def _parts(asked: Asked) -> dict[str, list[Part]]:

@@ -21,7 +21,7 @@ from sqcore.encounters.services import (
     define_stage,
     take_encounters,
 )
-from sqcore.files.cells import normal
+from sqcore.files.cells import normal, with_zone
 from sqcore.files.kinds import Intake, RowField, Rows
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -83,7 +83,6 @@ EVENT_FIELDS = (
         "resource",
         gettext_lazy("Resource: who did it"),
         guess=r"resource|staff|agent|资源|人员|工号",
-        required=True,
     ),
     RowField(
         "lifecycle", gettext_lazy("Start or complete"), guess=r"lifecycle|transition|生命周期"
@@ -141,16 +140,6 @@ def _place_codes() -> dict[str, Mapping[str, Sequence[str]]]:
 
 def _named(rows: Any) -> dict[str, list[str]]:
     return {code: list(name.values()) for code, name in rows.order_by("code")}
-
-
-def with_zone(text: str, zone: ZoneInfo) -> str:
-    """Return a moment with its zone: a file that names none means the organisation's.
-
-    >>> with_zone("2026-03-02T09:30:00", ZoneInfo("Asia/Shanghai"))
-    '2026-03-02T09:30:00+08:00'
-    """
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).isoformat()
 
 
 # ---- One row an encounter ------------------------------------------------------------------------
@@ -236,7 +225,8 @@ class EventIntake:
     """Gathers the events of a whole file by case, and takes all cases in at the end.
 
     An activity that is no stage yet becomes one. A resource that is nobody's staff number stays as
-    a name of the log on its stages, and has no share.
+    a name of the log on its stages, and has no share. An event without a resource was done by
+    somebody or something unknown: it counts as an event, and its case is nobody's alone.
     """
 
     def __init__(self, check: Check, by: Principal) -> None:
@@ -252,7 +242,7 @@ class EventIntake:
         ]
 
     def _wrong(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        for name in ("case", "activity", "at", "resource", "unit"):
+        for name in ("case", "activity", "at", "unit"):
             if not row.get(name):
                 yield name, _("is missing")
         if len(str(row.get("case", ""))) > LONGEST_KEY:
@@ -291,7 +281,7 @@ class EventIntake:
                 ),
             )
             kind = normal(row.get("lifecycle") or "")
-            resource = str(row["resource"])[:30]
+            resource = str(row.get("resource", ""))[:30]
             case.events.append(
                 Event(
                     self._moment(row),

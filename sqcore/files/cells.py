@@ -3,6 +3,7 @@
 import math
 import unicodedata
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 
 def normal(value: str) -> str:
@@ -56,3 +57,13 @@ def day_of(text: str, form: str = "") -> date | None:
         return datetime.fromisoformat(text).date()
     except (ValueError, OverflowError):
         return None
+
+
+def with_zone(text: str, zone: ZoneInfo) -> str:
+    """Return a moment with its zone: a file that names none means the organisation's.
+
+    >>> with_zone("2026-03-02T09:30:00", ZoneInfo("Asia/Shanghai"))
+    '2026-03-02T09:30:00+08:00'
+    """
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).isoformat()

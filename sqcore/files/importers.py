@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.files.encodings import guess_encoding
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_LINE = 1_000_000
 LONGEST_CELL = 100_000
+OTHER_FILES = ((b"%PDF", "PDF"), (b"{\\rtf", "RTF"), (b"<!DOC", "HTML"), (b"<html", "HTML"))
+"""What files begin with that are text and yet no table."""
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
 
@@ -109,7 +113,10 @@ class Table:
         width = len(self.header)
         for count, (number, cells) in enumerate(_filled(_records(self)), 1):
             if count > self.limits.rows:
-                raise InvalidInput(f"The file has more than {self.limits.rows:,} rows. Split it.")
+                raise InvalidInput(
+                    _("The file has more than %(most)s rows. Split it.")
+                    % {"most": f"{self.limits.rows:,}"}
+                )
             yield Row(number, cells, _wrong_shape(cells, width))
 
 
@@ -121,19 +128,27 @@ def open_table(path: Path, *, layout: Layout | None = None, limits: Limits = LIM
     layout = layout or Layout()
     size = path.stat().st_size
     if size == 0:
-        raise InvalidInput("The file is empty.")
+        raise InvalidInput(_("The file is empty."))
     if size > limits.file_bytes:
         raise InvalidInput(
-            f"The file has {size / 1e6:,.0f} MB;"
-            f" at most {limits.file_bytes / 1e6:,.0f} are possible."
+            _("The file has %(size)s MB; at most %(most)s are possible.")
+            % {"size": f"{size / 1e6:,.0f}", "most": f"{limits.file_bytes / 1e6:,.0f}"}
         )
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(OLD_OFFICE):
         raise InvalidInput(
-            "This is an old .xls workbook, or one with a password. "
-            "Open it, save it as “Excel workbook (.xlsx)” without a password, or as CSV."
+            _(
+                "This is an old .xls workbook, or one with a password. "
+                "Open it, save it as “Excel workbook (.xlsx)” without a password, or as CSV."
+            )
         )
+    for mark, name in OTHER_FILES:
+        if start.lstrip(b"\xef\xbb\xbf \r\n").lower().startswith(mark.lower()):
+            told = _(
+                "This is a %(kind)s file, whatever its name says. Save the table as CSV or XLSX."
+            )
+            raise InvalidInput(told % {"kind": name})
     is_workbook = start.startswith(ZIP)
     table = (
         _open_workbook(path, layout, limits) if is_workbook else _open_text(path, layout, limits)
@@ -159,19 +174,23 @@ def _with_header(table: Table) -> Table:
         (cells for number, cells in _records(table, all_rows=True) if number == wanted), None
     )
     if found is None:
-        raise InvalidInput(f"The file has no row {wanted}, where the column names should be.")
+        raise InvalidInput(
+            _("The file has no row %(row)s, where the column names should be.") % {"row": wanted}
+        )
     names = [clean_name(name) for name in found]
     while names and not names[-1]:
         names.pop()
     if not names:
-        raise InvalidInput("There are no column names.", problems=[Problem("is empty", row=wanted)])
+        problems = [Problem(_("is empty"), row=wanted)]
+        raise InvalidInput(_("There are no column names."), problems=problems)
     if len(names) > table.limits.columns:
         raise InvalidInput(
-            f"The file has {len(names):,} columns; at most {table.limits.columns:,} are possible."
+            _("The file has %(count)s columns; at most %(most)s are possible.")
+            % {"count": f"{len(names):,}", "most": f"{table.limits.columns:,}"}
         )
     if problem := _unreadable(found) or _strange("".join(found)):
         raise InvalidInput(
-            "The column names cannot be read.", problems=[Problem(problem, row=wanted)]
+            _("The column names cannot be read."), problems=[Problem(problem, row=wanted)]
         )
     table.header = tuple(names)
     return table
@@ -188,22 +207,25 @@ def _filled(records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, lis
 
 def _wrong_shape(cells: Sequence[str], width: int) -> str:
     if len(cells) != width and (len(cells) < width or any(cells[width:])):
-        return f"has {len(cells)} cells, the column names are {width}"
+        return _("has %(count)s cells, the column names are %(width)s") % {
+            "count": len(cells),
+            "width": width,
+        }
     return _unreadable(cells)
 
 
 def _unreadable(cells: Sequence[str]) -> str:
     joined = "".join(cells)
     if "\x00" in joined:
-        return "has a NUL byte"
+        return _("has a NUL byte")
     if not joined.isascii() and any("\ud800" <= letter <= "\udfff" for letter in joined):
-        return "has half a character (a lone surrogate)"
+        return _("has half a character (a lone surrogate)")
     return ""
 
 
 def _strange(names: str) -> str:
     is_text = all(letter >= " " or letter in "\t\r\n" for letter in names)
-    return "" if is_text else "has characters that are no text"
+    return "" if is_text else _("has characters that are no text")
 
 
 def _records(table: Table, *, all_rows: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -217,13 +239,17 @@ def _open_text(path: Path, layout: Layout, limits: Limits) -> Table:
     encoding = layout.encoding or guess_encoding(path)
     if encoding is None:
         raise InvalidInput(
-            "The file is neither text in a known encoding nor an XLSX workbook. "
-            "Save it as CSV in UTF-8, or name its encoding."
+            _(
+                "The file is neither text in a known encoding nor an XLSX workbook. "
+                "Save it as CSV in UTF-8, or name its encoding."
+            )
         )
     try:
         delimiter = layout.delimiter or _guess_delimiter(path, encoding)
     except LookupError as error:
-        raise InvalidInput(f"There is no encoding “{encoding[:40]}”.") from error
+        raise InvalidInput(
+            _("There is no encoding “%(name)s”.") % {"name": encoding[:40]}
+        ) from error
     return Table(path, "csv", (), encoding, delimiter, layout=layout, limits=limits)
 
 
@@ -234,15 +260,24 @@ def _lines(file: IO[str], encoding: str) -> Iterator[str]:
             number += 1
             if len(line) > LONGEST_LINE:
                 raise InvalidInput(
-                    "A line is too long for a row.",
-                    problems=[Problem(f"has more than {LONGEST_LINE:,} characters", row=number)],
+                    _("A line is too long for a row."),
+                    problems=[Problem(_too_long(), row=number)],
                 )
             yield line
     except UnicodeError as error:
         raise InvalidInput(
-            f"The file is not written in {encoding}.",
-            problems=[Problem(f"has bytes that mean nothing in {encoding}", row=number + 1)],
+            _("The file is not written in %(encoding)s.") % {"encoding": encoding},
+            problems=[
+                Problem(
+                    _("has bytes that mean nothing in %(encoding)s") % {"encoding": encoding},
+                    row=number + 1,
+                )
+            ],
         ) from error
+
+
+def _too_long() -> str:
+    return _("has more than %(most)s characters") % {"most": f"{LONGEST_LINE:,}"}
 
 
 def _guess_delimiter(path: Path, encoding: str) -> str:
@@ -271,18 +306,18 @@ def _text_records(table: Table) -> Iterator[list[str]]:
                 yield cells
         except csv.Error as error:
             raise InvalidInput(
-                "The file is not well-formed CSV.",
+                _("The file is not well-formed CSV."),
                 problems=[Problem(_what_is_wrong(str(error)), row=number + 1)],
             ) from error
 
 
 def _what_is_wrong(message: str) -> str:
     if "unexpected end" in message:
-        return "a quotation mark opens here and never closes"
+        return _("a quotation mark opens here and never closes")
     if "expected after" in message:
-        return "a quotation mark closes in the middle of a cell"
+        return _("a quotation mark closes in the middle of a cell")
     if "field larger" in message:
-        return "a cell is too long"
+        return _("a cell is too long")
     return message[:100]
 
 
@@ -293,13 +328,14 @@ def _open_workbook(path: Path, layout: Layout, limits: Limits) -> Table:
         with _workbook(path) as book:
             sheets = tuple(sheet.title for sheet in book.worksheets)
     except BROKEN_WORKBOOK as error:
-        raise InvalidInput("The workbook is damaged or not an Excel workbook.") from error
+        raise InvalidInput(_("The workbook is damaged or not an Excel workbook.")) from error
     if not sheets:
-        raise InvalidInput("The workbook has no sheet.")
+        raise InvalidInput(_("The workbook has no sheet."))
     sheet = layout.sheet or sheets[0]
     if sheet not in sheets:
         raise InvalidInput(
-            f"There is no sheet “{sheet[:60]}”; there are {', '.join(sheets)[:200]}."
+            _("There is no sheet “%(name)s”; there are %(known)s.")
+            % {"name": sheet[:60], "known": ", ".join(sheets)[:200]}
         )
     return Table(path, "xlsx", (), "xlsx", "", sheet, sheets, layout=layout, limits=limits)
 
@@ -311,9 +347,9 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except BROKEN_WORKBOOK as error:
-        raise InvalidInput("The workbook is damaged or not an Excel workbook.") from error
+        raise InvalidInput(_("The workbook is damaged or not an Excel workbook.")) from error
     if any(member.flag_bits & 1 for member in members):
-        raise InvalidInput("The workbook has a password. Save it without one.")
+        raise InvalidInput(_("The workbook has a password. Save it without one."))
     unpacked = sum(member.file_size for member in members)
     if len(members) > limits.members or unpacked > limits.unpacked_bytes:
         raise InvalidInput(

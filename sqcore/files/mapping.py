@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.files.cells import day_of, normal, plain_number
 from sqcore.files.importers import Layout, Row, Table
@@ -80,7 +82,7 @@ def read_mapping(raw: Mapping[str, Any], kind: RowKind) -> RowMapping:
     """Return a table as a mapping. raises: InvalidInput naming every key that is wrong"""
     known = {row_field.name: row_field for row_field in kind.fields}
     problems = [
-        Problem("is no key of a mapping; known are leave_out, file and fields", field=key[:60])
+        Problem(_("is no key of a mapping; known are leave_out, file and fields"), field=key[:60])
         for key in raw
         if key not in ("leave_out", "file", "fields")
     ]
@@ -91,22 +93,23 @@ def read_mapping(raw: Mapping[str, Any], kind: RowKind) -> RowMapping:
     for name, value in given.items():
         where = f"fields.{name}"[:60]
         if name not in known:
-            problems.append(Problem(f"is no field; there are {', '.join(known)}", field=where))
+            told = _("is no field; there are %(known)s") % {"known": ", ".join(known)}
+            problems.append(Problem(told, field=where))
         elif found := _field_map(value):
             fields[name] = found
         else:
-            problems.append(Problem("must name a column or a constant", field=where))
+            problems.append(Problem(_("must name a column or a constant"), field=where))
     problems += [
-        Problem("is needed", field=f"fields.{name}")
+        Problem(_("is needed"), field=f"fields.{name}")
         for name, row_field in known.items()
         if row_field.required and name not in given
     ]
     layout = _layout(raw.get("file", {}), problems)
     leaves_out = raw.get("leave_out", False)
     if not isinstance(leaves_out, bool):
-        problems.append(Problem("must be true or false", field="leave_out"))
+        problems.append(Problem(_("must be true or false"), field="leave_out"))
     if problems:
-        raise InvalidInput("The mapping cannot be used as it is.", problems=problems[:50])
+        raise InvalidInput(_("The mapping cannot be used as it is."), problems=problems[:50])
     return RowMapping(fields, layout, leaves_out)
 
 
@@ -128,7 +131,7 @@ def _field_map(value: object) -> FieldMap | None:
 
 def _layout(raw: Any, problems: list[Problem]) -> Layout:
     if not isinstance(raw, Mapping):
-        problems.append(Problem("must be a table", field="file"))
+        problems.append(Problem(_("must be a table"), field="file"))
         return Layout()
     found: dict[str, Any] = {}
     for key, value in raw.items():
@@ -142,7 +145,7 @@ def _layout(raw: Any, problems: list[Problem]) -> Layout:
             found[key] = value
         else:
             problems.append(
-                Problem("is no key here, or not its kind of value", field=f"file.{key}")
+                Problem(_("is no key here, or not its kind of value"), field=f"file.{key}")
             )
     return Layout(**found)
 
@@ -227,12 +230,12 @@ class RowReader:
                 except Unreadable as error:
                     problems.append(Problem(str(error), field=f"fields.{row_field.name}"))
             elif (at := places.get(normal(found.column))) is None:
-                reason = f"the file has no column “{found.column}”"
+                reason = _("the file has no column “%(name)s”") % {"name": found.column}
                 problems.append(Problem(reason, field=f"fields.{row_field.name}"))
             else:
                 self._columns.append((row_field.name, table.header[at], at, read))
         if problems:
-            raise InvalidInput("The mapping does not fit the file.", problems=problems)
+            raise InvalidInput(_("The mapping does not fit the file."), problems=problems)
 
     def read(self, row: Row) -> tuple[dict[str, Any], list[Fault]]:
         """Return the fields of a row, without those that are empty, and what cannot be read."""
@@ -293,21 +296,24 @@ def _reader(row_field: RowField, found: FieldMap, codes: Mapping[str, Sequence[s
 def _number(text: str) -> int | float:
     number = plain_number(text)
     if number is None:
-        raise Unreadable(f"“{text[:40]}” is no number")
+        raise Unreadable(_("“%(text)s” is no number") % {"text": text[:40]})
     return int(number) if number == int(number) and abs(number) < 2**63 else number
 
 
 def _truth(text: str) -> bool:
     plain = normal(text)
     if plain not in TRUE | FALSE:
-        raise Unreadable(f"“{text[:40]}” is neither yes nor no")
+        raise Unreadable(_("“%(text)s” is neither yes nor no") % {"text": text[:40]})
     return plain in TRUE
 
 
 def _day(text: str, form: str) -> str:
     day = day_of(text, form)
     if day is None:
-        raise Unreadable(f"“{text[:40]}” is no day written {form or '2026-05-17'}")
+        raise Unreadable(
+            _("“%(text)s” is no day written %(form)s")
+            % {"text": text[:40], "form": form or "2026-05-17"}
+        )
     return day.isoformat()
 
 
@@ -316,7 +322,9 @@ def _moment(text: str, form: str) -> str:
         found = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007 - whose zone it is, the room knows
     except ValueError as error:
         wanted = form or "2026-05-17T09:30:00"
-        raise Unreadable(f"“{text[:40]}” is no moment written {wanted}") from error
+        raise Unreadable(
+            _("“%(text)s” is no moment written %(form)s") % {"text": text[:40], "form": wanted}
+        ) from error
     return found.isoformat()
 
 

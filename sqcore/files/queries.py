@@ -1,5 +1,7 @@
 """Reading files of rows."""
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import NotFound
 from sqcore.files.kinds import ROW_KINDS, RowKind
 from sqcore.files.models import FileImport, FileImportQuerySet
@@ -10,7 +12,7 @@ from sqcore.jobs.models import Job
 def kind_of(principal: Principal, key: str) -> RowKind:
     """Return the kind of rows. raises: NotFound, NotPermitted"""
     if key not in ROW_KINDS:
-        raise NotFound(f"There are no files of “{key[:40]}”.")
+        raise NotFound(_("There are no files of “%(kind)s”.") % {"kind": key[:40]})
     kind = ROW_KINDS[key]
     principal.require(kind.permission)
     return kind
@@ -26,7 +28,7 @@ def import_of(principal: Principal, import_id: int) -> FileImport:
     found = FileImport.objects.visible_to(principal).select_related("created_by")
     imported = found.filter(pk=import_id).first()
     if imported is None:
-        raise NotFound("There is no such import, or it is not for you.")
+        raise NotFound(_("There is no such import, or it is not for you."))
     return imported
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
-from sqcore.files.importers import Table, open_table
+from sqcore.files.importers import Layout, Table, open_table
 from sqcore.files.kinds import ROW_KINDS, Intake, RowKind, TellsOfRows
 from sqcore.files.mapping import Fault, RowMapping, RowReader, guess, pieces, read_mapping, samples
 from sqcore.files.models import FileImport
@@ -66,13 +66,20 @@ class Look:
     samples: Mapping[str, list[str]]
 
 
-def look_at(imported: FileImport, *, by: Principal) -> Look:
-    """Look at the columns; what they hold is guessed until somebody said. raises: Conflict"""
+def look_at(imported: FileImport, *, by: Principal, sheet: str = "") -> Look:
+    """Look at the columns; what they hold is guessed until somebody said.
+
+    sheet: of a workbook, another one than was chosen before
+    raises: Conflict, InvalidInput when there is no such sheet
+    """
     kind = ROW_KINDS[imported.kind]
     by.require(kind.permission)
     _require_open(imported)
     mapping = read_mapping(imported.mapping, kind) if imported.mapping else None
-    table = open_table(stored_file(imported), layout=mapping.layout if mapping else None)
+    layout = mapping.layout if mapping else Layout()
+    if sheet and sheet != layout.sheet:
+        mapping, layout = None, Layout(sheet=sheet)
+    table = open_table(stored_file(imported), layout=layout)
     shown = {name: samples(table, at, SHOWN_VALUES) for at, name in enumerate(table.header) if name}
     return Look(table, mapping or guess(table, kind), shown)
 

@@ -18,6 +18,7 @@ from sqcore.files.forms import ColumnsForm, UploadForm
 from sqcore.files.kinds import ROW_KINDS
 from sqcore.files.models import FileImport
 from sqcore.files.toml import sections_as_toml
+from sqcore.files.writing import CONTENT_TYPES, as_csv
 from sqcore.identity.principals import principal_of
 from sqcore.jobs.models import OPEN
 
@@ -54,17 +55,31 @@ def files(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @login_required
+@require_safe
+def template_file(request: HttpRequest, kind: str) -> HttpResponse:
+    """Return an empty file of a kind: its columns, which are known by their names."""
+    found = queries.kind_of(principal_of(request), kind)
+    header = [field.name for field in found.fields]
+    response = HttpResponse(b"".join(as_csv(header, [])), content_type=CONTENT_TYPES["csv"])
+    response["Content-Disposition"] = f'attachment; filename="{found.key}.csv"'
+    return response
+
+
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, import_id: int) -> HttpResponse:
     """Say what each column holds; the first proposal is guessed."""
     principal = principal_of(request)
     imported = queries.import_of(principal, import_id)
     kind = ROW_KINDS[imported.kind]
-    look = services.look_at(imported, by=principal)
+    sheet = (request.POST or request.GET).get("sheet", "")
+    look = services.look_at(imported, by=principal, sheet=sheet)
     form = ColumnsForm(request.POST or None, kind=kind, look=look)
     if request.method == "POST" and form.is_valid():
         try:
             mapping = dict(imported.mapping) | form.mapping()
+            if len(look.table.sheets) > 1:
+                mapping["file"] = dict(mapping.get("file", {})) | {"sheet": look.table.sheet}
             services.check(imported=imported, mapping=mapping, by=principal, now=timezone.now())
             return redirect("sqcore:files-detail", import_id=imported.pk)
         except DomainError as refusal:

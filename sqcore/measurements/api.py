@@ -27,8 +27,12 @@ from sqcore.measurements.serializers import (
     ObservationRow,
     StateBatch,
     TakenRow,
+    WithdrawalBatch,
+    WithdrawnRow,
 )
-from sqcore.measurements.services import Taken, receive_measurements, receive_states
+from sqcore.measurements.services import Taken, receive_measurements
+from sqcore.measurements.states import receive_states
+from sqcore.measurements.withdrawal import Withdrawn, withdraw_measurements
 from sqcore.org.queries import fiscal_start, local_day
 
 READS = (Permission.VIEW_RESULTS, Permission.MANAGE_MEASUREMENTS)
@@ -46,6 +50,11 @@ MEAN = {
     "n": 40, "sum": 126.5, "sum_of_squares": 512.25,
 }  # fmt: skip
 MEASUREMENTS = OpenApiExample("A batch", request_only=True, value={"measurements": [SHARE, MEAN]})
+WITHDRAWAL = {
+    "measure": "error-rate", "unit": "north", "period": "2026-05",
+    "because": "Counted at another branch",
+}  # fmt: skip
+WITHDRAWALS = OpenApiExample("A batch", request_only=True, value={"withdrawals": [WITHDRAWAL]})
 STATES = OpenApiExample(
     "A batch",
     request_only=True,
@@ -108,6 +117,22 @@ class MeasurementView(ApiView):
     )  # fmt: skip
     def post(self, request: Request) -> HttpResponse:
         return _take_once(self, request, "measurements", receive_measurements)
+
+
+class MeasurementWithdrawalView(ApiView):
+    needs = {"POST": SENDS}
+    parser_classes = (BulkJSONParser,)
+
+    @documented(
+        operation="withdraw_measurements",
+        summary="Withdraw up to 1,000 measurements: all are taken back or none",
+        about="The next revision of each says that it is withdrawn and why; figures that were"
+        " computed from it are computed anew. What is reported later is the revision after it.",
+        tag=TAG, takes=WithdrawalBatch, answer=WithdrawnRow, problems=(409, 413, 415, 422),
+        parameters=[IDEMPOTENCY_KEY], examples=[WITHDRAWALS],
+    )  # fmt: skip
+    def post(self, request: Request) -> HttpResponse:
+        return _take_once(self, request, "withdrawals", withdraw_measurements)
 
 
 class EquipmentListView(ApiView):
@@ -191,7 +216,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _take_once(
-    view: ApiView, request: Request, field: str, take: Callable[..., Taken]
+    view: ApiView, request: Request, field: str, take: Callable[..., Taken | Withdrawn]
 ) -> HttpResponse:
     """Store and remember in one transaction; answer after the commit."""
     now = timezone.now()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from sqcore.base.forms import DayField, TranslatedTextField
 from sqcore.indicators.models import UnitOfMeasure
 from sqcore.measurements.models import MOST_DECIMALS, Feed, Measure
+from sqcore.measurements.withdrawal import LONGEST_REASON
 from sqcore.org.models import Unit
 
 
@@ -45,6 +46,22 @@ class NewMachineForm(forms.Form):
     )
     installed_on = DayField(
         label=_("Installed"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
+
+
+class RetireMachineForm(forms.Form):
+    on = DayField(
+        label=_("Out of use from"),
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("From this day on it counts in no availability and tells no state."),
+    )
+
+
+class WithdrawForm(forms.Form):
+    because = forms.CharField(
+        label=_("Why"),
+        max_length=LONGEST_REASON,
+        help_text=_("It stays to be read with the value."),
     )
 
 

@@ -167,6 +167,8 @@ class Observation(models.Model):
     Shares: `numerator` of `denominator`. Rates: a count in `numerator`, its exposure in
     `denominator`. Ratios: an amount of another one. `numerator` of means and ratios is times the
     measure's scale, `squares` times its square. Nothing has a foreign key to an observation.
+    A withdrawal is a revision too: it repeats the numbers that it takes back, says why, and is
+    superseded the moment it is recorded, so that nothing is current there.
     """
 
     measure = models.ForeignKey(
@@ -194,6 +196,7 @@ class Observation(models.Model):
     )
     recorded_at = models.DateTimeField()
     superseded_at = models.DateTimeField(null=True)
+    withdrawn_because = models.CharField(max_length=300, blank=True, default="")
 
     objects = ObservationQuerySet.as_manager()
 
@@ -216,6 +219,11 @@ class Observation(models.Model):
                 condition=Q(superseded_at__isnull=True) | Q(superseded_at__gte=F("recorded_at")),
                 name="observation_superseded_later",
             ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_because="")
+                | Q(superseded_at__isnull=False, superseded_at=F("recorded_at")),
+                name="observation_withdrawn_at_once",
+            ),
         ]
         indexes = [
             models.Index(
@@ -223,6 +231,11 @@ class Observation(models.Model):
             ),
             models.Index(fields=["grain", "starts_on"], name="observation_by_grain"),
             models.Index(fields=["recorded_at"], name="observation_recorded"),
+            models.Index(
+                fields=["measure", "starts_on"],
+                condition=~Q(withdrawn_because=""),
+                name="observation_withdrawn",
+            ),
         ]
 
     def __str__(self) -> str:

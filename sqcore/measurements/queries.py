@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, TextChoices
 from django.utils.formats import number_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import NotFound
@@ -41,7 +42,9 @@ def measure_of(principal: Principal, code: str) -> Measure:
     found = Measure.objects.visible_to(principal).select_related("feed", "owner")
     measure = found.filter(code=code).first()
     if measure is None:
-        raise NotFound(f"There is no measure “{code}”, or it is not for you.")
+        raise NotFound(
+            gettext("There is no measure “%(code)s”, or it is not for you.") % {"code": code}
+        )
     return measure
 
 
@@ -110,6 +113,7 @@ class Cell:
     revision: int = 0
     recorded_at: datetime | None = None
     shown: str = ""
+    period_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def newest_periods(measure: Measure, *, today: date, count: int) -> list[Period]
     """Return the last periods that have begun, newest first; of irregular measures the days on
     which something came."""
     if not measure.every:
-        starts = Observation.objects.filter(measure=measure).order_by("-starts_on")
+        starts = Observation.objects.current().filter(measure=measure).order_by("-starts_on")
         days = starts.values_list("starts_on", flat=True).distinct()[:count]
         return [Period(day, Grain.DAY) for day in days]
     period = Period.of(today, measure.grain)
@@ -171,8 +175,9 @@ def grid_of(
     if not periods:
         return Grid([], [])
     mine = Observation.objects.filter(measure=measure, unit__in=units, recorded_at__lte=moment)
+    known = Observation.objects.as_known_at(moment).filter(measure=measure, unit__in=units)
     begins = dict(
-        mine.order_by("unit_id").values("unit_id").annotate(first=Min("starts_on")).values_list(
+        known.order_by("unit_id").values("unit_id").annotate(first=Min("starts_on")).values_list(
             "unit_id", "first"
         )
     )  # fmt: skip
@@ -212,6 +217,7 @@ def _cell(
             standing=Standing.LATE if late else Standing.IN_TIME,
             value=value,
             shown=shown(measure, value),
+            period_key=period.key,
             n=sum(numbers[0] for numbers in whole),
             revision=max(row.revision for row in current),
             recorded_at=max(row.recorded_at for row in current),
@@ -221,6 +227,45 @@ def _cell(
         return Cell(Standing.NOT_EXPECTED)
     late = is_late(measure, period, local_day(moment))
     return Cell(Standing.MISSING if late else Standing.WAITING)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A unit in a period of a measure: every revision of all that was reported for it, by channel
+    and segment, the newest first."""
+
+    unit: Unit
+    period: Period
+    revisions: Sequence[tuple[Observation, str]]
+    """With the value as people read it."""
+
+
+def place_of(principal: Principal, measure: Measure, unit_code: str, key: str) -> Place:
+    """Return what was reported there. raises: NotFound, InvalidInput for what is no period"""
+    unit = next((found for found in units_of(principal) if found.code == unit_code), None)
+    if unit is None:
+        raise NotFound(
+            _("There is no unit “%(code)s”, or it is not for you.") % {"code": unit_code}
+        )
+    period = Period.parse(key, fiscal_start=fiscal_start())
+    rows = Observation.objects.filter(
+        measure=measure, unit=unit, grain=period.grain, starts_on=period.start
+    )
+    rows = rows.select_related("channel", "segment", "feed").order_by("-recorded_at", "-id")
+    return Place(unit, period, [(row, shown(measure, _own_value(measure, row))) for row in rows])
+
+
+def _own_value(measure: Measure, row: Observation) -> float | None:
+    return value_of(measure, [(row.n, row.numerator, row.denominator, row.squares)])
+
+
+def observation_of(principal: Principal, observation_id: int) -> Observation:
+    """Return the observation. raises: NotFound"""
+    found = Observation.objects.visible_to(principal).select_related("measure", "unit")
+    observation = found.filter(pk=observation_id).first()
+    if observation is None:
+        raise NotFound(gettext("There is no such value, or it is not for you."))
+    return observation
 
 
 @dataclass(frozen=True)
@@ -248,7 +293,7 @@ def standings(
     measures: Sequence[Measure], units: Sequence[Unit], *, today: date
 ) -> list[MeasureStanding]:
     """Return how these measures stand in these units, in three queries."""
-    observed = Observation.objects.filter(measure__in=measures, unit__in=units)
+    observed = Observation.objects.current().filter(measure__in=measures, unit__in=units)
     expected: dict[int, set[int]] = defaultdict(set)
     last: dict[int, date] = {}
     begins = observed.order_by("measure_id", "unit_id").values("measure_id", "unit_id").annotate(
@@ -266,7 +311,7 @@ def standings(
     found: dict[tuple[int, date], dict[int, dict[Part, Numbers]]] = defaultdict(
         lambda: defaultdict(dict)
     )
-    rows = observed.current().filter(wanted).values_list(
+    rows = observed.filter(wanted).values_list(
         *("measure_id", "starts_on", "unit_id", "channel_id", "segment_id"),
         *("n", "numerator", "denominator", "squares"),
     )  # fmt: skip
@@ -325,7 +370,9 @@ def equipment_of(principal: Principal, code: str) -> Equipment:
     machines = Equipment.objects.visible_to(principal).select_related("unit", "feed")
     found = machines.filter(code=code).first()
     if found is None:
-        raise NotFound(f"There is no machine “{code}”, or it is not for you.")
+        raise NotFound(
+            gettext("There is no machine “%(code)s”, or it is not for you.") % {"code": code}
+        )
     return found
 
 

@@ -65,6 +65,23 @@ class TakenRow(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField(help_text="The same values as before")
 
 
+class WithdrawalIn(serializers.Serializer[Any]):
+    measure = serializers.CharField(max_length=80)
+    unit = serializers.CharField(max_length=50)
+    channel = serializers.CharField(required=False, allow_null=True, max_length=50)
+    segment = serializers.CharField(required=False, allow_null=True, max_length=50)
+    period = serializers.CharField(help_text="2026-05, 2026-W21, 2026-05-17")
+    because = serializers.CharField(max_length=300, help_text="Why; it stays with the value")
+
+
+class WithdrawalBatch(serializers.Serializer[Any]):
+    withdrawals = WithdrawalIn(many=True, help_text="Up to 1,000; all are taken back or none")
+
+
+class WithdrawnRow(serializers.Serializer[Any]):
+    withdrawn = serializers.IntegerField(help_text="How many values were taken back")
+
+
 class ObservationRow(serializers.Serializer[Any]):
     measure = serializers.CharField()
     unit = serializers.CharField()

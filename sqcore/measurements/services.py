@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from sqcore.audit.services import record
-from sqcore.base.errors import Conflict, InvalidInput, NotPermitted, Problem
+from sqcore.base.errors import Conflict, InvalidInput, Problem
 from sqcore.base.prepared import PreparedInsert
 from sqcore.base.text import in_all_languages
 from sqcore.identity.models import User
@@ -38,8 +38,6 @@ from sqcore.org.queries import fiscal_start, local_day
 MOST_AT_ONCE = 10_000
 PIECE = 5_000
 IDS_AT_ONCE = 900
-EARLY = timedelta(minutes=5)
-"""How far ahead of ours the clock of a machine may be."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +285,9 @@ def _by_place(row: NewMeasurement) -> tuple[int, date, int, int, int]:
 def _take_piece(
     measure_id: int, rows: Sequence[NewMeasurement], source: str, now: datetime
 ) -> Taken:
-    current, newest = _current(measure_id, rows[0].starts_on, rows[-1].starts_on)
+    days = rows[0].starts_on, rows[-1].starts_on
+    current, newest = _current(measure_id, *days)
+    withdrawn = _withdrawn(measure_id, *days)
     # A sender that began earlier may have waited for one that began later: time goes on in between.
     now = max(now, newest) if newest else now
     new: list[tuple[NewMeasurement, int]] = []
@@ -296,7 +296,7 @@ def _take_piece(
         before = current.get(row.place)
         if before is not None and before[2:] == _values(row):
             continue
-        revision = 1
+        revision = withdrawn.get(row.place, 0) + 1
         if before is not None:
             replaced.append(before[0])
             revision = before[1] + 1
@@ -329,6 +329,20 @@ def _current(
     return known, found.aggregate(newest=Max("recorded_at"))["newest"] if known else None
 
 
+def _withdrawn(measure_id: int, first: date, last: date) -> dict[Place, int]:
+    """Return, by place, the last revision that withdrew what was reported for it."""
+    found = Observation.objects.filter(
+        ~Q(withdrawn_because=""), measure_id=measure_id, starts_on__gte=first, starts_on__lte=last
+    )
+    rows = found.order_by("revision").values_list(
+        "starts_on", "unit_id", "channel_id", "segment_id", "revision"
+    )
+    return {
+        (measure_id, starts_on, unit, channel, segment): revision
+        for starts_on, unit, channel, segment, revision in rows
+    }
+
+
 def _values(row: NewMeasurement) -> tuple[int, int, int, int | None]:
     return row.n, row.numerator, row.denominator, row.squares
 
@@ -346,6 +360,7 @@ def _insert(rows: Sequence[tuple[NewMeasurement, int]], source: str, now: dateti
             "source": source,
             "recorded_at": recorded_at,
             "superseded_at": None,
+            "withdrawn_because": "",
         }
         for row, revision in rows
     ]
@@ -412,82 +427,6 @@ def retire_equipment(*, equipment: Equipment, on: date, by: Principal, now: date
     return stored
 
 
-def receive_states(*, rows: Sequence[Any], by: Principal, now: datetime) -> Taken:
-    """Check states as REST has them, `equipment`, `state` and `at`, and take them in, all or none.
-
-    raises: NotPermitted; InvalidInput naming each row and field; Conflict
-    """
-    scope = by.scope(Permission.SEND_MEASUREMENTS)
-    if not scope:
-        raise NotPermitted("You may not send measurements for any unit.")
-    if not 1 <= len(rows) <= MOST_AT_ONCE:
-        raise InvalidInput(f"Send 1 to {MOST_AT_ONCE:,} states at once.")
-    machines = Equipment.objects.all()
-    if not scope.everywhere:
-        machines = machines.filter(unit_id__in=scope.units)
-    known = {machine.code: machine for machine in machines}
-    problems: list[Problem] = []
-    states: list[NewState] = []
-    seen: dict[tuple[int, datetime], int] = {}
-    for number, row in enumerate(rows, start=1):
-        wrong: list[tuple[str, str]] = []
-        state = _state(row, known, now, wrong)
-        if state is not None and (first := seen.setdefault((state.equipment_id, state.at), number)):
-            if first != number:
-                wrong.append(("at", f"row {first} is of the same machine and moment"))
-            states.append(state)
-        problems += [Problem(reason, field=name, row=number) for name, reason in wrong]
-    if problems:
-        raise InvalidInput(
-            "Some states cannot be taken; none was stored.", problems=problems[:1000]
-        )
-    return take_states(rows=states, now=now)
-
-
-def _state(
-    row: Any, known: Mapping[str, Equipment], now: datetime, wrong: list[tuple[str, str]]
-) -> NewState | None:
-    if not isinstance(row, Mapping):
-        wrong.append(("", "must be an object"))
-        return None
-    fields = ("equipment", "state", "at")
-    wrong += [(str(name)[:60], "is no field of a state") for name in row if name not in fields]
-    wrong += [(name, "must be a text") for name in fields if not isinstance(row.get(name), str)]
-    if wrong:
-        return None
-    machine = known.get(row["equipment"])
-    if machine is None:
-        wrong.append(("equipment", f"“{row['equipment'][:50]}” is not known, or not yours"))
-    if row["state"] not in EquipmentState.State.values:
-        wrong.append(("state", f"must be one of {', '.join(EquipmentState.State.values)}"))
-    at = _moment(row["at"], now, wrong)
-    if machine is not None and at is not None:
-        day = local_day(at)
-        if day < machine.installed_on or (machine.retired_on and day >= machine.retired_on):
-            wrong.append(("at", "the machine was not installed then"))
-    return (
-        None if wrong or machine is None or at is None else NewState(machine.pk, row["state"], at)
-    )
-
-
-def _moment(text: str, now: datetime, wrong: list[tuple[str, str]]) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        wrong.append(("at", "must be a moment, such as 2026-05-17T09:30:00Z"))
-        return None
-    if at.tzinfo is None:
-        wrong.append(("at", "needs its zone: Z, or +08:00"))
-        return None
-    if not 1900 < at.year < 2200:
-        wrong.append(("at", "must be from 1900 to 2200"))
-        return None
-    if at > now + EARLY:
-        wrong.append(("at", "is in the future"))
-        return None
-    return at
-
-
 def take_states(*, rows: Sequence[NewState], now: datetime) -> Taken:
     """Take checked states in, in one transaction; those that are known already change nothing.
 
@@ -511,7 +450,12 @@ def take_states(*, rows: Sequence[NewState], now: datetime) -> Taken:
             told = known.get((row.equipment_id, row.at), row.state)
             if told != row.state:
                 raise Conflict(
-                    f"“{codes[row.equipment_id]}” told “{told}” of {row.at.isoformat()} before."
+                    _("“%(machine)s” told “%(state)s” of %(at)s before.")
+                    % {
+                        "machine": codes[row.equipment_id],
+                        "state": told,
+                        "at": row.at.isoformat(),
+                    }
                 )
         EquipmentState.objects.bulk_create(
             [

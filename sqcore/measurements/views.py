@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sqcore.base.errors import DomainError
+from sqcore.base.periods import Grain, Period
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.measurements import queries, services
@@ -23,9 +24,12 @@ from sqcore.measurements.forms import (
     NewFeedForm,
     NewMachineForm,
     NewMeasureForm,
+    RetireMachineForm,
+    WithdrawForm,
 )
 from sqcore.measurements.models import Equipment, Measure
-from sqcore.org.queries import local_day
+from sqcore.measurements.withdrawal import withdraw_measurement
+from sqcore.org.queries import fiscal_start, local_day
 
 PER_PAGE = 25
 PERIODS = 12
@@ -74,6 +78,53 @@ def measure(request: HttpRequest, code: str) -> HttpResponse:
         "trail": _trail((str(found), "")),
     }
     return render(request, "sqcore/measurements/measure.html", context)
+
+
+@login_required
+@require_safe
+def place(request: HttpRequest, code: str, unit: str, period: str) -> HttpResponse:
+    """Show all that was reported for a unit and period, with its revisions."""
+    principal = _reader(request)
+    found = queries.measure_of(principal, code)
+    here = queries.place_of(principal, found, unit, period)
+    context = {
+        "measure": found,
+        "place": here,
+        "may_manage": here.unit.pk in principal.scope(Permission.MANAGE_MEASUREMENTS),
+        "trail": _trail(
+            (str(found), reverse("sqcore:measurements-measure", args=[code])),
+            (f"{here.unit} · {here.period.key}", ""),
+        ),
+    }
+    return render(request, "sqcore/measurements/place.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def withdraw(request: HttpRequest, observation_id: int) -> HttpResponse:
+    """Take a value back, with the reason."""
+    principal = _manager(request)
+    found = queries.observation_of(principal, observation_id)
+    key = Period(found.starts_on, Grain(found.grain), fiscal_start()).key
+    form = WithdrawForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            withdraw_measurement(
+                observation=found, by=principal, now=timezone.now(), **form.cleaned_data
+            )
+            messages.success(request, _("The value is withdrawn; results are computed anew."))
+            return redirect(
+                "sqcore:measurements-place",
+                code=found.measure.code,
+                unit=found.unit.code,
+                period=key,
+            )
+        except DomainError as refusal:
+            _add_refusal(form, refusal)
+    where = reverse("sqcore:measurements-place", args=[found.measure.code, found.unit.code, key])
+    title = _("Withdraw a value")
+    here = (f"{found.measure} · {found.unit} · {key}", where)
+    return _form(request, form, title, _("Withdraw it"), here, (title, ""))
 
 
 @login_required
@@ -194,10 +245,31 @@ def new_machine(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def retire_machine(request: HttpRequest, code: str) -> HttpResponse:
+    """Take a machine out of use from a day on."""
+    principal = _manager(request)
+    now = timezone.now()
+    found = queries.equipment_of(principal, code)
+    form = RetireMachineForm(request.POST or None, initial={"on": local_day(now)})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.retire_equipment(equipment=found, by=principal, now=now, **form.cleaned_data)
+            messages.success(request, _("The machine is out of use; what it told stays."))
+            return redirect("sqcore:measurements-machine", code=code)
+        except DomainError as refusal:
+            _add_refusal(form, refusal)
+    title = _("Retire this machine")
+    here = (str(found), reverse("sqcore:measurements-machine", args=[code]))
+    return _form(request, form, title, _("Retire it"), here, (title, ""))
+
+
+@login_required
 @require_safe
 def machine(request: HttpRequest, code: str) -> HttpResponse:
     """Show what a machine told: its state now, its outages."""
-    found = queries.equipment_of(_reader(request), code)
+    principal = _reader(request)
+    found = queries.equipment_of(principal, code)
     spans = queries.history_of(found)
     outages = [span for span in spans if span.state == "down"]
     context = {
@@ -205,6 +277,8 @@ def machine(request: HttpRequest, code: str) -> HttpResponse:
         "now": spans[-1] if spans else None,
         "outages": outages[::-1][:SPANS_SHOWN],
         "count": len(outages),
+        "may_retire": found.retired_on is None
+        and found.unit_id in principal.scope(Permission.MANAGE_MEASUREMENTS),
         "trail": _trail(
             (_("Equipment"), reverse("sqcore:measurements-equipment")), (str(found), "")
         ),

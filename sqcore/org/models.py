@@ -89,6 +89,7 @@ class Unit(models.Model):
     code = models.SlugField(_("code"), max_length=50, unique=True)
     name = models.JSONField(_("name"), validators=[validate_translated])
     kind = models.SlugField(_("kind"), max_length=30, default="branch")
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
     opened_on = models.DateField(_("opened"))
     closed_on = models.DateField(_("closed"), null=True, blank=True)
 

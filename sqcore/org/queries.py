@@ -91,6 +91,34 @@ def tree_on(on: date) -> UnitTree:
     return UnitTree(dict(rows.values_list("unit_id", "parent_id")))
 
 
+def in_tree_order(units: Iterable[Unit], tree: UnitTree) -> list[tuple[Unit, int]]:
+    """Return these units as people read the tree: parents before children, siblings in their
+    order, then by code; each with its depth below the highest of them."""
+    known = {unit.pk: unit for unit in units}
+    below: dict[int | None, list[Unit]] = {}
+    for unit in sorted(known.values(), key=lambda unit: (unit.position, unit.code)):
+        above = (pk for pk in tree.path(unit.pk)[1:] if pk in known)
+        below.setdefault(next(above, None), []).append(unit)
+
+    def walk(at: int | None, depth: int) -> Iterator[tuple[Unit, int]]:
+        for unit in below.get(at, []):
+            yield unit, depth
+            yield from walk(unit.pk, depth + 1)
+
+    return list(walk(None, 0))
+
+
+def siblings_of(unit: Unit, *, on: date) -> list[Unit]:
+    """Return the open units that stand beside this one on this day, it among them, in order."""
+    places = Placement.objects.filter(during(on), unit=unit)
+    parent = places.values_list("parent_id", flat=True).first()
+    if parent is None:
+        return [unit]
+    beside = Placement.objects.filter(during(on), parent_id=parent)
+    units = Unit.objects.open_on(on).filter(pk__in=beside.values("unit_id"))
+    return list(units.order_by("position", "code"))
+
+
 def principal_for(user: User, *, on: date) -> Principal:
     """Return the user as a principal: their roles of this day, each with its units and below."""
     grants: list[tuple[str, int | None]] = list(

@@ -5,11 +5,12 @@ from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.identity.models import User
-from sqcore.identity.permissions import Role
+from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import Principal
 from sqcore.org.models import (
     Assignment,
@@ -21,7 +22,7 @@ from sqcore.org.models import (
     Unit,
     during,
 )
-from sqcore.org.queries import forget_organisation, organisation, tree_on
+from sqcore.org.queries import forget_organisation, organisation, siblings_of, tree_on
 
 
 @transaction.atomic
@@ -63,10 +64,10 @@ def open_unit(
     raises: Conflict when the code is taken, or for a second unit without parent
     """
     if Unit.objects.filter(code=code).exists():
-        raise Conflict(f"There is a unit “{code}” already.")
+        raise Conflict(_("There is a unit “%(code)s” already.") % {"code": code})
     ends_later = Q(valid_to__isnull=True) | Q(valid_to__gt=on)
     if parent is None and Placement.objects.filter(ends_later, parent__isnull=True).exists():
-        raise Conflict("There is a unit for the whole organisation already; choose a parent.")
+        raise Conflict(_("There is a unit for the whole organisation already; choose a parent."))
     unit = Unit(code=code, name=dict(name), kind=kind, opened_on=on)
     unit.full_clean()
     unit.save()
@@ -85,10 +86,11 @@ def move_unit(*, unit: Unit, parent: Unit, on: date, by: Principal, now: datetim
     present = Placement.objects.select_for_update().get(unit=unit, valid_to__isnull=True)
     if on <= present.valid_from:
         raise InvalidInput(
-            f"The unit stands where it is since {present.valid_from}; move it later."
+            _("The unit stands where it is since %(day)s; move it later.")
+            % {"day": present.valid_from}
         )
     if parent.pk in set(tree_on(on).below(unit.pk)):
-        raise InvalidInput("A unit cannot stand below itself.")
+        raise InvalidInput(_("A unit cannot stand below itself."))
     present.valid_to = on
     present.save(update_fields=["valid_to"])
     placement = Placement.objects.create(unit=unit, parent=parent, valid_from=on)
@@ -103,6 +105,36 @@ def move_unit(*, unit: Unit, parent: Unit, on: date, by: Principal, now: datetim
 
 
 @transaction.atomic
+def shift_unit(*, unit: Unit, by_places: int, on: date, by: Principal, now: datetime) -> None:
+    """Put a unit so many places further down (below 0: up) among those beside it on pages. What
+    is computed does not depend on it.
+
+    raises: NotPermitted; Conflict when there is no such place
+    """
+    by.require(Permission.MANAGE_ORGANISATION)
+    list(Unit.objects.select_for_update().filter(pk=unit.pk))
+    beside = siblings_of(unit, on=on)
+    codes = [each.code for each in beside]
+    if unit.code not in codes:
+        raise Conflict(_("The unit is closed."))
+    at = codes.index(unit.code) + by_places
+    if by_places == 0 or not 0 <= at < len(beside):
+        raise Conflict(_("The unit stands first or last already."))
+    moved = beside.pop(codes.index(unit.code))
+    beside.insert(at, moved)
+    for position, each in enumerate(beside):
+        if each.position != position:
+            Unit.objects.filter(pk=each.pk).update(position=position)
+    record(
+        action="unit.shifted",
+        subject=f"unit:{unit.pk}",
+        by=by,
+        now=now,
+        details={"order": [each.code for each in beside]},
+    )
+
+
+@transaction.atomic
 def close_unit(*, unit: Unit, on: date, by: Principal, now: datetime) -> None:
     """Close a unit from this day on, and end its place, assignments and roles.
 
@@ -110,7 +142,7 @@ def close_unit(*, unit: Unit, on: date, by: Principal, now: datetime) -> None:
     """
     tree = tree_on(on)
     if any(child != unit.pk for child in tree.below(unit.pk)):
-        raise Conflict("Close or move the units below it first.")
+        raise Conflict(_("Close or move the units below it first."))
     unit.closed_on = on
     unit.full_clean()
     unit.save(update_fields=["closed_on"])
@@ -143,7 +175,7 @@ def add_staff(
 ) -> Staff:
     """Add a person who starts at this unit in this post on this day."""
     if Staff.objects.filter(number=number).exists():
-        raise Conflict(f"Staff number {number} is taken.")
+        raise Conflict(_("Staff number %(number)s is taken.") % {"number": number})
     staff = Staff.objects.create(number=number, name=name, user=user, joined_on=on)
     Assignment.objects.create(staff=staff, unit=unit, post=post, valid_from=on)
     record(action="staff.added", subject=f"staff:{staff.pk}", by=by, now=now)
@@ -160,7 +192,7 @@ def assign_staff(
     """
     present = Assignment.objects.select_for_update().filter(during(on), staff=staff)
     if present.filter(valid_from__gte=on).exists():
-        raise InvalidInput("The present assignment begins that day; choose a later one.")
+        raise InvalidInput(_("The present assignment begins that day; choose a later one."))
     present.update(valid_to=on)
     assignment = Assignment.objects.create(staff=staff, unit=unit, post=post, valid_from=on)
     record(
@@ -183,9 +215,14 @@ def grant_role(
     analyst's has one
     """
     if unit is None and role in RoleGrant.NEEDS_UNIT:
-        raise InvalidInput(f"The role “{role.label}” belongs to a unit; choose one.")
+        raise InvalidInput(
+            _("The role “%(role)s” belongs to a unit; choose one.") % {"role": role.label}
+        )
     if unit is not None and role in RoleGrant.EVERYWHERE:
-        raise InvalidInput(f"The role “{role.label}” holds everywhere; give it without a unit.")
+        raise InvalidInput(
+            _("The role “%(role)s” holds everywhere; give it without a unit.")
+            % {"role": role.label}
+        )
     held = RoleGrant.objects.filter(during(on), user=user, role=role, unit=unit).first()
     if held is not None:
         return held

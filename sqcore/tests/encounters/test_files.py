@@ -129,16 +129,36 @@ class TestOneRowAnEncounter:
 
 
 class TestOneRowAnEvent:
-    def test_rows_without_a_resource_are_named_by_line_and_refuse_the_log(self) -> None:
+    def test_rows_without_a_case_are_named_by_line_and_refuse_the_log(self) -> None:
         imported = checked(LOG.read_bytes(), kind="events")
 
-        lines = LOG.read_text().splitlines()
-        wrong = [at for at, line in enumerate(lines, start=1) if "" in line.split(",")]
-        assert (imported.rows_read, imported.rows_left_out) == (2032, len(wrong))
-        assert imported.report["faults"][0] == [3, "resource", "is missing"]
-        assert "case_id" in {column for _row, column, _reason in imported.report["faults"]}
+        assert (imported.rows_read, imported.rows_left_out) == (2032, 1)
+        assert imported.report["faults"] == [[17, "case_id", "is missing"]]
         with pytest.raises(Conflict):
             take(imported=imported, by=SYSTEM, now=NOW, tell_worker=False)
+
+    def test_an_event_without_a_resource_is_done_by_nobody_known(self) -> None:
+        log = (
+            "case_id,activity,resource,timestamp\n"
+            "V1,Advice,1001,2026-02-27 09:09\n"
+            "V1,Booking,,2026-02-27 09:15\n"
+            "V2,Advice,1001,2026-02-27 09:20\n"
+            "V3,Booking,,2026-02-27 09:30\n"
+        )
+
+        run(checked(log, kind="events"))
+
+        shares = {each.key: list(each.shares.values()) for each in Encounter.objects.all()}
+        assert shares == {"V1": [], "V2": [10_000], "V3": []}
+        assert [step[3] for step in Encounter.objects.get(key="V1").steps] == ["1001", ""]
+
+    def test_a_log_need_not_have_resources_at_all(self) -> None:
+        log = "case_id,activity,timestamp\nV1,Advice,2026-02-27 09:09\n"
+        fields = {name: column for name, column in EVENTS.items() if name != "resource"}
+
+        counts = run(checked(log, kind="events", fields=fields))
+
+        assert (counts["new"], Encounter.objects.get().shares) == (1, {})
 
     def test_a_log_becomes_encounters_and_its_activities_stages(self) -> None:
         counts = run(checked(LOG.read_bytes(), kind="events", leave_out=True))
@@ -147,6 +167,7 @@ class TestOneRowAnEvent:
         assert Stage.objects.get(code="new").name == {"en": "NEW"}
         first = Encounter.objects.get(key="A")
         assert first.steps[0] == ["new", 0, None, "ResA"]
+        assert first.steps[1][3] == ""
         assert (first.waiting_s, first.handling_s, first.shares) == (None, None, {})
 
     def test_the_same_log_again_changes_nothing(self) -> None:

@@ -1,8 +1,10 @@
 """Measurements out of files: by hand on the pages, and by the command."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
@@ -299,3 +301,35 @@ class TestCommand:
 
         self.command(tmp_path, TestErrors.WRONG, "--leave-out")
         assert len(stored()) == 3
+
+
+class TestStrangeFiles:
+    @pytest.mark.parametrize("start", [b"%PDF-1.7\n1 0 obj\n", b"<!DOCTYPE html>\n", b"{\\rtf1 "])
+    def test_what_is_no_table_is_refused_by_what_it_is(self, start: bytes) -> None:
+        with pytest.raises(InvalidInput, match="whatever its name says"):
+            kept(start + b"measure,unit\n")
+
+        assert not FileImport.objects.exists()
+
+    def test_a_sheet_of_a_workbook_is_chosen_on_the_page(self, client: Client) -> None:
+        book = openpyxl.Workbook()
+        book.worksheets[0].append(["Just a note"])
+        sheet = book.create_sheet("Data & more")
+        sheet.append(["Measure", "Branch", "Month", "Errors", "Total"])
+        sheet.append(["errors", "north", "2026-01", 5, 200])
+        file = io.BytesIO()
+        book.save(file)
+        imported = kept(file.getvalue(), "errors.xlsx")
+        user = make_user("ada")
+        give_role(user, Role.ADMINISTRATOR)
+        client.force_login(user)
+        page = f"/files/{imported.pk}/columns/"
+        assert "?sheet=Data%20%26%20more" in client.get(page).content.decode()
+        columns = {f"{name}-column": column for name, column in FIELDS.items()}
+
+        answer = client.post(page, columns | {"sheet": "Data & more"})
+
+        assert answer.status_code == 302
+        imported.refresh_from_db()
+        assert (imported.rows_read, imported.rows_left_out) == (1, 0)
+        assert imported.mapping["file"] == {"sheet": "Data & more"}

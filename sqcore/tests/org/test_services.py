@@ -5,13 +5,14 @@ from datetime import date, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from sqcore.audit.models import AuditEntry
-from sqcore.base.errors import Conflict, InvalidInput
+from sqcore.base.errors import Conflict, InvalidInput, NotPermitted
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE, system_principal
 from sqcore.org.models import Assignment, Placement, RoleGrant, Staff, Unit
-from sqcore.org.queries import principal_for, tree_on
+from sqcore.org.queries import in_tree_order, principal_for, siblings_of, tree_on
 from sqcore.org.services import (
     add_staff,
     assign_staff,
@@ -20,12 +21,14 @@ from sqcore.org.services import (
     grant_role,
     move_unit,
     open_unit,
+    shift_unit,
 )
 from sqcore.tests.factories import (
     NOW,
     TODAY,
     give_role,
     make_post,
+    make_principal,
     make_staff,
     make_unit,
     make_user,
@@ -196,3 +199,82 @@ class TestRoles:
 
         assert principal_for(ada, on=TODAY).scope(Permission.MANAGE_USERS) == EVERYWHERE
         assert not principal_for(ada, on=TODAY).may(Permission.VIEW_PEOPLE)
+
+
+class TestOrder:
+    def family(self, bank: Unit) -> list[Unit]:
+        return [make_unit(code, parent=bank) for code in ("east", "north", "west")]
+
+    def order(self, unit: Unit) -> list[str]:
+        return [each.code for each in siblings_of(unit, on=TODAY)]
+
+    def test_a_unit_is_put_one_place_further_among_those_beside_it(self, bank: Unit) -> None:
+        east, north, _west = self.family(bank)
+        make_unit("ferry", parent=east)
+
+        shift_unit(unit=east, by_places=1, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert self.order(east) == ["north", "east", "west"]
+        entry = AuditEntry.objects.get(action="unit.shifted")
+        assert entry.details == {"order": ["north", "east", "west"]}
+        rows = in_tree_order(Unit.objects.all(), tree_on(TODAY))
+        assert [(unit.code, depth) for unit, depth in rows] == [
+            ("bank", 0), ("north", 1), ("east", 1), ("ferry", 2), ("west", 1),
+        ]  # fmt: skip
+        shift_unit(unit=north, by_places=1, on=TODAY, by=SYSTEM, now=NOW)
+        assert self.order(east) == ["east", "north", "west"]
+
+    def test_what_is_computed_does_not_see_the_order(self, bank: Unit) -> None:
+        east, *_others = self.family(bank)
+        before = list(tree_on(TODAY).below(bank.pk))
+
+        shift_unit(unit=east, by_places=2, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert list(tree_on(TODAY).below(bank.pk)) == before
+
+    def test_the_first_does_not_go_up_and_the_root_has_nobody_beside_it(self, bank: Unit) -> None:
+        east, *_others = self.family(bank)
+
+        for unit, places in ((east, -1), (east, 3), (bank, 1)):
+            with pytest.raises(Conflict):
+                shift_unit(unit=unit, by_places=places, on=TODAY, by=SYSTEM, now=NOW)
+
+        assert self.order(east) == ["east", "north", "west"]
+        assert not AuditEntry.objects.filter(action="unit.shifted").exists()
+
+    def test_only_who_changes_the_organisation_may(self, bank: Unit) -> None:
+        east, *_others = self.family(bank)
+        analyst = make_principal({Permission.VIEW_ORGANISATION: EVERYWHERE})
+
+        with pytest.raises(NotPermitted):
+            shift_unit(unit=east, by_places=1, on=TODAY, by=analyst, now=NOW)
+
+        assert self.order(east) == ["east", "north", "west"]
+
+    def test_the_page_shows_the_tree_and_moves_a_unit(self, bank: Unit, client: Client) -> None:
+        east, *_others = self.family(bank)
+        user = make_user("ada")
+        give_role(user, Role.ADMINISTRATOR)
+        client.force_login(user)
+
+        answer = client.post(f"/units/{east.code}/down/")
+
+        assert answer.status_code == 302
+        assert self.order(east) == ["north", "east", "west"]
+        text = client.get("/units/").content.decode()
+        assert text.index("North") < text.index("East") < text.index("West")
+        assert client.post("/units/east/sideways/").status_code == 404
+
+    def test_a_manager_sees_the_own_units_and_moves_none(self, bank: Unit, client: Client) -> None:
+        east, *_others = self.family(bank)
+        user = make_user("mei")
+        give_role(user, Role.MANAGER, east)
+        client.force_login(user)
+
+        text = client.get("/units/").content.decode()
+
+        assert "East" in text
+        assert "West" not in text
+        assert "/units/east/down/" not in text
+        assert client.post("/units/east/down/").status_code == 403
+        assert self.order(east) == ["east", "north", "west"]

@@ -238,7 +238,11 @@ class TestTimes:
 
         se = np.sqrt((16 + 16) * 2) / 3
         assert found.stages.handling.mean.tolist() == [5.0]
-        assert found.stages.handling.high[0] == pytest.approx(5 * np.exp(12.7062047 * se / 5))
+        assert found.stages.handling.low[0] == pytest.approx(5 * np.exp(-12.7062047 * se / 5))
+        skewness = 2 * se / 5 * np.sqrt(2)
+        inner = 1 - skewness * (12.7062047 / np.sqrt(2) + skewness / 12)
+        above = 3 * np.sqrt(2) / skewness * (1 - np.cbrt(inner))
+        assert found.stages.handling.high[0] == pytest.approx(5 + se * above)
 
     def test_one_case_has_no_interval(self) -> None:
         found = process_map([0], [0], [0], [7], activities=1)
@@ -271,6 +275,31 @@ class TestTimes:
 
         assert (held > 900).all(), held
         assert (held < 970).all(), held
+
+    @pytest.mark.parametrize(
+        ("sigma", "cases", "least", "most"),
+        [
+            (1.0, 20, 0.93, 0.97),
+            (1.0, 60, 0.93, 0.96),
+            (1.0, 300, 0.93, 0.97),
+            (0.5, 20, 0.93, 0.97),
+        ],
+    )
+    def test_the_mean_of_few_skewed_times_is_inside(
+        self, sigma: float, cases: int, least: float, most: float
+    ) -> None:
+        """2,000 stages of lognormal times at once: how often the interval has the true mean."""
+        runs, rng = 2000, np.random.default_rng(5)
+        stage = np.tile(np.arange(runs), cases)
+        start = 1000.0 * stage
+        took = rng.lognormal(0, sigma, runs * cases)
+
+        times = process_map(
+            np.repeat(np.arange(cases), runs), stage, start, start + took, activities=runs
+        ).stages.handling
+
+        truth = np.exp(sigma**2 / 2)
+        assert least < float(np.mean((times.low < truth) & (truth < times.high))) < most
 
 
 class TestBottleneck:

@@ -378,9 +378,9 @@ def test_the_pages_of_populations_hold_for_everybody(reader: Reader, path: str, 
 
 def test_a_new_scorecard_says_that_there_is_not_enough_history(ana: Walk) -> None:
     bank = make_unit("bank")
-    lately = local_day(timezone.now()) - timedelta(days=5)
+    last_month = local_day(timezone.now()).replace(day=1) - timedelta(days=5)
     for number in range(6):
-        come(f"new-{number}", bank, [lately])
+        come(f"new-{number}", bank, [last_month])
     page = ana.page
     page.goto("/churn/")
     expect(page.get_by_text("No scorecard yet")).to_be_visible()

@@ -46,7 +46,7 @@ from sqcore.org.api import (
     UnitView,
 )
 from sqcore.performance.api import PeopleResultsRunsView, PeopleResultsView
-from sqcore.publication.api import SystemGoalsView, SystemScreeningView
+from sqcore.publication.api import SystemChangesView, SystemGoalsView, SystemScreeningView
 from sqcore.reports.api import DiagnosisView, ReviewView
 from sqcore.weighting.api import SystemSensitivityView, SystemWeightsView
 
@@ -84,6 +84,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "comparator-values/<int:value_id>/withdraw",
         ComparatorWithdrawalView.as_view(),
         name="comparators-withdraw",
+    ),
+    path(
+        "systems/<slug:code>/versions/<int:number>/changes",
+        SystemChangesView.as_view(),
+        name="publication-changes",
     ),
     path(
         "systems/<slug:code>/versions/<int:number>/goals",

@@ -108,7 +108,7 @@ NAVIGATION.register(
 NAVIGATION.register(
     NavigationEntry(
         key="comparators",
-        title=_("Competitors and market"),
+        title=_("Market"),
         url_name="sqcore:comparators-values",
         icon="standard",
         order=60,

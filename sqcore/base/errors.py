@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -16,10 +18,12 @@ class Problem:
     row: int | None = None
 
     def __str__(self) -> str:
-        where = [f"row {self.row}"] if self.row is not None else []
-        if self.field:
-            where.append(self.field)
-        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+        told = {"row": self.row, "field": self.field, "reason": self.reason}
+        if self.row is not None and self.field:
+            return _("row %(row)d, %(field)s: %(reason)s") % told
+        if self.row is not None:
+            return _("row %(row)d: %(reason)s") % told
+        return _("%(field)s: %(reason)s") % told if self.field else self.reason
 
 
 class DomainError(Exception):

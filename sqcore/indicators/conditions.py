@@ -170,6 +170,25 @@ def mixed_formulas(version: SystemVersion) -> list[tuple[Indicator, str]]:
     return sorted(((each, why) for each, why in said if why), key=lambda pair: pair[0].code)
 
 
+def hidden_formulas(version: SystemVersion) -> list[tuple[Indicator, Indicator]]:
+    """Return the formulas in a version's tree that need an opinion which stands nowhere in it,
+    each with that opinion: answers are released only where they have a place, so that such a
+    formula never has a figure."""
+    leaves = WeightedIndicator.objects.filter(dimension__version=version)
+    placed = [leaf.indicator for leaf in leaves.select_related("indicator").order_by("id")]
+    found = with_operands(placed)
+    codes = {each.code for each in placed}
+    return [
+        (each, needed)
+        for each in placed
+        if each.formula
+        for needed in with_operands([each], among=found).values()
+        if needed.code not in codes
+        and needed.source in SOURCES
+        and SOURCES[needed.source].counts.are_opinions
+    ]
+
+
 def circle_of(code: str, found: Mapping[str, Indicator]) -> list[str]:
     """Return a way from an indicator over its formulas back to itself; empty if there is none."""
     seen: set[str] = set()

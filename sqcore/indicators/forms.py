@@ -32,6 +32,7 @@ from sqcore.indicators.sources import SOURCES, Offer, OffersMeasures
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
 NEAR = Decimal("0.5")
 """Percentages may miss 100 by this much: people round."""
+_HIGHER = Indicator.Direction.HIGHER.value
 FORMULA = "formula"
 OWN = "own"
 
@@ -309,44 +310,38 @@ SHAPE_FORMS: Mapping[str, type[ShapeForm]] = {
 }
 
 
-class PlaceForm(GoalpostsForm):
-    """An indicator that is put into a dimension: from the catalogue or from a ready system."""
+class PlaceForm(forms.Form):
+    """Which indicator is put into a dimension: one of the catalogue or of a ready system."""
 
     indicator = forms.ChoiceField(label=_("Indicator"))
-    field_order = ["indicator", "worst", "best"]
 
     def __init__(self, *args: Any, present: Sequence[str], **over: Any) -> None:
         super().__init__(*args, **over)
         taken = set(present)
         catalogue = list(Indicator.objects.exclude(code__in=taken).order_by("code"))
         known = taken | {indicator.code for indicator in catalogue}
+        self.rising = {each.code: each.direction == _HIGHER for each in catalogue}
         groups: list[tuple[str, list[tuple[str, str]]]] = [
             (str(_("Catalogue")), [(found.code, _with_unit(found)) for found in catalogue])
         ]
-        groups += [
-            (
-                in_language(ready.name),
-                [
-                    (f"{ready.code}:{each.code}", in_language(each.name))
-                    for each in ready.indicators
-                    if each.code not in known
-                ],
-            )
-            for ready in _ready()
-        ]
-        choices = [("", _("Choose an indicator")), *(group for group in groups if group[1])]
-        self.fields["indicator"].choices = choices  # type: ignore[attr-defined]  # a choice field
-        for name in ("worst", "best"):
-            self.fields[name].required = False
-            self.fields[name].help_text = _("An indicator of a ready system brings it along.")
+        for ready in _ready():
+            free = [each for each in ready.indicators if each.code not in known]
+            named = {f"{ready.code}:{each.code}": each for each in free}
+            self.rising |= {key: each.direction == _HIGHER for key, each in named.items()}
+            choices = [(key, in_language(each.name)) for key, each in named.items()]
+            groups.append((in_language(ready.name), choices))
+        chosen = [("", _("Choose an indicator")), *(group for group in groups if group[1])]
+        self.fields["indicator"].choices = chosen  # type: ignore[attr-defined]  # a choice field
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if ":" not in cleaned.get("indicator", ""):
-            for name in ("worst", "best"):
-                if cleaned.get(name) is None and name not in self.errors:
-                    self.add_error(name, _("This field is required."))
-        return cleaned
+    @property
+    def is_rising(self) -> bool:
+        """Whether more is better of what was chosen."""
+        return self.rising.get(self["indicator"].value() or "", True)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it brings along how it gives points."""
+        return ":" in (self["indicator"].value() or "")
 
 
 def _with_unit(indicator: Indicator) -> str:

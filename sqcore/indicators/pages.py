@@ -458,8 +458,8 @@ def _epochs_of(indicator: Indicator, on: date) -> list[EpochRow]:
             [
                 (
                     str(Indicator._meta.get_field(key).verbose_name),  # type: ignore[union-attr]  # a plain field
-                    _measured_as(key, epoch.before[key]),
-                    _measured_as(key, epoch.after[key]),
+                    measured_as(key, epoch.before[key]),
+                    measured_as(key, epoch.after[key]),
                 )
                 for key in MEASURED
                 if epoch.before[key] != epoch.after[key]
@@ -470,7 +470,8 @@ def _epochs_of(indicator: Indicator, on: date) -> list[EpochRow]:
     ]
 
 
-def _measured_as(key: str, value: Any) -> str:
+def measured_as(key: str, value: Any) -> str:
+    """Return a field of what is measured in words."""
     if key == "parameters":
         return "; ".join(f"{name}: {_as_text(each)}" for name, each in value.items())
     match key:

@@ -16,7 +16,7 @@ from sqcore.base import bus
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
 from sqcore.base.events import IndicatorRedefined
 from sqcore.base.periods import Grain
-from sqcore.base.text import TranslatedText
+from sqcore.base.text import TranslatedText, in_language
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -25,6 +25,7 @@ from sqcore.indicators.companions import COMPANIONS
 from sqcore.indicators.conditions import (
     dependents,
     formulas_with,
+    hidden_formulas,
     is_published,
     mixed_formulas,
     mixed_units,
@@ -600,8 +601,17 @@ def set_tree(
 
 def doubts_of_draft(version: SystemVersion) -> list[Problem]:
     """Return what does not stop a draft from being published, and should be looked at: formulas
-    whose units do not go together, kept before units were checked."""
-    return [Problem(reason, field=found.code) for found, reason in mixed_formulas(version)]
+    whose units do not go together, kept before units were checked, and those that stay hidden."""
+    mixed = [Problem(reason, field=found.code) for found, reason in mixed_formulas(version)]
+    told = _(
+        "Its formula needs the opinion “%(name)s”, which stands nowhere in this version, and would"
+        " stay without figures: put that in too; with the weight 0 it is only watched."
+    )
+    hidden = [
+        Problem(told % {"name": in_language(needed.name)}, field=found.code)
+        for found, needed in hidden_formulas(version)
+    ]
+    return mixed + hidden
 
 
 def problems_of_draft(version: SystemVersion) -> list[Problem]:
@@ -686,17 +696,16 @@ def place_indicator(
     version: SystemVersion,
     within: str,
     indicator: str,
-    worst: float | None,
-    best: float | None,
     by: Principal,
     now: datetime,
+    scoring: Scoring | None = None,
 ) -> WeightedIndicator:
     """Put an indicator into a dimension of a draft: one of the catalogue by its code, or one of a
     ready system as "system:code", which comes into the catalogue with what its formula needs.
-    Goalposts that are not given are those of the ready system, and where neither is, its shape too.
+    Without a `scoring` it gives points as in the ready system.
 
     raises: NotFound; Conflict when it is no draft, or the code stands for something else;
-    InvalidInput when it is there already, or goalposts are missing or equal
+    InvalidInput when it is there already, cannot be scored so, or nobody says how
     """
     draft = locked_draft(version, by)
     system, _colon, code = indicator.rpartition(":")
@@ -716,21 +725,17 @@ def place_indicator(
         version=draft,
         within=within,
         indicator=found,
-        scoring=_scoring_asked(worst, best, ready),
+        scoring=scoring or _scoring_of_ready(ready),
         by=by,
         now=now,
     )
 
 
-def _scoring_asked(worst: float | None, best: float | None, ready: HasShape | None) -> Scoring:
-    if ready is not None and worst is None and best is None:
-        return scoring_of(ready)
-    worst = ready.worst if worst is None and ready is not None else worst
-    best = ready.best if best is None and ready is not None else best
-    if worst is None or best is None:
+def _scoring_of_ready(ready: HasShape | None) -> Scoring:
+    if ready is None:
         reason = _("Say which values are worth 0 and 100 points.")
         raise InvalidInput(reason, problems=[Problem(reason, field="worst")])
-    return Scoring(worst, best)
+    return scoring_of(ready)
 
 
 @transaction.atomic

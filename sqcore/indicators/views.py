@@ -120,6 +120,7 @@ def system(request: HttpRequest, code: str) -> HttpResponse:
             Page.SYSTEM, principal=principal, now=timezone.now(), subject=published
         ),
         "may_manage": principal.may(Permission.MANAGE_INDICATORS),
+        "may_evaluate": principal.may(Permission.RUN_EVALUATION),
         "trail": _trail(found.name),
     }
     return render(request, "sqcore/indicators/system.html", context)
@@ -285,31 +286,51 @@ def dimension(request: HttpRequest, code: str, number: int, within: str) -> Http
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def place_indicator(request: HttpRequest, code: str, number: int, within: str) -> HttpResponse:
-    """Put an indicator into a dimension: one of the catalogue, or one of a ready system."""
+    """Put an indicator into a dimension and say how its values become points, in one go.
+
+    `shape` in the address asks for another form of points; “preview” shows them and keeps nothing.
+    """
     principal, found = _draft(request, code, number)
     groups = pages.groups_of(found, on=local_day(timezone.now()))
     row = _group(found, within)
     present = [leaf.code for group in groups for leaf in group.leaves]
-    form = PlaceForm(request.POST or None, present=present)
-
-    def act() -> None:
-        services.place_indicator(
-            version=found, within=within, by=principal, now=timezone.now(), **form.cleaned_data
-        )
-
-    return _edit(
-        request,
-        form,
-        act,
-        _("Add an indicator to “%(name)s”") % {"name": row.name},
-        found,
-        lead=_(
-            "From the catalogue, or from a ready system. The two values say what is worth 0 and 100"
-            " points; between them points rise evenly. Once it is there, its points can take"
-            " another shape."
-        ),
-        verb=_("Add the indicator"),
+    sent = request.POST or None
+    form = PlaceForm(sent, present=present, initial={"indicator": request.GET.get("indicator", "")})
+    shape = _among(request, "shape", Shape.values) or Shape.GOALPOSTS.value
+    points = SHAPE_FORMS[shape](
+        sent, rising=form.is_rising, empty_permitted=form.is_ready, use_required_attribute=False
     )
+    good = request.method == "POST" and all([form.is_valid(), points.is_valid()])
+    if good and "preview" not in request.POST:
+        try:
+            services.place_indicator(
+                version=found,
+                within=within,
+                indicator=form.cleaned_data["indicator"],
+                scoring=points.scoring,
+                by=principal,
+                now=timezone.now(),
+            )
+        except DomainError as refusal:
+            tell(form, refusal)
+        else:
+            messages.success(request, _("The draft is changed."))
+            return _to_version(found, within)
+    title = _("Add an indicator to “%(name)s”") % {"name": row.name}
+    context = {
+        "form": form,
+        "points": points,
+        "title": title,
+        "trail": _trail(found.system.name, (title, ""), found),
+        "back": _address(found, within),
+        "shape": shape,
+        "shapes": Shape.choices,
+        "chosen": form["indicator"].value() or "",
+        "preview": pages.score_preview(points.scoring, ""),
+        "is_kept": False,
+    }
+    status = 400 if form.errors or points.errors else 200
+    return render(request, "sqcore/indicators/place.html", context, status=status)
 
 
 @login_required

@@ -1,11 +1,13 @@
 """Forms of goals and of the screening."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from sqcore.base.periods import Period, title_of
 from sqcore.base.text import TranslatedText, in_language
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion
 from sqcore.publication.models import Candidate, Rating
@@ -73,6 +75,25 @@ class CandidateForm(InLanguages):
         choices = [("", _("None")), *((each.code, in_language(each.name)) for each in free)]
         self.fields["indicator"].choices = choices  # type: ignore[attr-defined]  # a choice field
         self.order_fields(["indicator"])
+
+
+class PeriodForm(forms.Form):
+    """Which closed period is evaluated anew: of each grain of the version the newest."""
+
+    period = forms.ChoiceField(label=_("Closed period"))
+
+    def __init__(self, *args: Any, periods: Sequence[Period], **over: Any) -> None:
+        super().__init__(*args, **over)
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for each in periods:
+            groups.setdefault(str(each.grain.label), []).append((each.key, title_of(each)))
+        choices = [("", _("Choose a period")), *groups.items()]
+        self.fields["period"].choices = choices  # type: ignore[attr-defined]  # a choice field
+        self.periods = {each.key: each for each in periods}
+
+    @property
+    def chosen(self) -> Period:
+        return self.periods[self.cleaned_data["period"]]
 
 
 class RatingForm(forms.Form):

@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 
 import numpy as np
+from django.utils.translation import gettext as _
 
-from sqcore.base.periods import Grain
+from sqcore.base.errors import NotFound
+from sqcore.base.periods import Grain, Period
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion
-from sqcore.org.queries import local_day
+from sqcore.org.queries import local_day, organisation
 from sqcore.publication.models import Candidate, Goal
 
 LOOK_BACK = timedelta(days=400)
@@ -19,6 +21,8 @@ LOOK_BACK = timedelta(days=400)
 ALIKE = 0.9
 """Candidates that correlate beyond this say the same."""
 FEWEST_PAIRS = 10
+NEWEST = 24
+"""So many closed periods of a grain are offered."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,38 @@ Cell = tuple[int, date]
 def goals_of(version: SystemVersion, *, principal: Principal) -> list[Goal]:
     found = Goal.objects.visible_to(principal).filter(version=version)
     return list(found.order_by("position"))
+
+
+def formers_of(version: SystemVersion) -> list[SystemVersion]:
+    """Return the versions that counted before this one, the newest first. One query."""
+    found = SystemVersion.objects.filter(system=version.system_id, number__lt=version.number)
+    return list(found.exclude(state=SystemVersion.State.DRAFT).order_by("-number"))
+
+
+def former_of(version: SystemVersion, asked: str = "") -> SystemVersion:
+    """Return the version that counted before this one, or the earlier one of that number.
+
+    raises: NotFound
+    """
+    for each in formers_of(version):
+        if asked in ("", str(each.number)):
+            return each
+    raise NotFound(_("There is no such earlier version."))
+
+
+def closed_periods(version: SystemVersion, *, now: datetime) -> list[Period]:
+    """Return the newest closed periods of each grain of a version, the newest first."""
+    org = organisation()
+    today = local_day(now, org)
+    found: list[Period] = []
+    for grain in map(Grain, version.grains):
+        period = Period.of(today, grain, fiscal_start=org.fiscal_start).previous
+        for _n in range(NEWEST):
+            if period.start < version.since:
+                break
+            found.append(period)
+            period = period.previous
+    return found
 
 
 def candidates_of(version: SystemVersion, *, principal: Principal) -> list[Candidate]:

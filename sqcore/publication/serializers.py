@@ -29,6 +29,48 @@ class CandidateRatings(serializers.Serializer[Any]):
     dynamic = serializers.FloatField(allow_null=True)
 
 
+class ChangeRow(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class PartRow(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField([("indicator", "indicator"), ("dimension", "dimension")])
+    code = serializers.CharField()
+    dimension = serializers.CharField(
+        allow_blank=True, help_text="In which it stands; empty at the top, and for operands"
+    )
+
+
+class ChangedPart(PartRow):
+    changes = ChangeRow(many=True)
+
+
+class WeightChange(PartRow):
+    before = serializers.FloatField(allow_null=True, help_text="Null where it did not stand there")
+    after = serializers.FloatField(allow_null=True)
+
+
+class GoalChange(serializers.Serializer[Any]):
+    before = GoalRow(allow_null=True)
+    after = GoalRow(allow_null=True)
+
+
+class VersionChanges(serializers.Serializer[Any]):
+    """Each version as it stood on the day of its publication."""
+
+    system = serializers.CharField()
+    former = serializers.IntegerField(help_text="The number of the earlier version")
+    version = serializers.IntegerField()
+    settings = ChangeRow(many=True)
+    added = PartRow(many=True)
+    removed = PartRow(many=True)
+    changed = ChangedPart(many=True)
+    weights = WeightChange(many=True, help_text="Only those that are not the same")
+    goals = GoalChange(many=True)
+
+
 class CandidateRow(serializers.Serializer[Any]):
     position = serializers.IntegerField()
     indicator = serializers.CharField(

@@ -14,13 +14,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sqcore.base.errors import DomainError, NotFound
 from sqcore.base.text import in_language
+from sqcore.evaluation.services import request_run
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
 from sqcore.indicators.forms import tell
 from sqcore.indicators.models import SystemVersion
-from sqcore.indicators.pages import version_named
+from sqcore.indicators.pages import system_named, version_named
+from sqcore.indicators.queries import published_version
 from sqcore.publication import pages, queries, services
-from sqcore.publication.forms import CandidateForm, DecisionForm, GoalForm, RatingForm
+from sqcore.publication.differences import differences
+from sqcore.publication.differences_page import told
+from sqcore.publication.forms import CandidateForm, DecisionForm, GoalForm, PeriodForm, RatingForm
 from sqcore.publication.models import Candidate
 
 Trail = list[tuple[str, str]]
@@ -36,6 +40,7 @@ def steps(request: HttpRequest, code: str, number: int) -> HttpResponse:
         "system": found.system,
         "is_draft": found.state == SystemVersion.State.DRAFT,
         "steps": pages.steps_of(found, principal=principal, now=timezone.now()),
+        "former": next(iter(queries.formers_of(found)), None),
         "trail": _trail(found),
     }
     return render(request, "sqcore/publication/steps.html", context)
@@ -201,6 +206,62 @@ def candidate(request: HttpRequest, code: str, number: int, position: int) -> Ht
     }
     status = 400 if form.errors else 200
     return render(request, "sqcore/publication/candidate.html", context, status=status)
+
+
+@login_required
+@require_safe
+def changes(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Show what changed since an earlier version; `from` names another one than the last."""
+    principal, found = _version(request, code, number)
+    former = queries.former_of(found, request.GET.get("from", ""))
+    compared = differences(former, found, principal=principal, now=timezone.now())
+    context = {
+        "version": found,
+        "system": found.system,
+        "former": former,
+        "formers": queries.formers_of(found),
+        "found": compared,
+        "told": told(compared),
+        "trail": _trail(found, _("What changed")),
+    }
+    return render(request, "sqcore/publication/changes.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def evaluate(request: HttpRequest, code: str) -> HttpResponse:
+    """Ask for a closed period, and queue its evaluation."""
+    principal, now = principal_of(request), timezone.now()
+    principal.require(Permission.RUN_EVALUATION)
+    system = system_named(principal, code)
+    version = published_version(system)
+    if version is None:
+        raise NotFound(_("Nothing of this system is published yet."))
+    form = PeriodForm(request.POST or None, periods=queries.closed_periods(version, now=now))
+    if request.method == "POST" and form.is_valid():
+        job = request_run(system=system, period=form.chosen, by=principal, now=now)
+        messages.success(request, _("The evaluation is queued."))
+        if job is None:
+            return redirect("sqcore:indicators-system", code=code)
+        return redirect("sqcore:jobs-detail", job_id=job.pk)
+    at = reverse("sqcore:indicators-system", args=[code])
+    context = {
+        "form": form,
+        "title": _("Evaluate a period"),
+        "lead": _(
+            "What is closed is evaluated by itself. Here it is done at once, such as after"
+            " corrections; where nothing changed, nothing new is published."
+        ),
+        "verb": _("Evaluate it now"),
+        "back": at,
+        "trail": [
+            (_("Indicator systems"), reverse("sqcore:indicators-systems")),
+            (in_language(system.name), at),
+            (_("Evaluate a period"), ""),
+        ],
+    }
+    status = 400 if form.errors else 200
+    return render(request, "sqcore/indicators/form.html", context, status=status)
 
 
 def _act(

@@ -58,7 +58,8 @@ class SharesForm(MethodForm):
     """One share in percent for each part; 0 is only watched."""
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, weighting: Weighting) -> None:
-        super().__init__(data, initial=_shares_now(weighting))
+        # The prefix keeps a part whose code is “method” apart from what the form sends besides.
+        super().__init__(data, initial=_shares_now(weighting), prefix="share")
         for each in weighting.group.siblings:
             self.fields[each.code] = forms.DecimalField(
                 label=each.name,
@@ -84,10 +85,15 @@ class SharesForm(MethodForm):
         numbers = [self._number(name) for name in self.fields]
         if not sum(numbers):
             numbers = [Decimal(1)] * len(numbers)
-        return dict(zip(self.fields, in_tenths(exact_shares(numbers)), strict=True))
+        return self._sent(in_tenths(exact_shares(numbers)))
 
     def equal(self) -> dict[str, Decimal]:
-        return dict(zip(self.fields, in_tenths([Decimal(1)] * len(self.fields)), strict=True))
+        return self._sent(in_tenths([Decimal(1)] * len(self.fields)))
+
+    def _sent(self, shares: list[Decimal]) -> dict[str, Decimal]:
+        return {
+            self.add_prefix(name): share for name, share in zip(self.fields, shares, strict=True)
+        }
 
     def _number(self, name: str) -> Decimal:
         value = self[name].value()

@@ -178,8 +178,6 @@ def _place_what_customers_say(draft: SystemVersion, tree: list[Branch], story: S
                 version=draft,
                 within=said.code,
                 indicator=f"servqual:{leaf.code}",
-                worst=None,
-                best=None,
                 by=story.by,
                 now=now,
             )

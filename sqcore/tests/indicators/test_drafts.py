@@ -213,8 +213,6 @@ class TestEditing:
             version=draft,
             within="a",
             indicator="bank:transaction-accuracy",
-            worst=None,
-            best=None,
             by=SYSTEM,
             now=NOW,
         )
@@ -231,8 +229,6 @@ class TestEditing:
                 version=draft,
                 within="a",
                 indicator="wait",
-                worst=None,
-                best=None,
                 by=SYSTEM,
                 now=NOW,
             )

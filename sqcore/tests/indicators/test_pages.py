@@ -245,6 +245,25 @@ class TestDrafting:
         assert answer.status_code == 400
         assert WeightedIndicator.objects.count() == 1
 
+    def test_an_indicator_is_placed_in_any_shape_at_once(
+        self, ana: Client, draft: SystemVersion
+    ) -> None:
+        define_indicator(
+            code="twice", name={"en": "Twice"}, formula="2 * [wait]", by=SYSTEM, now=NOW
+        )
+        at = f"{DRAFT}dimensions/speed/indicators/?shape=nominal"
+        form = {"indicator": "twice", "best": "5", "tolerance": "3", "dead_band": "1"}
+
+        shown = ana.post(at, form | {"preview": "1"})
+        assert "4 to 6 is 100 points; 2 and 8 are 0" in shown.content.decode()
+        assert WeightedIndicator.objects.count() == 1
+        assert ana.post(at, form | {"tolerance": ""}).status_code == 400
+        assert WeightedIndicator.objects.count() == 1
+
+        assert ana.post(at, form).status_code == 302
+        leaf = WeightedIndicator.objects.get(indicator__code="twice")
+        assert (leaf.shape, leaf.worst, leaf.best, leaf.dead_band) == ("nominal", 2, 5, 1)
+
     def test_weights_are_entered_in_percent(self, ana: Client, draft: SystemVersion) -> None:
         ana.post(f"{DRAFT}dimensions/", {"name_en": "Care"})
 

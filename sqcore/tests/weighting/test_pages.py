@@ -243,8 +243,9 @@ class TestResult:
 
 class TestShares:
     def post(self, draft: SystemVersion, ana: Client, **over: str) -> HttpResponse:
-        shares = {"reliability": "50", "responsiveness": "30", "empathy": "20", **over}
-        return ana.post(address(draft, "choose"), {"method": "direct", **shares}, follow=True)  # type: ignore[return-value]  # the test client's own kind
+        shares = {"reliability": "50", "responsiveness": "30", "empathy": "20"}
+        sent = {f"share-{code}": over.pop(code, share) for code, share in shares.items()} | over
+        return ana.post(address(draft, "choose"), {"method": "direct", **sent}, follow=True)  # type: ignore[return-value]  # the test client's own kind
 
     def test_shares_are_kept_and_can_be_applied(self, draft: SystemVersion, ana: Client) -> None:
         response = self.post(draft, ana)
@@ -252,6 +253,18 @@ class TestShares:
         assert faults_of(response.content.decode()) == []
         assert "Apply to the draft" in words(response)
         assert WeightSet.objects.get().method == "direct"
+
+    def test_a_part_may_be_called_as_the_form_calls_its_own_fields(
+        self, draft: SystemVersion, ana: Client
+    ) -> None:
+        Dimension.objects.filter(version=draft, code="empathy").update(code="method")
+        shares = {"share-reliability": "50", "share-responsiveness": "30", "share-method": "20"}
+
+        kept = ana.post(address(draft, "choose"), {"method": "direct", **shares})
+
+        assert kept.status_code == 302
+        stored = WeightSet.objects.get()
+        assert (stored.method, stored.settings["direct"]["shares"]["method"]) == ("direct", "20")
 
     def test_the_sum_is_said(self, draft: SystemVersion, ana: Client) -> None:
         response = self.post(draft, ana, empathy="25")

@@ -35,6 +35,7 @@ from training.incentives.rules import (
     CareerChecklist,
     FeedbackNote,
     ResultLinear,
+    ThanksHonour,
     UnitResult,
 )
 from training.needs.panels import OpenNeeds, PersonNeeds, needs_waiting
@@ -62,6 +63,7 @@ RULES.register(UnitResult())
 RULES.register(ResultLinear())
 RULES.register(AchievementFixed())
 RULES.register(AboveHonour())
+RULES.register(ThanksHonour())
 RULES.register(CareerChecklist())
 RULES.register(FeedbackNote())
 NAVIGATION.register(

@@ -34,6 +34,8 @@ def raise_dispute(
 ) -> Dispute:
     """Dispute an own encounter, blind: it is the same whether its customer answered or not.
 
+    From now on it can lower no verdict: the results are computed anew.
+
     The same dispute sent twice is one. raises: NotPermitted, NotFound, InvalidInput, Conflict
     """
     if by.staff_id is None:
@@ -69,6 +71,7 @@ def raise_dispute(
         return dispute
     _note("dispute.raised", dispute, by, now, {"reason": reason, "due_on": str(dispute.due_on)})
     _tell_deciders(dispute, now)
+    evaluate_due(now=now)
     return dispute
 
 

@@ -56,14 +56,14 @@ def evaluate_due(*, now: datetime) -> Job | None:
 def due_windows(*, now: datetime) -> list[tuple[date, str]]:
     """Return the windows to compute, the oldest first, and why.
 
-    Closed months that have no run; windows whose disputes were decided since; and the newest one
-    when a signal of waiting times opened or ended since.
+    Closed months that have no run; windows about which disputes were raised or decided since; and
+    the newest one when a signal of waiting times opened or ended since.
     """
     if not any(source.measures() for source in PERSON_SOURCES):
         return []
     newest = Period.of(local_day(now), Grain.MONTH).start
     last = current_run()
-    due = [(run.ends_on, "dispute") for run in current_runs() if _is_decided_since(run)]
+    due = [(run.ends_on, "dispute") for run in current_runs() if _is_disputed_otherwise(run)]
     if last is None:
         return [(newest, "month")]
     if last.ends_on not in dict(due) and _is_held_otherwise(last):
@@ -76,8 +76,8 @@ def due_windows(*, now: datetime) -> list[tuple[date, str]]:
     return sorted([*due, *((ends_on, "month") for ends_on in missed)])
 
 
-def _is_decided_since(run: ResultsRun) -> bool:
-    """Whether a dispute was decided, withdrawn or reversed since a run that it touches.
+def _is_disputed_otherwise(run: ResultsRun) -> bool:
+    """Whether a dispute was raised, decided, withdrawn or reversed since a run that it touches.
 
     It touches the window that was the newest when it was raised, and those after that.
     """
@@ -87,9 +87,8 @@ def _is_decided_since(run: ResultsRun) -> bool:
     later = set(disputed_pairs(Dispute.objects.filter(raised_at__date__gte=after)))
     was_upheld = {tuple(pair) for pair in setting["excluded"]}
     was_open = {tuple(pair) for pair in setting["pending"]}
-    return bool(
-        was_upheld - later != set(found.excluded) - later or was_open - later - set(found.pending)
-    )
+    before = (was_upheld - later, was_open - later)
+    return before != (set(found.excluded) - later, set(found.pending) - later)
 
 
 def _is_held_otherwise(run: ResultsRun) -> bool:

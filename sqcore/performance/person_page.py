@@ -201,8 +201,12 @@ def _disputed(count: int) -> str:
     if not count:
         return ""
     return ngettext(
-        "%(n)s disputed encounter is left out until it is decided.",
-        "%(n)s disputed encounters are left out until they are decided.",
+        "%(n)s encounter is disputed: until that is decided it can neither lower the verdict nor "
+        "raise what the result may be used for. The figures stay, so that they do not tell what "
+        "was answered.",
+        "%(n)s encounters are disputed: until that is decided they can neither lower the verdict "
+        "nor raise what the result may be used for. The figures stay, so that they do not tell "
+        "what was answered.",
         count,
     ) % {"n": count}
 

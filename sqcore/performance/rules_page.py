@@ -1,13 +1,17 @@
 """The rules by which people are judged, and what these found and can get wrong."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Value
+from django.utils.translation import gettext as _
 
 from sqcore.base.text import in_language, number, signed
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import Indicator
+from sqcore.org.models import Channel, Segment
 from sqcore.org.queries import local_day, organisation
 from sqcore.performance.measures import measures_of
 from sqcore.performance.models import FrozenReliability, ResultsPolicy, ResultsRun
@@ -56,6 +60,7 @@ class RulesPage:
     window: str
     figures: RunFigures | None
     mix: list[MixLine]
+    unmixed: list[str]
     may_change: bool
 
 
@@ -65,6 +70,7 @@ def rules_page(*, principal: Principal, now: datetime) -> RulesPage:
     policy, run = policy_on(today), current_run()
     coming = ResultsPolicy.objects.filter(valid_from__gt=today).order_by("valid_from", "number")
     figures = run_figures(run) if run else None
+    names = _factor_names(figures)
     return RulesPage(
         policy=policy,
         coming=list(coming),
@@ -75,16 +81,36 @@ def rules_page(*, principal: Principal, now: datetime) -> RulesPage:
         run=run,
         window=run_window_text(run) if run else "",
         figures=figures,
-        mix=_mix(figures) if figures else [],
+        mix=_mix(figures, names) if figures else [],
+        unmixed=_unmixed(figures, names) if figures else [],
         may_change=may_change_rules(principal),
     )
 
 
-def _mix(figures: RunFigures) -> list[MixLine]:
+def _factor_names(figures: RunFigures | None) -> dict[str, str]:
+    """Return what the factors of the case mix are called, by kind and code. One query, or none."""
+    if figures is None or not any(each.mix for each in figures.measures):
+        return {}
+    channels = Channel.objects.annotate(kind=Value("channel")).order_by()
+    segments = Segment.objects.annotate(kind=Value("segment")).order_by()
+    fields = ("kind", "code", "name")
+    rows = channels.values_list(*fields).union(segments.values_list(*fields), all=True)
+    named = {f"{kind}/{code}": in_language(name) for kind, code, name in rows}
+    return named | {"channel/": _("Channel not known"), "segment/": _("Group not known")}
+
+
+def _unmixed(figures: RunFigures, names: Mapping[str, str]) -> list[str]:
+    """Return the factors for which nothing can be taken out, by any measure."""
+    every = {factor.factor for each in figures.measures for factor in each.mix}
+    told = {f.factor for each in figures.measures for f in each.mix if f.identified}
+    return sorted(names.get(factor, factor) for factor in every - told)
+
+
+def _mix(figures: RunFigures, names: Mapping[str, str]) -> list[MixLine]:
     return [
         MixLine(
             measure=in_language(each.measure.name),
-            factor=factor.factor,
+            factor=names.get(factor.factor, factor.factor),
             by=signed(factor.coefficient, DECIMALS),
             share=f"{number(100 * factor.share, 0)} %",
         )

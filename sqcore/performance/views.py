@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from sqcore.base.errors import DomainError, NotPermitted
 from sqcore.dashboards.panels import Page, panels_on
 from sqcore.identity.principals import principal_of
+from sqcore.org.queries import local_day
 from sqcore.performance.dispute_pages import dispute_page, disputes_page
 from sqcore.performance.disputes import (
     decide_dispute,
@@ -37,7 +38,8 @@ from sqcore.performance.models import Look
 from sqcore.performance.own_pages import answers_page, encounters_page, to_dispute
 from sqcore.performance.people_page import people_page
 from sqcore.performance.person_page import PersonPage, person_page
-from sqcore.performance.rules_page import rules_page
+from sqcore.performance.queries import policy_on
+from sqcore.performance.rules_page import may_change_rules, rules_page
 from sqcore.performance.services import note_look, set_policy
 
 # A person ----------------------------------------------------------------------------------------
@@ -201,10 +203,13 @@ def rules(request: HttpRequest) -> HttpResponse:
 def change_rules(request: HttpRequest) -> HttpResponse:
     """Write a new version of the rules."""
     principal, now = principal_of(request), timezone.now()
-    page = rules_page(principal=principal, now=now)
-    if not page.may_change:
+    if not may_change_rules(principal):
         raise NotPermitted(_("Only who decides disputes and keeps the indicators writes rules."))
-    form = PolicyForm(request.POST) if request.method == "POST" else policy_form(page.policy)
+    form = (
+        PolicyForm(request.POST)
+        if request.method == "POST"
+        else policy_form(policy_on(local_day(now)))
+    )
 
     def act() -> object:
         return set_policy(**form.asked, by=principal, now=now)
@@ -213,7 +218,7 @@ def change_rules(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The new rules are kept."))
         return redirect("sqcore:performance-rules")
     here = (_("The rules"), reverse("sqcore:performance-rules"))
-    context = {"form": form, "page": page, "trail": [here, (_("New version"), "")]}
+    context = {"form": form, "trail": [here, (_("New version"), "")]}
     return _form_page(request, "sqcore/performance/change_rules.html", context, form)
 
 

@@ -22,6 +22,9 @@ from sqcore.performance.sources import PERSON_SOURCES, PersonMeasure
 from training.certificates.models import Certificate
 from training.competencies.models import RequiredLevel
 from training.competencies.queries import held_levels
+from training.incentives.models import Recognition
+
+COLLEAGUE = Recognition.Source.COLLEAGUE.value
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,25 @@ class PeriodFacts:
         found: dict[int, list[Achievement]] = {}
         for each in achievements_of(self.staff_ids, self.period.start, self.period.end):
             found.setdefault(each.staff_id, []).append(each)
+        return found
+
+    @cached_property
+    def thanked_by(self) -> dict[int, dict[str, set[int]]]:
+        """Return who wrote the words of thanks of the period that stand on the wall: the users, by
+        staff id and source. Thanks that two colleagues gave one another are left out, so that
+        nobody can trade them. One query."""
+        own = (each for found in self.achievements.values() for each in found)
+        words = [
+            each.reference.partition(":")[2] for each in own if each.kind == Kind.RECOGNITION.value
+        ]
+        rows = Recognition.objects.filter(pk__in=words, state=Recognition.State.SHOWN).values_list(
+            "staff_id", "source", "written_by_id", "written_by__staff__id"
+        )
+        given = {(giver, staff) for staff, source, _by, giver in rows if source == COLLEAGUE}
+        found: dict[int, dict[str, set[int]]] = {}
+        for staff, source, by, giver in rows:
+            if source != COLLEAGUE or (staff, giver) not in given:
+                found.setdefault(staff, {}).setdefault(source, set()).add(by)
         return found
 
     @cached_property

@@ -14,6 +14,7 @@ from sqcore.identity.principals import Principal, Scope
 from sqcore.org.models import Assignment, Leave, Terms, during
 from sqcore.org.queries import fiscal_start, organisation
 from sqcore.performance.models import Dispute, StaffResult
+from sqcore.performance.watching import watched
 from training.incentives.models import (
     BatchLine,
     Decision,
@@ -229,7 +230,7 @@ def proposal_picture(principal: Principal, proposal_id: int, *, on: date) -> Pro
     results = StaffResult.objects.filter(
         run_id=proposal.basis.get("run"), staff_id=proposal.staff_id, measure__in=measured
     )
-    shown = list(results.order_by("measure"))
+    shown = list(results.select_related("run__policy").order_by("measure"))
     waiting = proposals_waiting_for(principal).filter(pk=proposal.pk).exists()
     is_first = proposal.state == Proposal.State.PROPOSED
     return ProposalPicture(
@@ -237,7 +238,7 @@ def proposal_picture(principal: Principal, proposal_id: int, *, on: date) -> Pro
         lines=proposal.basis["lines"],
         results=shown,
         disputes=open_disputes([proposal.staff_id]).get(proposal.staff_id, 0),
-        flags=flags_of(shown),
+        flags=sorted({*flags_of(shown), *(each for one in shown for each in watched(one))}),
         on_leave=Leave.objects.filter(during(on), staff_id=proposal.staff_id).exists(),
         decisions=list(proposal.decisions.select_related("by").order_by("step")),
         budget=budget_left(proposal.scheme, proposal.period_start),

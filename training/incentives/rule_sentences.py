@@ -14,7 +14,7 @@ from sqcore.indicators.models import IndicatorSystem
 from sqcore.org.models import Post
 from training.courses.models import Course
 from training.incentives.facts import measures
-from training.incentives.models import Scheme
+from training.incentives.models import Recognition, Scheme
 from training.incentives.rule_refusals import refusal_of
 from training.incentives.rulebook import RULES, Rule
 from training.incentives.wording import money
@@ -59,6 +59,10 @@ class Names:
     @cached_property
     def _kinds(self) -> dict[str, str]:
         return {kind.value: str(kind.label) for kind in Kind}
+
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        return {source.value: str(source.label) for source in Recognition.Source}
 
     @cached_property
     def _measure(self) -> dict[str, str]:
@@ -132,6 +136,20 @@ def _above_honour(rule: Mapping[str, Any], _scheme: Scheme, names: Names) -> lis
     ]
 
 
+def _thanks_honour(rule: Mapping[str, Any], _scheme: Scheme, names: Names) -> list[str]:
+    return [
+        _(
+            "An honour for everybody whom at least %(least)s different people thanked in the "
+            "period, in words that the person agreed to show. Whose thanks count: %(sources)s."
+        )
+        % {"least": rule["least"], "sources": names.joined("sources", rule["sources"])},
+        _(
+            "Whoever writes often counts once; thanks that two colleagues give one another count "
+            "for neither. No money hangs on it."
+        ),
+    ]
+
+
 def _career_checklist(rule: Mapping[str, Any], _scheme: Scheme, names: Names) -> list[str]:
     needed = [_("the skills at the levels that the post requires")]
     if rule["years"]:
@@ -161,6 +179,7 @@ _SENTENCES = {
     "result-linear": _result_linear,
     "achievement-fixed": _achievement_fixed,
     "above-honour": _above_honour,
+    "thanks-honour": _thanks_honour,
     "career-checklist": _career_checklist,
     "feedback-note": _feedback_note,
 }

@@ -16,7 +16,7 @@ from sqcore.org.models import Post
 from sqcore.performance.models import StaffResult
 from training.courses.models import Course
 from training.incentives.facts import CareerRule, Member, PeriodFacts, measures
-from training.incentives.models import Scheme
+from training.incentives.models import Recognition, Scheme
 from training.incentives.rule_parameters import Code, Codes, Parameter, Whole, Words
 from training.incentives.rulebook import Line
 
@@ -261,6 +261,39 @@ def is_above(result: StaffResult | None) -> bool:
         and result.gate != StaffResult.Gate.NONE
         and not result.held
     )
+
+
+class ThanksHonour:
+    """An honour for who was thanked by several people; money never hangs on thanks."""
+
+    key = "thanks-honour"
+    title = gettext_lazy("Words of thanks")
+    about = gettext_lazy(
+        "An honour for everybody whom at least so many different people thanked in the period, in "
+        "words that the person agreed to show. Whoever writes often counts once, and thanks that "
+        "two colleagues give one another count for neither."
+    )
+    kinds = frozenset({Scheme.Kind.HONOUR.value})
+    order = 45
+    CHOICES = frozenset(Recognition.Source.values)
+
+    def parameters(self) -> Sequence[Parameter]:
+        return (
+            Whole("least", gettext_lazy("Thanked by at least so many"), 1, 20, default=3),
+            Codes("sources", gettext_lazy("Whose thanks count"), lambda: self.CHOICES, fewest=1),
+        )
+
+    def propose(
+        self, facts: PeriodFacts, asked: Mapping[str, Any], so_far: Sequence[Line]
+    ) -> list[Line]:
+        lines = []
+        for member in facts.members:
+            by_source = facts.thanked_by.get(member.staff_id, {})
+            writers = set().union(*(by_source.get(each, set()) for each in asked["sources"]))
+            if len(writers) >= asked["least"]:
+                figures = {"count": len(writers)}
+                lines.append(Line(member.staff_id, self.key, "none", 0, "thanked", figures))
+        return lines
 
 
 class CareerChecklist:

@@ -27,6 +27,7 @@ REASONS: dict[str, str | Promise] = {
         "Result %(estimate)s (95 %% certain: %(low)s to %(high)s): clearly above comparable "
         "colleagues."
     ),
+    "thanked": gettext_lazy("%(count)s different people wrote words of thanks in the period."),
     "checklist": gettext_lazy("Has all that the post “%(post)s” asks for."),
     "note": gettext_lazy("%(count)s achievements in the period: %(what)s."),
 }
@@ -38,7 +39,22 @@ PARTS: dict[str, str | Promise] = {
 }
 FLAGS: dict[str, str | Promise] = {
     "held": gettext_lazy("The result is held back for now: a signal or a dispute is open."),
-    "disputed": gettext_lazy("Disputed answers are left out of the result until they are decided."),
+    "disputed": gettext_lazy(
+        "A dispute is open: until it is decided the encounter can neither lower the verdict nor "
+        "raise what the result may be used for. The figures stay as they were."
+    ),
+    "answers-more": gettext_lazy(
+        "Far more of the customers of this person answered than of those of comparable colleagues. "
+        "Of honest people about one in 1,000 is marked so: ask how customers are asked."
+    ),
+    "answers-fewer": gettext_lazy(
+        "Far fewer of the customers of this person answered than of those of comparable "
+        "colleagues. Of honest people about one in 1,000 is marked so: ask how customers are asked."
+    ),
+    "attributed": gettext_lazy(
+        "In the last three months another share of the encounters is this person's alone than "
+        "before. Of honest people about 2 in 1,000 are marked so: ask who records who served."
+    ),
     "raised": gettext_lazy(
         "Adjusting for what the person cannot influence raised the result by more than its own "
         "uncertainty. Ask why."

@@ -204,6 +204,22 @@ def test_a_dispute_can_be_taken_back_by_its_own_person_alone(branch: Branch) -> 
 # ---- While it is pending -------------------------------------------------------------------------
 
 
+def test_a_dispute_that_is_raised_makes_its_window_due_at_once(
+    branch: Branch, source: MadeSource
+) -> None:
+    february = evaluated(date(2026, 2, 1))
+    evaluated()
+    assert due_windows(now=NOW) == []
+
+    disputed(branch)
+
+    assert due_windows(now=NOW) == [(ENDS_ON, "dispute")]
+    assert recomputed().revision == 2
+    assert due_windows(now=NOW) == []
+    february.refresh_from_db()
+    assert february.is_current
+
+
 def test_a_pending_dispute_cannot_lower_a_verdict(source: MadeSource) -> None:
     branch = make_branch(make_unit("north"), make_post())
     for staff in branch.staff[:-1]:
@@ -350,13 +366,14 @@ def test_nobody_decides_their_own_dispute(branch: Branch) -> None:
 def test_only_who_decides_disputes_decides_them_and_only_people(branch: Branch) -> None:
     dispute = disputed(branch)
     token = Principal("token:1", "A client", decider().permissions)
+    jobs = Job.objects.count()
 
     for by in (principal_of(branch.staff[0]), token):
         with pytest.raises(NotPermitted):
             decided(dispute, by=by)
 
     assert Dispute.objects.get().state == State.OPEN
-    assert not Job.objects.exists()
+    assert Job.objects.count() == jobs
 
 
 def test_a_decision_needs_its_reason(branch: Branch) -> None:

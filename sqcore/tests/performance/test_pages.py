@@ -286,7 +286,10 @@ class TestMyResults:
         text = read(bank.li, ME)
 
         assert "A dispute about an encounter is open. The verdict comes when it is decided." in text
-        assert "1 disputed encounter is left out until it is decided." in text
+        assert (
+            "1 encounter is disputed: until that is decided it can neither lower the verdict"
+            in text
+        )
 
     def test_show_earlier_windows_beside_the_newest(self, bank: Bank) -> None:
         earlier = make_run(date(2026, 2, 1))

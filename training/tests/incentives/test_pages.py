@@ -443,6 +443,7 @@ class TestSchemes:
             "honour": [
                 {"rule": "achievement-fixed", "amount": 0, "kinds": ["course"]},
                 {"rule": "above-honour", "measure": OVERALL},
+                {"rule": "thanks-honour", "least": 2, "sources": ["customer"]},
             ],
             "career": [{"rule": "career-checklist", "post": "manager", "years": 2}],
             "feedback": [
@@ -458,6 +459,8 @@ class TestSchemes:
 
         assert "An honour for achievements of the period: Course completed." in said
         assert "as many as there are, and possibly none" in said
+        assert "whom at least 2 different people thanked" in said
+        assert "Whose thanks count: A customer." in said
         assert "years in the organisation: 2" in said
         assert "“Well done”" in said
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -11,6 +12,8 @@ from sqcore.org.models import Staff
 from sqcore.performance.models import StaffResult
 from training.certificates.models import Certificate
 from training.incentives.facts import PeriodFacts
+from training.incentives.models import Recognition
+from training.incentives.recognition import answer_recognition, recognise, take_down
 from training.incentives.rule_checks import apply_rules, understood
 from training.incentives.rule_refusals import refusal_of
 from training.incentives.rulebook import RULES, Line, RefusedRule, RuleRegistry
@@ -211,6 +214,63 @@ class TestHonour:
         lines = lines_of([{"rule": "above-honour", "measure": OVERALL}], "honour")
 
         assert {staff: line[0].why for staff, line in lines.items()} == {bank.li.pk: "above"}
+
+
+class TestThanks:
+    RULE: ClassVar[dict[str, Any]] = {
+        "rule": "thanks-honour",
+        "least": 2,
+        "sources": ["colleague", "customer"],
+    }
+    MARCH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def thank(self, bank: Bank, giver: Staff, staff: Staff, **over: Any) -> Recognition:
+        words = recognise(
+            staff_id=staff.pk, text="Thank you.", by=bank.as_(giver), now=self.MARCH, **over
+        )
+        return answer_recognition(
+            recognition_id=words.pk, show=True, by=bank.as_(staff), now=self.MARCH
+        )
+
+    def test_who_was_thanked_by_different_people_is_proposed(self, bank: Bank) -> None:
+        agreed = {"source": "customer", "consent_of_customer": "By telephone."}
+        self.thank(bank, bank.chen, bank.li)
+        self.thank(bank, bank.mei, bank.li, **agreed)
+
+        [line] = lines_of([self.RULE], "honour")[bank.li.pk]
+
+        assert (line.amount, reason_of(line.as_json())) == (
+            0,
+            "2 different people wrote words of thanks in the period.",
+        )
+        assert lines_of([self.RULE | {"sources": ["customer"]}], "honour") == {}
+
+    def test_who_thanks_often_counts_once(self, bank: Bank) -> None:
+        self.thank(bank, bank.chen, bank.li)
+        self.thank(bank, bank.chen, bank.li)
+
+        assert lines_of([self.RULE], "honour") == {}
+
+    def test_thanks_that_go_both_ways_count_for_neither(self, bank: Bank) -> None:
+        self.thank(bank, bank.chen, bank.li)
+        self.thank(bank, bank.mei, bank.li)
+        self.thank(bank, bank.li, bank.chen)
+
+        assert lines_of([self.RULE], "honour") == {}
+        assert set(lines_of([self.RULE | {"least": 1}], "honour")) == {bank.li.pk}
+
+    def test_words_that_were_kept_back_or_taken_down_do_not_count(self, bank: Bank) -> None:
+        words = self.thank(bank, bank.chen, bank.li)
+        self.thank(bank, bank.mei, bank.li)
+        take_down(recognition_id=words.pk, by=bank.as_(bank.li), now=self.MARCH)
+        recognise(
+            staff_id=bank.li.pk, text="Thank you.", by=bank.as_(bank.hua), now=self.MARCH
+        )  # fmt: skip
+
+        assert lines_of([self.RULE], "honour") == {}
+
+    def test_money_never_hangs_on_thanks(self, bank: Bank) -> None:
+        assert faults([self.RULE]) == [(1, "rule")]
 
 
 class TestCareer:

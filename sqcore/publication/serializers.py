@@ -29,25 +29,25 @@ class CandidateRatings(serializers.Serializer[Any]):
     dynamic = serializers.FloatField(allow_null=True)
 
 
-class ChangeRow(serializers.Serializer[Any]):
+class VersionChange(serializers.Serializer[Any]):
     field = serializers.CharField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
 
 
-class PartRow(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField([("indicator", "indicator"), ("dimension", "dimension")])
+class VersionPart(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="indicator or dimension")
     code = serializers.CharField()
     dimension = serializers.CharField(
         allow_blank=True, help_text="In which it stands; empty at the top, and for operands"
     )
 
 
-class ChangedPart(PartRow):
-    changes = ChangeRow(many=True)
+class ChangedPart(VersionPart):
+    changes = VersionChange(many=True)
 
 
-class WeightChange(PartRow):
+class WeightChange(VersionPart):
     before = serializers.FloatField(allow_null=True, help_text="Null where it did not stand there")
     after = serializers.FloatField(allow_null=True)
 
@@ -63,9 +63,9 @@ class VersionChanges(serializers.Serializer[Any]):
     system = serializers.CharField()
     former = serializers.IntegerField(help_text="The number of the earlier version")
     version = serializers.IntegerField()
-    settings = ChangeRow(many=True)
-    added = PartRow(many=True)
-    removed = PartRow(many=True)
+    settings = VersionChange(many=True)
+    added = VersionPart(many=True)
+    removed = VersionPart(many=True)
     changed = ChangedPart(many=True)
     weights = WeightChange(many=True, help_text="Only those that are not the same")
     goals = GoalChange(many=True)

@@ -18,10 +18,15 @@ from sqcore.indicators.models import SystemVersion
 from sqcore.indicators.services import (
     Leaf,
     copy_version,
+    define_indicator,
     define_system,
+    doubts_of_draft,
     draft_version,
+    place_indicator,
     publish_version,
 )
+from sqcore.indicators.shapes import Scoring
+from sqcore.indicators.sources import Counts
 from sqcore.publication.models import Candidate, Goal, Rating
 from sqcore.publication.pages import Step, candidate_rows, steps_of
 from sqcore.publication.services import (
@@ -418,3 +423,27 @@ def test_rest_reads_goals_and_screening_of_what_is_published(
     assert len(rows) == 3
     assert rows[0]["ratings"] == {"raters": 1, **{k: float(v) for k, v in POINTS.items()}}
     assert rows[0]["decision"] == "open"
+
+
+def test_a_formula_that_needs_an_opinion_without_a_place_is_told_before_publication(
+    draft: SystemVersion,
+    desk: MemorySource,  # noqa: F811 - the fixture
+    by: Principal,
+    client: Client,
+) -> None:
+    desk.scales |= {"smiles": 1}
+    desk.counts = Counts.ANSWERS
+    indicator("smiles", source="desk")
+    define_indicator(code="double", name={"en": "Twice"}, formula="2 * [smiles]", by=by, now=NOW)
+    scoring = Scoring(0, 40)
+    for code in ("double", "smiles"):
+        told = [problem.field for problem in doubts_of_draft(draft)]
+        assert told == ([] if code == "double" else ["double"])
+        place_indicator(
+            version=draft, within="care", indicator=code, scoring=scoring, by=by, now=NOW
+        )
+        if code == "double":
+            assert "stands nowhere in this version" in _shown(client, f"{AT}check/")
+            assert "stands nowhere in this version" in _shown(client, f"{AT}steps/")
+
+    assert doubts_of_draft(draft) == []

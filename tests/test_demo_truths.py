@@ -14,23 +14,28 @@ from improvement.standards.models import StandardVersion
 from improvement.tickets.models import State, Ticket
 from improvement.verification.models import EffectCheck, Verdict
 from sqcore.base.periods import Grain, Period
-from sqcore.demo.bank import BRANCH_CODES
+from sqcore.demo.bank import BRANCH_CODES, OUTAGES
 from sqcore.demo.calendar import Floats
 from sqcore.demo.chapters import CHAPTERS, Story
+from sqcore.demo.operations import FROM_MONTH
 from sqcore.demo.services import story_of
 from sqcore.encounters.models import Customer, Encounter
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.services import replay
+from sqcore.identity.principals import system_principal
 from sqcore.indicators.importers import ready_system
+from sqcore.indicators.models import IndicatorSystem
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_inline
 from sqcore.measurements.models import Equipment, Observation
-from sqcore.monitoring.models import Signal
+from sqcore.monitoring.charts import Chart, chart_at
+from sqcore.monitoring.models import Baseline, Kind, Signal
 from sqcore.org.models import Staff, Unit
 from sqcore.performance.models import ResultsRun, StaffResult
 from sqcore.performance.queries import current_run
 from sqcore.performance.runs import replay_run
 from sqcore.stats.cusum import false_alarms_a_year
+from sqcore.stats.rules import Rule
 from sqcore.tests.factories import NOW
 from surveys.analyses.models import Analysis
 from surveys.analyses.services import JOB_KIND
@@ -101,6 +106,16 @@ class TestTruths(TestCase):
 
     def ticket_at(self, branch: str) -> Ticket:
         return Ticket.objects.get(unit__code=branch, code=WAIT)
+
+    def chart_at(self, branch: str, code: str, grain: Grain) -> Chart:
+        return chart_at(
+            principal=system_principal("test"),
+            system=IndicatorSystem.objects.get(code="service-quality"),
+            unit=Unit.objects.get(code=branch),
+            code=code,
+            grain=grain,
+            today=self.story.end,
+        )
 
     # ---- Everything is there -------------------------------------------------------------------
 
@@ -294,6 +309,40 @@ class TestTruths(TestCase):
         assert abs(nps.value) > 1
 
     # ---- What is measured ----------------------------------------------------------------------
+
+    def test_every_kind_of_chart_can_be_opened(self) -> None:
+        opened = {
+            (branch, code): self.chart_at(branch, code, grain).limits.kind.value
+            for branch, code, grain in (
+                ("riverside", "care-activities", Grain.MONTH),
+                ("riverside", "loans-decided-in-time", Grain.MONTH),
+                ("riverside", "promises-kept", Grain.WEEK),
+                ("riverside", OUTAGES, Grain.WEEK),
+                ("riverside", "complaint-handling", Grain.MONTH),
+                ("riverside", "transaction-accuracy", Grain.WEEK),
+            )
+        }
+
+        assert list(opened.values()) == ["c", "p", "g", "t", "xbar_s", "xmr"]
+        frozen = set(Baseline.objects.values_list("kind", flat=True))
+        assert Kind.P_PRIME in frozen
+
+    def test_days_between_outages_at_north_gate_get_fewer(self) -> None:
+        found = self.chart_at("north-gate", OUTAGES, Grain.WEEK)
+
+        calendar = self.story.history.calendar
+        worse = calendar.day(calendar.first_day_of_month(FROM_MONTH - 1))
+        before = [p for p in found.points if p.seen.period.start < worse]
+        after = [p for p in found.points if p.seen.period.start >= worse]
+        days = [
+            float(np.mean([p.seen.value for p in some if p.seen.value is not None]))
+            for some in (before, after)
+        ]
+        assert days[1] < days[0] / 2
+        shifts = [p for p in after if any(f.rule == Rule.SHIFT and f.side < 0 for f in p.flags)]
+        assert len(shifts) >= 7
+        assert found.passed is not None
+        assert found.better == 1
 
     def test_old_town_makes_the_most_errors(self) -> None:
         _low, worst = self.bounds("transaction-accuracy", "2025", unit="old-town")

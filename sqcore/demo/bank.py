@@ -143,6 +143,11 @@ MACHINES = {
 }
 
 
+OUTAGES = "machine-outages"
+"""The indicator of how often machines that customers use fail: rare by the week, so its chart at a
+branch is of the days between."""
+
+
 @dataclass(frozen=True)
 class Feed:
     """Who sends operational data, and which measures."""

@@ -12,6 +12,7 @@ from sqcore.demo import bank
 from sqcore.demo.chapters import Report, Story
 from sqcore.demo.operations import Reported, draw_outages, draw_reports
 from sqcore.indicators.importers import ready_measures
+from sqcore.indicators.services import define_indicator
 from sqcore.measurements.intake import NewMeasurement
 from sqcore.measurements.models import Equipment, EquipmentState, Feed, Measure
 from sqcore.measurements.services import (
@@ -42,6 +43,7 @@ class MeasurementsChapter:
         with transaction.atomic():
             _define_measures(story, _define_feeds(story))
             machines = _install_machines(story, units)
+            _define_outages(story)
         _send_reports(story, [unit.pk for unit in units], report)
         _send_states(story, machines, report)
 
@@ -99,6 +101,24 @@ def _install_machines(story: Story, units: Sequence[Unit]) -> list[list[Equipmen
         ]
         for unit in units
     ]
+
+
+def _define_outages(story: Story) -> None:
+    """Put into the catalogue how often machines fail: watched at each branch, in no score."""
+    define_indicator(
+        code=bank.OUTAGES,
+        name=bank.both("Outages of self-service machines", "自助设备故障次数"),
+        definition=bank.both(
+            "How many outages began in 100 days of a machine.", "每百台日发生的故障次数。"
+        ),
+        source="equipment",
+        parameters={"measure": "outages", "kind": bank.SELF_SERVICE},
+        unit_of_measure="per 100",
+        direction="lower",
+        statistic="rate",
+        by=story.by,
+        now=story.at(story.opening, hour=7),
+    )
 
 
 def _send_reports(story: Story, units: Sequence[int], report: Report) -> None:

@@ -9,14 +9,14 @@ from itertools import groupby
 import numpy as np
 from django.db import transaction
 
-from sqcore.demo.bank import both
+from sqcore.demo.bank import OUTAGES, both
 from sqcore.demo.calendar import stream
 from sqcore.demo.chapters import Report, Story
 from sqcore.demo.encounters import key_of
 from sqcore.demo.impressions import RECONTACT, SIZE
-from sqcore.indicators.drafts import add_dimension
+from sqcore.indicators.drafts import add_dimension, add_indicator
 from sqcore.indicators.importers import ready_system
-from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.models import Indicator, SystemVersion
 from sqcore.indicators.services import (
     Branch,
     install_ready_system,
@@ -25,6 +25,7 @@ from sqcore.indicators.services import (
     set_tree,
     tree_of,
 )
+from sqcore.indicators.shapes import Scoring
 from sqcore.org.models import Channel, Unit
 from surveys.campaigns.models import Campaign
 from surveys.campaigns.services import create_campaign, make_links, open_campaign
@@ -160,6 +161,14 @@ class SystemChapter:
         draft = install_ready_system(code="bank", since=story.opening, by=story.by, now=now)
         counting = tree_of(draft)
         _place_what_customers_say(draft, counting, story)
+        add_indicator(
+            version=draft,
+            within="tangibles",
+            indicator=Indicator.objects.get(code=OUTAGES),
+            scoring=Scoring(worst=20.0, best=0.0),
+            by=story.by,
+            now=now,
+        )
         tree = _weighted_as(counting, tree_of(draft))
         set_tree(version=draft, tree=tree, by=story.by, now=now)
         publish_version(version=draft, by=story.by, now=now)

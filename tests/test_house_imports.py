@@ -41,7 +41,7 @@ THINGS = {
     },
     "improvement.tickets": {"files", "telling"},
     "improvement.verification": {
-        *("evidence", "judging", "planning", "windows", "wording"),
+        *("another", "evidence", "judging", "planning", "windows", "wording"),
     },
     "sqcore.access": {"authentication"},
     "sqcore.audit": {"triggers"},

@@ -133,7 +133,7 @@ def filled(size: int, *, days: tuple[date, date], sheets: Sheets) -> World:
         unit=unit, channel=channel, segment=segment, month=on.astype("datetime64[M]"),
         grain=np.zeros(size, dtype=np.int64), weight=np.full(size, 1000), packed=pool[which],
     )  # fmt: skip
-    rebuild_rollups(version=campaign.version, now=NOW)
+    rebuild_rollups(version=campaign.version, clock=lambda: NOW)
     return World(campaign.version, book, columns, "")
 
 

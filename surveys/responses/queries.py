@@ -238,32 +238,43 @@ def stored_parts(codebook: Codebook, places: Iterable[str]) -> dict[str, dict[Pa
     }
 
 
-def differing_places(version: InstrumentVersion, codebook: Codebook) -> list[str]:
-    """Return the places whose rollup is not, byte for byte, what its rows add up to.
-
-    Run it under `lock_version`. Rows that were withdrawn and not yet subtracted still belong to it.
-    """
+def summed_months(version: InstrumentVersion) -> list[date]:
+    """Return the months that a version's sums hold, or should hold, anything of."""
     held = Response.objects.filter(version=version, in_rollup=True)
-    rollups = Rollup.objects.filter(version=version)
-    months = {*held.dates("answered_on", "month"), *rollups.values_list("month", flat=True)}
+    kept = Rollup.objects.filter(version=version).values_list("month", flat=True)
+    return sorted({*held.dates("answered_on", "month"), *kept})
+
+
+def held_sums(version: InstrumentVersion, codebook: Codebook, month: date) -> CellSums:
+    """Return what the rollups of a month should be: the sums of the rows marked as absorbed, with
+    those that were withdrawn and not yet subtracted. Run it under `lock_version`."""
+    period = Period(month, Grain.MONTH)
+    rows = Response.objects.filter(
+        version=version,
+        in_rollup=True,
+        answered_on__gte=period.start,
+        answered_on__lt=period.end,
+    )
+    return row_sums(rows, codebook)
+
+
+def differing_places(
+    version: InstrumentVersion, codebook: Codebook, month: date, held: CellSums
+) -> list[str]:
+    """Return the places whose rollup of this month is not, byte for byte, what it should be."""
     nobody = pack(no_moments(1, len(codebook.measures)))[0]
-    differing = []
-    for month in sorted(months):
-        period = Period(month, Grain.MONTH)
-        days = held.filter(answered_on__gte=period.start, answered_on__lt=period.end)
-        rows: dict[str, dict[Part, bytes]] = {}
-        cells, moments = row_sums(days, codebook)
-        for cell, content in zip(cells, pack(moments), strict=True):
-            rows.setdefault(cell.place, {})[cell.part] = content
-        # What everybody withdrew from stays as a sum of nobody.
-        kept = {
-            place: {part: each for part, each in unbundle(bytes(content)).items() if each != nobody}
-            for place, content in rollups.filter(month=month).values_list("place", "content")
-        }
-        differing += sorted(
-            place for place in rows.keys() | kept if rows.get(place, {}) != kept.get(place, {})
-        )
-    return differing
+    rows: dict[str, dict[Part, bytes]] = {}
+    for cell, content in zip(held[0], pack(held[1]), strict=True):
+        rows.setdefault(cell.place, {})[cell.part] = content
+    # What everybody withdrew from stays as a sum of nobody.
+    stored = Rollup.objects.filter(version=version, month=month).values_list("place", "content")
+    kept = {
+        place: {part: each for part, each in unbundle(bytes(content)).items() if each != nobody}
+        for place, content in stored
+    }
+    return sorted(
+        place for place in rows.keys() | kept if rows.get(place, {}) != kept.get(place, {})
+    )
 
 
 def _unpacked(rows: QuerySet[Rollup], codebook: Codebook) -> CellSums:

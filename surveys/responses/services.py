@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from sqcore.base.errors import Conflict, InvalidInput
-from sqcore.base.periods import Grain, Period
 from sqcore.base.prepared import PreparedInsert
+from sqcore.jobs.runner import OnProgress
 from sqcore.org.queries import local_day
 from sqcore.stats.moments import no_moments, pack, unpack
 from surveys.campaigns.models import Campaign, Closed, Link
@@ -28,9 +28,10 @@ from surveys.responses.queries import (
     answer_columns,
     combined,
     differing_places,
+    held_sums,
     lock_version,
-    row_sums,
     stored_parts,
+    summed_months,
 )
 from surveys.responses.sums import bundle, sums_by_cell
 
@@ -218,10 +219,14 @@ def _change_rollups(codebook: Codebook, change: CellSums, *, sign: int, now: dat
         unique_fields=["version", "place"],
         update_fields=["content"],
     )
+    _mark_changed(codebook, {cell.month for cell in cells}, now=now)
+
+
+def _mark_changed(codebook: Codebook, months: Iterable[date], *, now: datetime) -> None:
     RollupMonth.objects.bulk_create(
         [
             RollupMonth(version_id=codebook.version_id, month=month, changed_at=now)
-            for month in sorted({cell.month for cell in cells})
+            for month in sorted(months)
         ],
         update_conflicts=True,
         unique_fields=["version", "month"],
@@ -234,37 +239,73 @@ def _chunks(ids: list[int]) -> Iterator[list[int]]:
         yield ids[start : start + IDS_AT_ONCE]
 
 
-@transaction.atomic
-def rebuild_rollups(*, version: InstrumentVersion, now: datetime) -> int:
-    """Throw the sums of a version away and make them again from its rows; return how many rows."""
-    lock_version(version)
-    Rollup.objects.filter(version=version).delete()
-    rows = Response.objects.filter(version=version)
-    rows.filter(TO_SUBTRACT).delete()
-    codebook = codebook_of(version)
-    counted = rows.counted()
-    for month in counted.dates("answered_on", "month"):
-        period = Period(month, Grain.MONTH)
-        of_month = counted.filter(answered_on__gte=period.start, answered_on__lt=period.end)
-        _change_rollups(codebook, row_sums(of_month, codebook), sign=1, now=now)
-    return counted.update(in_rollup=True)
+def rebuild_rollups(
+    *,
+    version: InstrumentVersion,
+    clock: Callable[[], datetime],
+    report: OnProgress | None = None,
+) -> int:
+    """Make the sums of a version again where they are not those of its rows, and bring into them
+    what they do not hold yet; return how many rows they hold.
+
+    A month is a transaction, then every batch of rows: none is long, however many answers there
+    are. After each the sums hold exactly the rows marked `in_rollup`, so that it may be stopped
+    anywhere and goes on where it was when it is called again.
+    """
+    _check_version(version, clock=clock, rebuild=True, report=report)
+    waiting = Response.objects.filter(TO_ADD | TO_SUBTRACT, version=version).count()
+    done = 0
+    while absorbed := _absorb_version(version, clock=clock, limit=ABSORB_AT_ONCE):
+        done += absorbed
+        if report is not None:
+            report(done, max(done, waiting), "rows")
+    return Response.objects.filter(version=version, in_rollup=True).count()
 
 
-def check_rollups(*, now: datetime, rebuild: bool) -> dict[InstrumentVersion, list[str]]:
+def check_rollups(
+    *, clock: Callable[[], datetime], rebuild: bool, report: OnProgress | None = None
+) -> dict[InstrumentVersion, list[str]]:
     """Compare all sums with their rows; return where they differ, by published version.
 
-    With `rebuild` the sums of a version that differ are made again at once.
+    With `rebuild` the sums of a month that differ are made again at once, as `rebuild_rollups`.
     """
-    found = {}
-    for version in (
-        InstrumentVersion.objects.published().select_related("instrument").order_by("id")
-    ):
-        with transaction.atomic():
-            lock_version(version)
-            found[version] = differing_places(version, codebook_of(version))
-            if found[version] and rebuild:
-                rebuild_rollups(version=version, now=now)
+    versions = InstrumentVersion.objects.published().select_related("instrument").order_by("id")
+    return {
+        version: _check_version(version, clock=clock, rebuild=rebuild, report=report)
+        for version in versions
+    }
+
+
+def _check_version(
+    version: InstrumentVersion,
+    *,
+    clock: Callable[[], datetime],
+    rebuild: bool,
+    report: OnProgress | None,
+) -> list[str]:
+    months, found = summed_months(version), []
+    for done, month in enumerate(months, 1):
+        found += _check_month(version, month, clock=clock, rebuild=rebuild)
+        if report is not None:
+            report(done, len(months), f"{month:%Y-%m}")
     return found
+
+
+@transaction.atomic
+def _check_month(
+    version: InstrumentVersion, month: date, *, clock: Callable[[], datetime], rebuild: bool
+) -> list[str]:
+    """Return where the sums of a month differ from their rows. Locks the version's row."""
+    lock_version(version)
+    codebook = codebook_of(version)
+    held = held_sums(version, codebook, month)
+    differing = differing_places(version, codebook, month, held)
+    if differing and rebuild:
+        now = clock()
+        Rollup.objects.filter(version=version, month=month).delete()
+        _change_rollups(codebook, held, sign=1, now=now)
+        _mark_changed(codebook, [month], now=now)
+    return differing
 
 
 class NotTakingAnswers(Conflict):

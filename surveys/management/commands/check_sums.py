@@ -24,7 +24,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = check_rollups(now=timezone.now(), rebuild=options["rebuild"])
+        found = check_rollups(
+            clock=timezone.now,
+            rebuild=options["rebuild"],
+            report=self._report if options["verbosity"] > 1 else None,
+        )
         wrong = {version: places for version, places in found.items() if places}
         for version, places in wrong.items():
             more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
@@ -37,3 +41,6 @@ class Command(BaseCommand):
             raise CommandError("Sums differ from the answers; --rebuild makes them again.")
         if not wrong:
             self.stdout.write(f"The sums of {len(found)} questionnaires are those of the answers.")
+
+    def _report(self, done: int, total: int, month: str) -> None:
+        self.stderr.write(f"{month}: {done} of {total} months")

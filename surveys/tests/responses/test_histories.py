@@ -121,12 +121,12 @@ class TestAfterAnyHistory:
 
     def test_the_kept_sums_are_those_of_the_rows(self, seed: int) -> None:
         live_through(seed)
-        assert not any(check_rollups(now=NOW, rebuild=False).values())
+        assert not any(check_rollups(clock=lambda: NOW, rebuild=False).values())
 
         while absorb(clock=lambda: NOW):
             pass
 
-        assert not any(check_rollups(now=NOW, rebuild=False).values())
+        assert not any(check_rollups(clock=lambda: NOW, rebuild=False).values())
 
 
 class TestCheckingSums:

@@ -12,20 +12,24 @@ from sqcore.base.periods import Grain, Period
 from sqcore.indicators.sources import Between, SourceCell
 from sqcore.org.models import Unit
 from sqcore.stats.loyalty import loyalty_index
+from sqcore.stats.moments import add, pack, unpack
 from sqcore.tests.factories import NOW, make_channel, make_unit
 from surveys.campaigns.models import Campaign
 from surveys.instruments.codebook import codebook_of
+from surveys.responses import services
 from surveys.responses.models import Response, Rollup
 from surveys.responses.queries import lock_version, period_sums
 from surveys.responses.services import (
     NewResponse,
     absorb,
     add_responses,
+    check_rollups,
     rebuild_rollups,
     reveal_import,
     withdraw_import,
 )
 from surveys.responses.sources import SurveySource
+from surveys.responses.sums import bundle, unbundle
 from surveys.tests.factories import make_campaign, make_ready_version
 
 pytestmark = pytest.mark.django_db
@@ -194,9 +198,65 @@ class TestAbsorb:
         absorb(clock=lambda: NOW)
         kept = dict(Rollup.objects.values_list("place", "content"))
 
-        assert rebuild_rollups(version=campaign.version, now=NOW) == 15
+        assert rebuild_rollups(version=campaign.version, clock=lambda: NOW) == 15
 
         assert dict(Rollup.objects.values_list("place", "content")) == kept
+
+    def test_rebuilding_makes_again_what_is_wrong_and_takes_in_what_is_new(
+        self, branch: Unit
+    ) -> None:
+        campaign = self.fill(branch)
+        right = {key: means(Period.parse(key)) for key in ("2026-02", "2026-03", "2026-04")}
+        absorb(clock=lambda: NOW, limit=12)
+        self.spoil(2, 3)
+
+        assert rebuild_rollups(version=campaign.version, clock=lambda: NOW) == 15
+
+        assert {key: means(Period.parse(key)) for key in right} == right
+        assert not any(check_rollups(clock=lambda: NOW, rebuild=False).values())
+
+    @pytest.mark.parametrize("stops", range(1, 6))
+    @pytest.mark.parametrize("inside", [False, True])
+    def test_an_interrupted_rebuilding_leaves_exact_sums_and_goes_on(
+        self, branch: Unit, monkeypatch: pytest.MonkeyPatch, stops: int, inside: bool
+    ) -> None:
+        monkeypatch.setattr(services, "ABSORB_AT_ONCE", 2)
+        campaign = self.fill(branch)
+        year = means(Period.parse("2026"))
+        absorb(clock=lambda: NOW, limit=9)
+        self.spoil(2, 3)
+        steps: list[object] = []
+
+        def stop(*step: object) -> Any:
+            steps.append(step)
+            if len(steps) == stops:
+                raise KeyboardInterrupt
+            return NOW
+
+        with pytest.raises(KeyboardInterrupt):
+            rebuild_rollups(
+                version=campaign.version,
+                clock=stop if inside else lambda: NOW,
+                report=None if inside else stop,
+            )
+
+        # Two months are made again, then two rows at a time are marked with their sums.
+        done = stops - inside
+        differing = check_rollups(clock=lambda: NOW, rebuild=False)[campaign.version]
+        assert [place.split(":")[1] for place in differing] == ["2026-02", "2026-03"][done:]
+        assert Response.objects.filter(in_rollup=True).count() == [9, 9, 9, 11, 13, 15][done]
+        assert (means(Period.parse("2026")) == year) == (done >= 2)
+        assert rebuild_rollups(version=campaign.version, clock=lambda: NOW) == 15
+        assert means(Period.parse("2026")) == year
+        assert not any(check_rollups(clock=lambda: NOW, rebuild=False).values())
+
+    def spoil(self, *months: int) -> None:
+        """Put wrong sums in the place of those of these months."""
+        for month in months:
+            place = Rollup.objects.get(month=date(2026, month, 1))
+            for part, content in (parts := unbundle(bytes(place.content))).items():
+                parts[part] = pack(add(*[unpack([content])] * 2))[0]
+            Rollup.objects.filter(pk=place.pk).update(content=bundle(parts))
 
     def test_months_equal_their_days(self, branch: Unit) -> None:
         version = self.fill(branch).version

@@ -27,17 +27,8 @@ OWN_NAMES = {
 """Rooms that are no feature: they have names of their own."""
 THINGS = {
     "improvement.cycle": {
-        *(
-            "board",
-            "drawing",
-            "evidence",
-            "intake",
-            "pages",
-            "plan",
-            "review",
-            "ticket_page",
-            "transitions",
-        ),
+        *("board", "charted", "drawing", "effect_page", "evidence", "history", "intake"),
+        *("next_steps", "pages", "plan", "review", "ticket_page", "transitions"),
     },
     "improvement.tickets": {"files", "telling"},
     "improvement.verification": {
@@ -62,7 +53,9 @@ THINGS = {
         "writing",
     },
     "sqcore.indicators": {
-        *("companions", "conditions", "definition", "drafts", "epochs", "pages", "shapes"),
+        *("catalogue_forms", "catalogue_views", "cataloguing", "companions", "conditions"),
+        *("definition", "draft_views", "drafts", "epochs", "fields", "form_page", "pages"),
+        *("ready", "shape_forms", "shapes", "starters", "targets", "trees"),
     },
     "sqcore.jobs": {"runner"},
     "sqcore.measurements": {"intake", "rows", "states", "uptime", "withdrawal"},

@@ -27,6 +27,8 @@ from improvement.actions import services as actions
 from improvement.actions.queries import actions_of, trainable_people
 from improvement.cycle import forms, intake, services
 from improvement.cycle.board import board_of, choices_of_ended, ended_tickets
+from improvement.cycle.effect_page import OutlookView, outlook_view
+from improvement.cycle.history import Happening, happened_since
 from improvement.cycle.pages import (
     ended_rows,
     intake_page,
@@ -36,13 +38,7 @@ from improvement.cycle.pages import (
     standards_page,
     subject_of,
 )
-from improvement.cycle.ticket_page import (
-    Happening,
-    OutlookView,
-    happened_since,
-    outlook_view,
-    ticket_page,
-)
+from improvement.cycle.ticket_page import ticket_page
 from improvement.diagnosis import services as diagnosis
 from improvement.diagnosis.queries import findings_of
 from improvement.standards.queries import standard_of

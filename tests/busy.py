@@ -8,7 +8,7 @@ from django.utils import timezone
 from sqcore.base.periods import Grain, periods_between
 from sqcore.evaluation.services import start_due
 from sqcore.identity.principals import system_principal
-from sqcore.indicators.services import StarterMeasure, starter_system
+from sqcore.indicators.starters import StarterMeasure, starter_system
 from sqcore.tests.factories import make_unit
 from surveys.responses.models import Response
 from surveys.responses.services import NewResponse, absorb, add_responses

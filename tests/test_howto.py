@@ -15,8 +15,8 @@ from sqcore.dashboards.panels import PANELS, Page, panels_on
 from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.principals import ANONYMOUS, system_principal
-from sqcore.indicators.services import StarterMeasure, starter_system
 from sqcore.indicators.sources import SOURCES
+from sqcore.indicators.starters import StarterMeasure, starter_system
 from sqcore.org.models import Unit
 from sqcore.tests.factories import NOW, make_unit
 from sqcore.webhooks.queries import TITLES

@@ -11,7 +11,8 @@ from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.principals import system_principal
 from sqcore.indicators.models import SystemVersion
-from sqcore.indicators.services import install_ready_system, problems_of_draft, publish_version
+from sqcore.indicators.ready import install_ready_system
+from sqcore.indicators.services import problems_of_draft, publish_version
 from sqcore.org.models import Staff, Unit
 from sqcore.stats.consistency import Consistency, consistency
 from sqcore.tests.encounters.factories import MORNING, encounter

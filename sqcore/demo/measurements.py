@@ -11,8 +11,8 @@ from sqcore.base.periods import Period
 from sqcore.demo import bank
 from sqcore.demo.chapters import Report, Story
 from sqcore.demo.operations import Reported, draw_outages, draw_reports
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.importers import ready_measures
-from sqcore.indicators.services import define_indicator
 from sqcore.measurements.intake import NewMeasurement
 from sqcore.measurements.models import Equipment, EquipmentState, Feed, Measure
 from sqcore.measurements.services import (

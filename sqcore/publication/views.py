@@ -17,7 +17,7 @@ from sqcore.base.text import in_language
 from sqcore.evaluation.services import request_run
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, principal_of
-from sqcore.indicators.forms import tell
+from sqcore.indicators.fields import tell
 from sqcore.indicators.models import SystemVersion
 from sqcore.indicators.pages import system_named, version_named
 from sqcore.indicators.queries import published_version

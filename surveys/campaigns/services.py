@@ -15,7 +15,7 @@ from sqcore.base.periods import Grain
 from sqcore.base.text import in_language
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
-from sqcore.indicators.services import starter_system
+from sqcore.indicators.starters import starter_system
 from sqcore.org.models import Channel, Unit
 from surveys.campaigns.models import Campaign, Link
 from surveys.instruments.models import InstrumentVersion

@@ -17,15 +17,10 @@ from sqcore.demo.impressions import RECONTACT, SIZE
 from sqcore.indicators.drafts import add_dimension, add_indicator
 from sqcore.indicators.importers import ready_system
 from sqcore.indicators.models import Indicator, SystemVersion
-from sqcore.indicators.services import (
-    Branch,
-    install_ready_system,
-    place_indicator,
-    publish_version,
-    set_tree,
-    tree_of,
-)
+from sqcore.indicators.ready import install_ready_system, place_indicator
+from sqcore.indicators.services import publish_version
 from sqcore.indicators.shapes import Scoring
+from sqcore.indicators.trees import Branch, set_tree, tree_of
 from sqcore.org.models import Channel, Unit
 from surveys.campaigns.models import Campaign
 from surveys.campaigns.services import create_campaign, make_links, open_campaign

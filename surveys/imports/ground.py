@@ -16,7 +16,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.indicators.services import starter_system
+from sqcore.indicators.starters import starter_system
 from sqcore.org.models import Channel, Organisation, Placement, Segment, Unit
 from sqcore.org.services import open_unit, set_up_organisation
 from surveys.campaigns.models import Campaign

@@ -10,7 +10,7 @@ from sqcore.base.text import TranslatedText
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import Indicator
-from sqcore.indicators.services import StarterMeasure
+from sqcore.indicators.starters import StarterMeasure
 from surveys.instruments.models import InstrumentVersion, Item
 
 OUTCOME: TranslatedText = {"en": "Outcome", "zh-hans": "服务结果"}

@@ -10,18 +10,12 @@ import numpy as np
 from sqcore.base.errors import InvalidInput
 from sqcore.base.periods import Grain, Period
 from sqcore.identity.principals import system_principal
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.models import Indicator, IndicatorSystem, SystemVersion
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    StarterMeasure,
-    define_indicator,
-    define_system,
-    draft_version,
-    publish_version,
-    starter_system,
-)
+from sqcore.indicators.services import define_system, draft_version, publish_version
 from sqcore.indicators.sources import Collected, Counts, SourceCell
+from sqcore.indicators.starters import StarterMeasure, starter_system
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.org.models import Unit
 from sqcore.stats.moments import moments_of
 

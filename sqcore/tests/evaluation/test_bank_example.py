@@ -12,7 +12,8 @@ from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.services import evaluate_due
 from sqcore.evaluation.wording import verdict_of
 from sqcore.indicators.definition import SystemDefinition
-from sqcore.indicators.services import Leaf, set_target
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
     BEFORE,

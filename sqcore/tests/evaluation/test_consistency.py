@@ -14,8 +14,9 @@ from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.permissions import Role
 from sqcore.indicators import sources
-from sqcore.indicators.services import Leaf, define_indicator
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.sources import Between, Collected, Counts, SourceCell
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.stats.consistency import consistency
 from sqcore.stats.moments import moments_of

@@ -18,8 +18,9 @@ from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal
+from sqcore.indicators.cataloguing import change_indicator
 from sqcore.indicators.models import EPOCHS_NEVER_CHANGED, Indicator, IndicatorEpoch
-from sqcore.indicators.services import Leaf, change_indicator
+from sqcore.indicators.trees import Leaf
 from sqcore.monitoring.models import Annotation
 from sqcore.monitoring.services import mark_epoch
 from sqcore.org.models import Unit

@@ -8,7 +8,7 @@ from scipy import stats
 
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
-from sqcore.indicators.services import Leaf
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
     MemorySource,

@@ -11,7 +11,8 @@ from sqcore.evaluation.models import EvaluationRun
 from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission, Role
-from sqcore.indicators.services import Leaf, set_target
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
     BEFORE,

@@ -13,7 +13,7 @@ from sqcore.evaluation.due import due_periods
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.rules import METHOD
 from sqcore.evaluation.services import evaluate_due, replay
-from sqcore.indicators.services import Leaf
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
     MemorySource,

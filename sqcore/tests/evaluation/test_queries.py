@@ -13,7 +13,7 @@ from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope
 from sqcore.indicators.models import IndicatorSystem
-from sqcore.indicators.services import starter_system
+from sqcore.indicators.starters import starter_system
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource, bank_system, measure, months_later
 from sqcore.tests.factories import make_channel, make_principal, make_unit

@@ -19,7 +19,8 @@ from sqcore.evaluation.services import (
     run_jobs,
     start_due,
 )
-from sqcore.indicators.services import publish_version, starter_system
+from sqcore.indicators.services import publish_version
+from sqcore.indicators.starters import starter_system
 from sqcore.jobs.models import Job
 from sqcore.jobs.runner import run_job
 from sqcore.org.models import Unit

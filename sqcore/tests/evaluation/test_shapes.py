@@ -17,8 +17,8 @@ from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE
 from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.models import IndicatorSystem, SystemVersion
-from sqcore.indicators.services import Leaf
 from sqcore.indicators.shapes import Scoring, along, by_limit, in_the_middle, shape_of
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import (
     MemorySource,

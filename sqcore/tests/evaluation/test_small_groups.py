@@ -7,7 +7,7 @@ import pytest
 
 from sqcore.evaluation.models import EvaluationRun, KpiValue, QuietPeriod
 from sqcore.evaluation.services import evaluate_due, replay
-from sqcore.indicators.services import Leaf
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.org.services import move_unit
 from sqcore.tests.evaluation.bank import (

@@ -9,8 +9,8 @@ import pytest
 from sqcore.evaluation.models import EvaluationRun, KpiValue
 from sqcore.evaluation.services import evaluate_due
 from sqcore.indicators import sources
-from sqcore.indicators.services import Leaf
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.trees import Leaf
 from sqcore.tests.evaluation.bank import (
     MemorySource,
     branch,

@@ -8,18 +8,12 @@ import pytest
 
 from sqcore.identity.permissions import Permission
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.models import Indicator
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    copy_version,
-    define_indicator,
-    define_system,
-    draft_version,
-    publish_version,
-    set_target,
-)
+from sqcore.indicators.services import copy_version, define_system, draft_version, publish_version
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW
 from sqcore.tests.rest import get, make_key

@@ -9,19 +9,12 @@ from sqcore.base.errors import Conflict, InvalidInput, NotPermitted
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import change_indicator, define_indicator
 from sqcore.indicators.models import Indicator, Target
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    change_indicator,
-    define_indicator,
-    define_system,
-    draft_version,
-    end_target,
-    publish_version,
-    set_target,
-)
+from sqcore.indicators.services import define_system, draft_version, publish_version
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.targets import end_target, set_target
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW, make_principal
 

@@ -5,17 +5,13 @@ from datetime import date
 import pytest
 
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.models import Indicator, SystemVersion
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    define_indicator,
-    define_system,
-    draft_version,
-    set_target,
-)
+from sqcore.indicators.services import define_system, draft_version
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW
 

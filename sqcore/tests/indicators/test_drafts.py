@@ -8,6 +8,7 @@ import pytest
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sqcore.indicators import drafts, sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.conditions import TOP
 from sqcore.indicators.models import (
     Dimension,
@@ -16,24 +17,21 @@ from sqcore.indicators.models import (
     SystemVersion,
     WeightedIndicator,
 )
+from sqcore.indicators.ready import place_indicator
 from sqcore.indicators.services import (
-    Branch,
-    Leaf,
     begin_system,
     change_draft,
     copy_version,
-    define_indicator,
     define_system,
     discard_draft,
     draft_version,
-    place_indicator,
     problems_of_draft,
     publish_version,
-    set_target,
-    tree_of,
 )
 from sqcore.indicators.shapes import Scoring
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Branch, Leaf, tree_of
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW, make_principal
 

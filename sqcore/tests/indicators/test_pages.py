@@ -7,6 +7,7 @@ from django.test import Client
 
 from sqcore.identity.permissions import Role
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.models import (
     Dimension,
     Indicator,
@@ -15,16 +16,10 @@ from sqcore.indicators.models import (
     Target,
     WeightedIndicator,
 )
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    define_indicator,
-    define_system,
-    draft_version,
-    install_ready_system,
-    publish_version,
-)
+from sqcore.indicators.ready import install_ready_system
+from sqcore.indicators.services import define_system, draft_version, publish_version
 from sqcore.indicators.sources import Counts, Offer
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.org.models import Unit
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW, give_role, make_unit, make_user

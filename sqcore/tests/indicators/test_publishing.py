@@ -9,20 +9,14 @@ import pytest
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, InvalidInput
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.drafts import equal_weights
 from sqcore.indicators.models import Dimension, Indicator, IndicatorSystem, SystemVersion
 from sqcore.indicators.queries import published_version, systems
-from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    define_indicator,
-    define_system,
-    draft_version,
-    publish_version,
-    set_tree,
-    starter_system,
-)
+from sqcore.indicators.services import define_system, draft_version, publish_version
+from sqcore.indicators.starters import starter_system
+from sqcore.indicators.trees import Branch, Leaf, set_tree
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource, measure
 from sqcore.tests.factories import NOW, make_principal
 

@@ -7,13 +7,11 @@ import pytest
 
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, NotFound, NotPermitted
+from sqcore.indicators.cataloguing import change_indicator
 from sqcore.indicators.importers import ready_measures, ready_system, ready_systems
 from sqcore.indicators.models import Dimension, Indicator, SystemVersion, Target, UnitOfMeasure
-from sqcore.indicators.services import (
-    change_indicator,
-    install_ready_system,
-    problems_of_draft,
-)
+from sqcore.indicators.ready import install_ready_system
+from sqcore.indicators.services import problems_of_draft
 from sqcore.indicators.sources import Between
 from sqcore.tests.evaluation.bank import SYSTEM
 from sqcore.tests.factories import NOW, make_principal

@@ -12,19 +12,16 @@ from django.test import Client
 from sqcore.base.errors import InvalidInput
 from sqcore.identity.permissions import Role
 from sqcore.indicators import drafts, importers, sources
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.models import Indicator, SystemVersion, WeightedIndicator
 from sqcore.indicators.services import (
-    Branch,
-    Leaf,
     change_draft,
     copy_version,
-    define_indicator,
     define_system,
     draft_version,
     problems_of_draft,
     publish_version,
-    set_target,
 )
 from sqcore.indicators.shapes import (
     Scoring,
@@ -39,6 +36,8 @@ from sqcore.indicators.shapes import (
     side_of,
     words_of,
 )
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW, give_role, make_user
 from sqcore.tests.pages import faults_of

@@ -6,20 +6,18 @@ import pytest
 
 from sqcore.base.errors import InvalidInput
 from sqcore.indicators import sources
+from sqcore.indicators.cataloguing import change_indicator, define_indicator
 from sqcore.indicators.conditions import mixed_units
 from sqcore.indicators.importers import ready_systems
 from sqcore.indicators.models import Indicator
 from sqcore.indicators.services import (
-    Branch,
-    Leaf,
-    change_indicator,
-    define_indicator,
     define_system,
     doubts_of_draft,
     draft_version,
     problems_of_draft,
 )
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.trees import Branch, Leaf
 from sqcore.tests.evaluation.bank import SYSTEM, MemorySource
 from sqcore.tests.factories import NOW
 

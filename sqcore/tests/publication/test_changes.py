@@ -11,20 +11,20 @@ from sqcore.base.periods import Grain
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE, Principal
+from sqcore.indicators.cataloguing import change_indicator
 from sqcore.indicators.drafts import leaf_of, remove_indicator, set_scoring, set_weights
 from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.ready import place_indicator
 from sqcore.indicators.services import (
-    Leaf,
     change_draft,
-    change_indicator,
     copy_version,
     define_system,
     draft_version,
-    place_indicator,
     publish_version,
-    set_target,
 )
 from sqcore.indicators.shapes import Scoring, in_the_middle
+from sqcore.indicators.targets import set_target
+from sqcore.indicators.trees import Leaf
 from sqcore.jobs.models import Job
 from sqcore.publication.differences import differences
 from sqcore.publication.models import Goal

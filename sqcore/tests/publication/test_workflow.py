@@ -14,19 +14,19 @@ from sqcore.evaluation.services import evaluate_due
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE, Principal
+from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.ready import place_indicator
 from sqcore.indicators.services import (
-    Leaf,
     copy_version,
-    define_indicator,
     define_system,
     doubts_of_draft,
     draft_version,
-    place_indicator,
     publish_version,
 )
 from sqcore.indicators.shapes import Scoring
 from sqcore.indicators.sources import Counts
+from sqcore.indicators.trees import Leaf
 from sqcore.publication.models import Candidate, Goal, Rating
 from sqcore.publication.pages import Step, candidate_rows, steps_of
 from sqcore.publication.services import (

@@ -9,7 +9,8 @@ from sqcore.base.periods import Grain
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import EVERYWHERE, Principal, Scope
 from sqcore.indicators.models import SystemVersion
-from sqcore.indicators.services import Leaf, define_system, draft_version
+from sqcore.indicators.services import define_system, draft_version
+from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Unit
 from sqcore.publication.port import VALIDATIONS, Finding, Verdict
 from sqcore.tests.comparators.making import make_indicator

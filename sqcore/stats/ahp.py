@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite, shaped
+from sqcore.stats.arrays import BoolArray, FloatArray, chosen, finite, shaped
 from sqcore.stats.errors import StatisticsError
 
 LARGEST = 15
@@ -238,7 +238,7 @@ def priorities(
         incomplete matrix logarithmic least squares, which is the same where it is complete
     indices: what the consistency ratio is taken against, see `random_index`
     returns: Priorities. Not all things linked by comparisons: not_connected, with the parts
-    raises: StatisticsError as `reciprocal`
+    raises: StatisticsError as `reciprocal`, and for another method or other indices
     assumes: a ratio scale. The consistency is always that of the eigenvalue
     source: Saaty 1980; Crawford and Williams 1985, doi:10.1016/0022-2496(85)90002-1 (geometric
         mean); Bozoki, Fulop, Ronyai 2010, doi:10.1016/j.mcm.2010.02.047 (incomplete)
@@ -247,6 +247,8 @@ def priorities(
     >>> found.weights.round(3).tolist(), round(found.consistency.cr, 9)
     ([0.6, 0.3, 0.1], 0.0)
     """
+    chosen(method, Prioritisation, "method")
+    chosen(indices, RandomIndices, "random index")
     a = reciprocal(matrix)
     n = len(a)
     given, possible = int(np.isfinite(a).sum() - n) // 2, n * (n - 1) // 2
@@ -274,7 +276,8 @@ def random_index(
     indices: Saaty's table, which ends at 10 (beyond it Alonso and Lamata, and the name says so), or
         the fit of Alonso and Lamata, (1.7699 n - 4.3513) / (n - 1)
     returns: None where there is nothing to compare with: up to two things, or a tree
-    raises: StatisticsError if n is out of range or more is missing than there is
+    raises: StatisticsError if n is out of range, more is missing than there is, or for other
+        indices
     source: Saaty 1980; Alonso and Lamata 2006, doi:10.1142/S0218488506004114; Agoston and Csato
         2022, doi:10.1016/j.omega.2021.102576 (nearly linear in what is missing)
 
@@ -282,6 +285,7 @@ def random_index(
     RandomIndex(value=1.12, name=<RandomIndices.SAATY: 'saaty'>)
     """
     _size(n)
+    chosen(indices, RandomIndices, "random index")
     spare = (n - 1) * (n - 2) // 2
     if not 0 <= missing <= n * (n - 1) // 2:
         raise StatisticsError("more comparisons are missing than there are")
@@ -310,8 +314,8 @@ def group_priorities(
     leave_out_above: experts whose consistency ratio is greater are left out; None keeps them
     returns: GroupPriorities. Who did not link all things is always left out, as is an exponent
         of 0. Nobody left: nobody_left
-    raises: StatisticsError for no matrix, matrices of different size, wrong exponents, and as
-        `priorities`
+    raises: StatisticsError for no matrix, matrices of different size, wrong exponents, another
+        aggregation, and as `priorities`
     assumes: the experts answer for one organisation (AIJ) or each for themselves (AIP)
     source: Aczel and Saaty 1983, doi:10.1016/0022-2496(83)90028-7; Forman and Peniwati 1998,
         doi:10.1016/S0377-2217(97)00244-0
@@ -320,6 +324,7 @@ def group_priorities(
     >>> found.together.weights.round(3).tolist(), found.kept.tolist()
     ([0.8, 0.2], [True, True])
     """
+    chosen(aggregation, Aggregation, "aggregation")
     checked = [reciprocal(matrix) for matrix in matrices]
     if len({len(a) for a in checked}) != 1:
         raise StatisticsError("a group needs matrices of one size, at least one")

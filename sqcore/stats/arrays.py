@@ -1,5 +1,6 @@
 """Array types and the checks that every method shares."""
 
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,12 @@ def shaped(array: npt.NDArray[Any], shape: tuple[int, ...], name: str) -> None:
     """Refuse an array of another shape."""
     if array.shape != shape:
         raise StatisticsError(f"{name} must have shape {shape}, not {array.shape}")
+
+
+def chosen(value: str, choices: type[StrEnum], name: str) -> None:
+    """Refuse what is not among the choices."""
+    if value not in set(choices):
+        raise StatisticsError(f"there is no {name} {value!r}")
 
 
 def confidence_level(confidence: float) -> float:

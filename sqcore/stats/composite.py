@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import BoolArray, FloatArray, IntArray, finite, flags, int64s
+from sqcore.stats.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    chosen,
+    finite,
+    flags,
+    int64s,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, MeanCovariance, Status, interval_of
 from sqcore.stats.scoring import SCORES, Goalposts, goalpost_scores, steepness
@@ -251,8 +259,7 @@ def _aggregate(
     aggregation: str,
     confidence: float,
 ) -> _Aggregate:
-    if aggregation not in set(Aggregation):
-        raise StatisticsError(f"there is no aggregation {aggregation!r}")
+    chosen(aggregation, Aggregation, "aggregation")
     scores = goalpost_scores(means.value, goalposts)
     total = (w * used).sum(axis=1, keepdims=True)
     safe = np.where(total > 0, total, 1.0)

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import FloatArray, finite, shaped
+from sqcore.stats.arrays import FloatArray, chosen, finite, shaped
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import MethodStatus
 
@@ -136,8 +136,8 @@ def combine(
         by the mean of the two divergences of Kullback and Leibler
     theta: share of the first in [0, 1]; only of the additive one
     returns: weights that sum to 1. By product, when no part has a weight in both: NOT_APPLICABLE
-    raises: StatisticsError for other shapes, negative or infinite weights, all 0, theta out of
-        range
+    raises: StatisticsError for other shapes, negative or infinite weights, all 0, another
+        `how`, theta out of range
     source: Kullback and Leibler 1951, doi:10.1214/aoms/1177729694; OECD and JRC 2008, Handbook on
         Constructing Composite Indicators, doi:10.1787/9789264043466-en
 
@@ -146,6 +146,7 @@ def combine(
     >>> combine([0.6, 0.4], [0.2, 0.8], how=Combination.MULTIPLICATIVE).weights.round(3).tolist()
     [0.273, 0.727]
     """
+    chosen(how, Combination, "combination")
     a, b = _unit_sum(first, "the first weights"), _unit_sum(second, "the second weights")
     shaped(b, a.shape, "the second weights")
     if not 0.0 <= theta <= 1.0:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -389,6 +391,26 @@ def test_refuses_a_matrix(matrix: object) -> None:
         priorities(matrix)  # type: ignore[arg-type]  # what is no matrix at all, too
     with pytest.raises(StatisticsError):
         group_priorities([[[1, 1], [1, 1]], matrix])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("choice", ["method", "indices"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_refuses_a_choice_that_is_none(choice: str, n: int) -> None:
+    other: dict[str, Any] = {choice: "logarithmic"}
+
+    with pytest.raises(StatisticsError, match="'logarithmic'"):
+        priorities(np.ones((n, n)), **other)
+    with pytest.raises(StatisticsError, match="'logarithmic'"):
+        group_priorities([np.ones((n, n))], **other)
+
+
+def test_refuses_an_aggregation_and_indices_that_are_none() -> None:
+    other: Any = "harmonic"
+
+    with pytest.raises(StatisticsError, match="no aggregation 'harmonic'"):
+        group_priorities([np.ones((3, 3))], aggregation=other)
+    with pytest.raises(StatisticsError, match="no random index 'harmonic'"):
+        random_index(2, indices=other)
 
 
 def test_rounded_reciprocals_are_no_contradiction() -> None:

@@ -223,6 +223,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "NaN weights": lambda: combine([NAN, 1], [1, 1]),
     "no weights": lambda: combine([], []),
     "theta beyond 1": lambda: combine([1], [1], theta=1.1),
+    "another way to combine": lambda: combine([1], [1], how="harmonic"),  # type: ignore[arg-type]
     "theta NaN": lambda: combine([1], [1], theta=NAN),
 }
 

@@ -21,6 +21,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation, Valida
 from django.db.models import BooleanField, Expression, F, Func, Model, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -69,10 +70,12 @@ def problem_of(error: Exception) -> HttpResponse | None:
     if isinstance(error, PermissionDenied):
         return problem(status=403, code="not_permitted", detail=str(error))
     if isinstance(error, SuspiciousOperation):
-        return problem(status=400, code="invalid", detail="The request cannot be understood.")
+        return problem(status=400, code="invalid", detail=_("The request cannot be understood."))
     if isinstance(error, ValidationError):
         errors = list(_validation_problems(error))
-        return problem(status=400, code="invalid", detail="Some fields are wrong.", errors=errors)
+        return problem(
+            status=400, code="invalid", detail=_("Some fields are wrong."), errors=errors
+        )
     if isinstance(error, exceptions.APIException):
         return _framework_problem(error)
     return None
@@ -80,7 +83,7 @@ def problem_of(error: Exception) -> HttpResponse | None:
 
 def not_found() -> HttpResponse:
     return problem(
-        status=404, code="not_found", detail="There is no such thing, or you may not know of it."
+        status=404, code="not_found", detail=_("There is no such thing, or you may not know of it.")
     )
 
 
@@ -88,7 +91,9 @@ def _framework_problem(error: exceptions.APIException) -> HttpResponse:
     """Problems that REST framework raises: log-in, method, media type, limits, fields."""
     if isinstance(error, exceptions.ValidationError):
         errors = list(_field_problems(error.detail))
-        return problem(status=400, code="invalid", detail="Some fields are wrong.", errors=errors)
+        return problem(
+            status=400, code="invalid", detail=_("Some fields are wrong."), errors=errors
+        )
     code = str(getattr(error, "default_code", "refused"))
     response = problem(status=error.status_code, code=code, detail=str(error.detail))
     if header := getattr(error, "auth_header", None):
@@ -282,9 +287,9 @@ def page_request(request: HttpRequest, keyset: Keyset) -> PageRequest:
     if raw is not None:
         size = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 5 else 0
         if not 1 <= size <= MAX_PAGE_SIZE:
-            reason = f"must be a whole number from 1 to {MAX_PAGE_SIZE}"
+            reason = _("must be a whole number from 1 to %(most)s") % {"most": MAX_PAGE_SIZE}
             raise InvalidInput(
-                "Some parameters cannot be used.", problems=[Problem(reason, field="page_size")]
+                _("Some parameters cannot be used."), problems=[Problem(reason, field="page_size")]
             )
     cursor = request.GET.get("cursor")
     return PageRequest(size, None if cursor is None else _read_cursor(request, keyset, cursor))
@@ -315,8 +320,8 @@ def _read_cursor(request: HttpRequest, keyset: Keyset, cursor: str) -> tuple[Any
     seal, payload = raw[:16], raw[16:]
     if not raw or not hmac.compare_digest(seal, _seal(request, keyset, payload)):
         raise InvalidInput(
-            "Some parameters cannot be used.",
-            problems=[Problem("belongs to another list or filter; start again", field="cursor")],
+            _("Some parameters cannot be used."),
+            problems=[Problem(_("belongs to another list or filter; start again"), field="cursor")],
         )
     return tuple(orjson.loads(payload))
 

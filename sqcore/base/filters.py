@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.core.exceptions import ValidationError
 from django.forms import Field
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 from django_filters import Filter, FilterSet
 
 from sqcore.base.errors import DomainError, InvalidInput, Problem
@@ -39,24 +40,27 @@ def conditions_of(
         if name not in declared:
             known = ", ".join(sorted([*declared, *also])) or "none"
             problems.append(
-                Problem(f"is not a parameter here; there are: {known}", field=name[:60])
+                Problem(
+                    _("is not a parameter here; there are: %(known)s") % {"known": known},
+                    field=name[:60],
+                )
             )
         elif len(values) > 1:
-            problems.append(Problem("is given more than once", field=name))
+            problems.append(Problem(_("is given more than once"), field=name))
         elif values[0] == "":
-            problems.append(Problem("is empty; leave it out or give a value", field=name))
+            problems.append(Problem(_("is empty; leave it out or give a value"), field=name))
         else:
             try:
                 conditions = _condition(declared[name], values[0])
                 if any(found.get(key, value) != value for key, value in conditions.items()):
-                    problems.append(Problem("contradicts another parameter", field=name))
+                    problems.append(Problem(_("contradicts another parameter"), field=name))
                 found.update(conditions)
             except ValidationError as error:
                 problems.append(Problem(" ".join(error.messages), field=name))
             except DomainError as error:
                 problems.append(Problem(error.message, field=name))
     if problems:
-        raise InvalidInput("Some parameters cannot be used.", problems=problems)
+        raise InvalidInput(_("Some parameters cannot be used."), problems=problems)
     return found
 
 

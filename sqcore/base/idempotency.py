@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from sqcore.base.errors import DomainError, InvalidInput
 from sqcore.base.models import RememberedRequest
@@ -49,8 +50,10 @@ def answer_once(
     """
     if not _KEY.fullmatch(key):
         raise InvalidInput(
-            "Send an Idempotency-Key header: 8 to 128 visible characters, new for each thing to "
-            "create and the same when you repeat the request. A UUID is good."
+            _(
+                "Send an Idempotency-Key header: 8 to 128 visible characters, new for each thing "
+                "to create and the same when you repeat the request. A UUID is good."
+            )
         )
     digest = _keyed("body", key, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
     with transaction.atomic():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext as _
 
 from sqcore.base.errors import DomainError, InvalidInput, Problem
 
@@ -32,16 +33,18 @@ def read_json(raw: bytes, *, most: int = MAX_BYTES) -> dict[str, Any]:
     if len(raw) > most:
         raise TooLarge(f"The body is larger than {most:,} bytes; send it in parts.")
     if not raw.strip():
-        raise InvalidInput("The body is empty; send a JSON object.")
+        raise InvalidInput(_("The body is empty; send a JSON object."))
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from error
+        raise InvalidInput(
+            _("The body is not valid JSON: %(error)s.") % {"error": error}
+        ) from error
     if not isinstance(data, dict):
-        raise InvalidInput("The body must be a JSON object, between { and }.")
+        raise InvalidInput(_("The body must be a JSON object, between { and }."))
     problems = list(_problems(data))
     if problems:
-        raise InvalidInput("The body holds what cannot be taken.", problems=problems[:20])
+        raise InvalidInput(_("The body holds what cannot be taken."), problems=problems[:20])
     return data
 
 
@@ -52,10 +55,13 @@ def _problems(root: dict[str, Any]) -> Iterator[Problem]:
         path, value, depth = waiting.pop()
         if isinstance(value, str):
             if "\x00" in value:
-                yield Problem("holds a NUL character (\\u0000)", field=path)
+                yield Problem(_("holds a NUL character (\\u0000)"), field=path)
         elif isinstance(value, dict | list):
             if depth > MAX_DEPTH:
-                yield Problem(f"is nested deeper than {MAX_DEPTH} levels", field=path[:60])
+                yield Problem(
+                    _("is nested deeper than %(most)s levels") % {"most": MAX_DEPTH},
+                    field=path[:60],
+                )
                 return
             if isinstance(value, dict):
                 yield from _bad_names(path, value)
@@ -67,4 +73,4 @@ def _problems(root: dict[str, Any]) -> Iterator[Problem]:
 
 def _bad_names(path: str, value: dict[str, Any]) -> Iterator[Problem]:
     if any("\x00" in name for name in value):
-        yield Problem("has a name with a NUL character (\\u0000)", field=path)
+        yield Problem(_("has a name with a NUL character (\\u0000)"), field=path)

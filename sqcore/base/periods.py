@@ -11,6 +11,7 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.errors import InvalidInput
+from sqcore.base.text import day as day_text
 
 
 class Grain(TextChoices):
@@ -72,7 +73,11 @@ class Period:
             return cls._parsed(found, fiscal_start)
         except ValueError as error:
             raise InvalidInput(
-                f"“{key}” names no period; write 2026, 2026-Q2, 2026-05, 2026-W21 or 2026-05-17."
+                gettext(
+                    "“%(key)s” names no period; "
+                    "write 2026, 2026-Q2, 2026-05, 2026-W21 or 2026-05-17."
+                )
+                % {"key": key}
             ) from error
 
     @classmethod
@@ -145,8 +150,7 @@ def periods_between(
 def title_of(period: Period) -> str:
     """Return a period as people name it: October 2026, quarter 3 of 2026, week 44 of 2026."""
     if period.grain == Grain.DAY:
-        # Translators: a day, in the letters of Django's date filter
-        return date_format(period.start, gettext("j M Y"))
+        return day_text(period.start)
     if period.grain == Grain.MONTH:
         return date_format(period.start, "YEAR_MONTH_FORMAT")
     if period.grain == Grain.WEEK:

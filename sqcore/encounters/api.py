@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
@@ -111,9 +112,9 @@ class EncounterView(ApiView):
         sent = self.sent(request)
         rows = sent.get("encounters")
         if not isinstance(rows, list) or set(sent) != {"encounters"}:
-            reason = "must be a list of encounters, and the only field"
+            reason = _("must be a list of encounters, and the only field")
             raise InvalidInput(
-                "The batch cannot be read.", problems=[Problem(reason, field="encounters")]
+                _("The batch cannot be read."), problems=[Problem(reason, field="encounters")]
             )
         now = timezone.now()
 

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import InvalidInput, NotPermitted, Problem
@@ -49,11 +50,14 @@ def receive_encounters(*, rows: Sequence[Any], by: Principal, now: datetime) -> 
     raises: NotPermitted; InvalidInput naming each row and field
     """
     if not 1 <= len(rows) <= MOST_AT_ONCE:
-        raise InvalidInput(f"Send 1 to {MOST_AT_ONCE:,} encounters at once.")
+        raise InvalidInput(
+            _("Send 1 to %(most)s encounters at once.") % {"most": f"{MOST_AT_ONCE:,}"}
+        )
     good, problems = Check.of(by=by, now=now).read(rows)
     if problems:
         raise InvalidInput(
-            "Some encounters cannot be taken; none was stored.", problems=problems[:MOST_PROBLEMS]
+            _("Some encounters cannot be taken; none was stored."),
+            problems=problems[:MOST_PROBLEMS],
         )
     with transaction.atomic():
         taken = take_encounters(rows=good, now=now)
@@ -89,7 +93,7 @@ class Check:
         for permission in ALLOWED:
             scope |= by.scope(permission)
         if not scope:
-            raise NotPermitted("You may not send encounters for any unit.")
+            raise NotPermitted(_("You may not send encounters for any unit."))
         units = Unit.objects.all() if scope.everywhere else Unit.objects.filter(pk__in=scope.units)
         return cls(
             now=now,
@@ -133,7 +137,7 @@ class Check:
 
     def _row(self, row: Any, number: int, foreign: set[str], wrong: Wrong) -> NewEncounter | None:
         if not isinstance(row, Mapping):
-            wrong.append(("", "must be an object"))
+            wrong.append(("", _("must be an object")))
             return None
         wrong.extend(_misfits(row))
         if wrong:
@@ -170,7 +174,7 @@ class Check:
     def _unit(self, row: Mapping[str, Any], wrong: Wrong) -> Unit | None:
         unit = self.units.get(row["unit"])
         if unit is None:
-            wrong.append(("unit", f"“{row['unit']}” is not known, or not yours"))
+            wrong.append(("unit", _("“%(row)s” is not known, or not yours") % {"row": row["unit"]}))
         return unit
 
     def _code(self, row: Mapping[str, Any], name: str, wrong: Wrong) -> int | None:
@@ -179,15 +183,17 @@ class Check:
         if not code:
             return None
         if code not in known[name]:
-            wrong.append((name, f"“{code}” is not known{_near(code, known[name])}"))
+            wrong.append(
+                (name, _("“%(code)s” is not known") % {"code": code} + _near(code, known[name]))
+            )
         return known[name].get(code)
 
     def _key(self, key: str, number: int, foreign: set[str], wrong: Wrong) -> None:
         before = self.seen.setdefault(key, number)
         if before != number:
-            wrong.append(("key", f"row {before} has the same key"))
+            wrong.append(("key", _("row %(before)s has the same key") % {"before": before}))
         if key in foreign:
-            wrong.append(("key", "is taken by an encounter of a unit that is not yours"))
+            wrong.append(("key", _("is taken by an encounter of a unit that is not yours")))
 
     # -- times
     def _arrival(self, row: Mapping[str, Any], unit: Unit | None, wrong: Wrong) -> datetime | None:
@@ -195,23 +201,23 @@ class Check:
         if at is not None and unit is not None:
             on = at.astimezone(self.zone).date()
             if on < unit.opened_on or (unit.closed_on is not None and on >= unit.closed_on):
-                wrong.append(("arrived_at", "is on a day on which the unit was not open"))
+                wrong.append(("arrived_at", _("is on a day on which the unit was not open")))
         return at
 
     def _moment(self, text: str, name: str, wrong: Wrong) -> datetime | None:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            wrong.append((name, "is no time; write 2026-03-02T09:30:00+08:00"))
+            wrong.append((name, _("is no time; write 2026-03-02T09:30:00+08:00")))
             return None
         if at.tzinfo is None:
-            wrong.append((name, "has no time zone; end it with Z or an offset such as +08:00"))
+            wrong.append((name, _("has no time zone; end it with Z or an offset such as +08:00")))
             return None
         if not 1900 < at.year < 2200:
-            wrong.append((name, "is no time that can be meant"))
+            wrong.append((name, _("is no time that can be meant")))
             return None
         if at > self.now + EARLY:
-            wrong.append((name, "is in the future"))
+            wrong.append((name, _("is in the future")))
             return None
         return at
 
@@ -228,14 +234,16 @@ class Check:
         end = self._moment(ended, f"{where}.ended_at", wrong) if ended else None
         if stage["stage"] not in self.stages:
             near = _near(stage["stage"], self.stages)
-            wrong.append((f"{where}.stage", f"“{stage['stage']}” is not known{near}"))
+            wrong.append(
+                (f"{where}.stage", _("“%(stage)s” is not known") % {"stage": stage["stage"]} + near)
+            )
         if start is not None:
             wrong.extend(
                 (f"{where}.{name}", reason) for name, reason in wrong_times(arrived_at, start, end)
             )
         staff = stage.get("staff") or ""
         if staff and self.staff_id(staff, unit_id, on) is None:
-            wrong.append((f"{where}.staff", "nobody of this number works at the unit that day"))
+            wrong.append((f"{where}.staff", _("nobody of this number works at the unit that day")))
         if start is not None and len(wrong) == before:
             yield Step(stage["stage"], start, end, staff)
 
@@ -252,18 +260,24 @@ class Check:
         for number, share in given.items():
             staff_id = self.staff_id(number, unit_id, on)
             if staff_id is None:
-                reason = "nobody of this number works at the unit that day"
+                reason = _("nobody of this number works at the unit that day")
                 wrong.append((f"shares.{number[:30]}", reason))
             elif isinstance(share, bool) or not isinstance(share, int | float):
-                wrong.append((f"shares.{number}", "must be a number"))
+                wrong.append((f"shares.{number}", _("must be a number")))
             elif not 0 < share <= 1:
-                wrong.append((f"shares.{number}", "must be more than 0 and at most 1"))
+                wrong.append((f"shares.{number}", _("must be more than 0 and at most 1")))
             else:
                 shares[staff_id] = round(share * WHOLE)
         if len(shares) < len(given):
             return {}
         if abs(sum(given.values()) - 1) > NEARLY:
-            wrong.append(("shares", f"sum to {sum(given.values()):g}; they must sum to 1"))
+            wrong.append(
+                (
+                    "shares",
+                    _("sum to %(value)s; they must sum to 1")
+                    % {"value": f"{sum(given.values()):g}"},
+                )
+            )
             return {}
         largest = max(shares, key=lambda staff_id: (shares[staff_id], -staff_id))
         shares[largest] += WHOLE - sum(shares.values())
@@ -283,47 +297,50 @@ def wrong_times(
 ) -> Iterator[tuple[str, str]]:
     """Yield what is impossible about a stage's times, by field."""
     if start < arrived_at:
-        yield "started_at", "is before the arrival"
+        yield "started_at", _("is before the arrival")
     elif start > arrived_at + LONGEST:
-        yield "started_at", f"is more than {LONGEST.days} days after the arrival"
+        yield (
+            "started_at",
+            _("is more than %(days)s days after the arrival") % {"days": LONGEST.days},
+        )
     if end is not None and end < start:
-        yield "ended_at", "is before the start of the stage"
+        yield "ended_at", _("is before the start of the stage")
     elif end is not None and end > arrived_at + LONGEST:
-        yield "ended_at", f"is more than {LONGEST.days} days after the arrival"
+        yield "ended_at", _("is more than %(days)s days after the arrival") % {"days": LONGEST.days}
 
 
 def _misfits(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name what has the wrong form: unknown and missing fields, no text where text must be."""
     for name in row:
         if name not in FIELDS:
-            yield str(name)[:60], f"is no field of an encounter{_near(str(name), FIELDS)}"
+            yield str(name)[:60], _("is no field of an encounter") + _near(str(name), FIELDS)
     for name in ("key", "unit", "arrived_at"):
         if row.get(name) in (None, ""):
-            yield name, "is missing"
+            yield name, _("is missing")
     yield from _wrong_texts(row, TEXTS)
     for name in TRUTHS:
         if row.get(name) is not None and not isinstance(row[name], bool):
-            yield name, "must be true, false or null"
+            yield name, _("must be true, false or null")
     shares, stages = row.get("shares"), row.get("stages")
     if shares is not None and not isinstance(shares, Mapping):
-        yield "shares", "must be an object: staff number → share"
+        yield "shares", _("must be an object: staff number → share")
     if stages is not None and not isinstance(stages, list):
-        yield "stages", "must be a list"
+        yield "stages", _("must be a list")
     elif stages is not None and len(stages) > MOST_STAGES:
-        yield "stages", f"are more than {MOST_STAGES}"
+        yield "stages", _("are more than %(most)s") % {"most": MOST_STAGES}
 
 
 def _stage_misfits(stage: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(stage, Mapping):
-        yield "", "must be an object"
+        yield "", _("must be an object")
         return
     for name in stage:
         if name not in STAGE_TEXTS:
             near = _near(str(name), STAGE_TEXTS)
-            yield f".{str(name)[:60]}", f"is no field of a stage{near}"
+            yield f".{str(name)[:60]}", _("is no field of a stage") + near
     for name in ("stage", "started_at"):
         if stage.get(name) in (None, ""):
-            yield f".{name}", "is missing"
+            yield f".{name}", _("is missing")
     for name, reason in _wrong_texts(stage, STAGE_TEXTS):
         yield f".{name}", reason
 
@@ -332,9 +349,9 @@ def _wrong_texts(row: Mapping[str, Any], texts: Mapping[str, int]) -> Iterator[t
     for name, longest in texts.items():
         value = row.get(name)
         if value is not None and not isinstance(value, str):
-            yield name, "must be a text"
+            yield name, _("must be a text")
         elif value is not None and len(value) > longest:
-            yield name, f"has more than {longest} characters"
+            yield name, _("has more than %(most)s characters") % {"most": longest}
 
 
 def _near(code: str, known: Mapping[str, Any] | Sequence[str]) -> str:

@@ -353,22 +353,35 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
     unpacked = sum(member.file_size for member in members)
     if len(members) > limits.members or unpacked > limits.unpacked_bytes:
         raise InvalidInput(
-            f"The workbook unpacks to {unpacked / 1e6:,.0f} MB in {len(members):,} parts; "
-            f"at most {limits.unpacked_bytes / 1e6:,.0f} MB in {limits.members:,} are possible. "
-            "Save the sheet as CSV."
+            _(
+                "The workbook unpacks to %(unpacked)s MB in %(parts)s parts; at most "
+                "%(most)s MB in %(most_parts)s are possible. Save the sheet as CSV."
+            )
+            % {
+                "unpacked": f"{unpacked / 1e6:,.0f}",
+                "parts": f"{len(members):,}",
+                "most": f"{limits.unpacked_bytes / 1e6:,.0f}",
+                "most_parts": f"{limits.members:,}",
+            }
         )
     for member in members:
         if member.file_size > limits.ratio_from and (
             member.file_size > limits.ratio * member.compress_size
         ):
             raise InvalidInput(
-                f"The part {member.filename[:60]} of the workbook unpacks to "
-                f"{member.file_size / 1e6:,.0f} MB from {member.compress_size / 1e6:,.1f}. "
-                "Save the sheet as CSV."
+                _(
+                    "The part %(name)s of the workbook unpacks to %(size)s MB from "
+                    "%(packed)s. Save the sheet as CSV."
+                )
+                % {
+                    "name": member.filename[:60],
+                    "size": f"{member.file_size / 1e6:,.0f}",
+                    "packed": f"{member.compress_size / 1e6:,.1f}",
+                }
             )
     if "xl/workbook.xml" not in {member.filename for member in members}:
         raise InvalidInput(
-            "This is an archive, not an Excel workbook. Give the CSV or XLSX itself."
+            _("This is an archive, not an Excel workbook. Give the CSV or XLSX itself.")
         )
 
 
@@ -396,13 +409,19 @@ def _workbook_records(table: Table) -> Iterator[list[str]]:
                 number += 1
                 if len(values) > table.limits.columns:
                     raise InvalidInput(
-                        f"The sheet has more than {table.limits.columns:,} columns.",
-                        problems=[Problem(f"has {len(values):,} cells", row=number)],
+                        _("The sheet has more than %(most)s columns.")
+                        % {"most": f"{table.limits.columns:,}"},
+                        problems=[
+                            Problem(
+                                _("has %(count)s cells") % {"count": f"{len(values):,}"},
+                                row=number,
+                            )
+                        ],
                     )
                 yield _even([cell_text(value) for value in values], len(table.header))
     except BROKEN_WORKBOOK as error:
         raise InvalidInput(
-            "The workbook is damaged.", problems=[Problem("cannot be read", row=number + 1)]
+            _("The workbook is damaged."), problems=[Problem(_("cannot be read"), row=number + 1)]
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound
@@ -234,7 +235,8 @@ class RowsJob:
         if imported.state == FileImport.State.DONE:
             return
         try:
-            self._take(context, imported)
+            with override(context.language):
+                self._take(context, imported)
         except (InvalidInput, NotFound, Conflict) as error:
             with context.fenced():
                 imported.state = FileImport.State.REFUSED

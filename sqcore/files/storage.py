@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from sqcore.base.errors import InvalidInput
 from sqcore.files.importers import LIMITS
@@ -42,7 +43,8 @@ def _write(path: Path, chunks: Iterable[bytes]) -> str:
             size += len(chunk)
             if size > LIMITS.file_bytes:
                 raise InvalidInput(
-                    f"The file has more than {LIMITS.file_bytes / 1e6:,.0f} MB. Split it."
+                    _("The file has more than %(most)s MB. Split it.")
+                    % {"most": f"{LIMITS.file_bytes / 1e6:,.0f}"}
                 )
             digest.update(chunk)
             file.write(chunk)

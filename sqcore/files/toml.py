@@ -7,6 +7,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput
 
 LONGEST_MAPPING = 500_000
@@ -16,11 +18,11 @@ MOST_LEVELS = 20
 def toml_text(path: Path) -> str:
     """raises: InvalidInput when it is too long or not in UTF-8"""
     if path.stat().st_size > LONGEST_MAPPING:
-        raise InvalidInput(f"{path.name} is too long for a mapping.")
+        raise InvalidInput(_("%(name)s is too long for a mapping.") % {"name": path.name})
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path.name} is not written in UTF-8.") from error
+        raise InvalidInput(_("%(name)s is not written in UTF-8.") % {"name": path.name}) from error
 
 
 def parsed_toml(name: str, text: str) -> dict[str, Any]:
@@ -29,9 +31,11 @@ def parsed_toml(name: str, text: str) -> dict[str, Any]:
         table = tomllib.loads(text)
     # A number of thousands of digits is a plain ValueError.
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{name} is not TOML: {str(error)[:200]}.") from error
+        raise InvalidInput(
+            _("%(name)s is not TOML: %(error)s.") % {"name": name, "error": str(error)[:200]}
+        ) from error
     if fault := _unstorable(table):
-        raise InvalidInput(f"{name} has {fault}.")
+        raise InvalidInput(_("%(name)s has %(fault)s.") % {"name": name, "fault": fault})
     return table
 
 
@@ -41,14 +45,16 @@ def _unstorable(table: Mapping[str, Any]) -> str:
     while waiting:
         value, depth = waiting.pop()
         if isinstance(value, str) and "\0" in value:
-            return "a NUL character in a text"
+            return _("a NUL character in a text")
         if isinstance(value, float) and not isfinite(value):
-            return f"{value} where a number must stand"
+            return _("%(value)s where a number must stand") % {"value": value}
         if isinstance(value, datetime | time):
-            return f"a time of day, {value.isoformat()}; write days alone, such as 2026-05-17"
+            told = _("a time of day, %(time)s; write days alone, such as 2026-05-17")
+            return told % {"time": value.isoformat()}
         if isinstance(value, dict | list):
             if depth > MOST_LEVELS:
-                return f"tables within tables deeper than {MOST_LEVELS} levels"
+                told = _("tables within tables deeper than %(most)s levels")
+                return told % {"most": MOST_LEVELS}
             inner = [*value, *value.values()] if isinstance(value, dict) else value
             waiting += [(part, depth + 1) for part in inner]
     return ""

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import get_language, override
 
 from sqcore.base import bus
 from sqcore.base.errors import DomainError
@@ -69,6 +70,12 @@ class JobContext:
         self._completing = False
         self._shown_at = 0.0
         self._progress: dict[str, Any] = {}
+
+    @property
+    def language(self) -> str:
+        """Whose texts a report is kept in: those of who started the job."""
+        owner = self.job.owner
+        return owner.language if owner else get_language() or "en"
 
     def progress(self, done: int, total: int, stage: str | None = None) -> None:
         """Say how far the job is; cheap enough for every row.
@@ -268,7 +275,8 @@ def _run(context: JobContext) -> Job:
     except LeaseLost:
         log.warning("Job %s was taken over while this worker held it.", job.pk)
     except DomainError as error:
-        _settle(context.fail, "\n".join([error.message, *map(str, error.problems[:20])]))
+        with override(context.language):
+            _settle(context.fail, "\n".join([error.message, *map(str, error.problems[:20])]))
     except Exception:
         log.exception("Job %s (%s) broke on attempt %s.", job.pk, job, job.attempts)
         if job.attempts < MAX_ATTEMPTS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample
 from rest_framework.request import Request
 
@@ -92,9 +93,9 @@ class MeasurementView(ApiView):
         code = asked.pop("measure__code", "")
         measure = Measure.objects.visible_to(self.principal).filter(code=code).first()
         if measure is None:
-            reason = f"“{code}” is not known" if code else "is missing"
+            reason = _("“%(code)s” is not known") % {"code": code} if code else _("is missing")
             raise InvalidInput(
-                "Some parameters cannot be used.", problems=[Problem(reason, field="measure")]
+                _("Some parameters cannot be used."), problems=[Problem(reason, field="measure")]
             )
         known_at = _moment(asked.pop("known_at", ""))
         rows = Observation.objects.visible_to(self.principal).filter(measure=measure, **asked)
@@ -208,9 +209,9 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or not 1900 < moment.year < 2200:
-        reason = "must be a moment with its zone, such as 2026-05-17T09:30:00Z"
+        reason = _("must be a moment with its zone, such as 2026-05-17T09:30:00Z")
         raise InvalidInput(
-            "Some parameters cannot be used.", problems=[Problem(reason, field="known_at")]
+            _("Some parameters cannot be used."), problems=[Problem(reason, field="known_at")]
         )
     return moment
 
@@ -224,8 +225,8 @@ def _take_once(
     rows = sent.get(field)
     if not isinstance(rows, list) or set(sent) != {field}:
         raise InvalidInput(
-            "The batch cannot be read.",
-            problems=[Problem("must be a list, and the only field", field=field)],
+            _("The batch cannot be read."),
+            problems=[Problem(_("must be a list, and the only field"), field=field)],
         )
 
     def make() -> Answer:

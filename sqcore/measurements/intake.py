@@ -8,6 +8,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput, NotPermitted, Problem
 from sqcore.base.periods import Grain, Period
 from sqcore.identity.permissions import Permission
@@ -81,7 +83,7 @@ class Check:
         """raises: NotPermitted for who may send measurements of no unit"""
         allowed = (Permission.SEND_MEASUREMENTS, Permission.MANAGE_MEASUREMENTS)
         if not any(by.may(permission) for permission in allowed):
-            raise NotPermitted("You may not send measurements for any unit.")
+            raise NotPermitted(_("You may not send measurements for any unit."))
         units = {
             unit.code: unit
             for permission in allowed
@@ -112,7 +114,7 @@ class Check:
 
     def _row(self, row: Any, number: int) -> NewMeasurement:
         if not isinstance(row, Mapping):
-            raise WrongRow([("", "must be an object")])
+            raise WrongRow([("", _("must be an object"))])
         wrong = list(_wrong_fields(row))
         measure = self._found(self.measures, row, "measure", wrong)
         unit = self._found(self.units, row, "unit", wrong)
@@ -126,7 +128,12 @@ class Check:
             wrong += self._wrong_period(measure, unit, period)
         if (given := row.get("unit_of_measure")) and given != measure.unit_of_measure:
             wanted = measure.unit_of_measure or "none"
-            wrong.append(("unit_of_measure", f"must be {wanted}, the one of this measure"))
+            wrong.append(
+                (
+                    "unit_of_measure",
+                    _("must be %(wanted)s, the one of this measure") % {"wanted": wanted},
+                )
+            )
         numbers = _numbers(measure, row, wrong)
         if wrong or unit is None or period is None or numbers is None:
             raise WrongRow(wrong)
@@ -135,10 +142,14 @@ class Check:
             channel, segment, feed or measure.feed_id,
         )  # fmt: skip
         if found.place in self.seen:
-            earlier = "an earlier row" if self.comes_in_pieces else f"row {self.seen[found.place]}"
-            raise WrongRow([("period", f"{earlier} is for the same place and period")])
+            raise WrongRow([("period", self._same_place(found.place))])
         self.seen[found.place] = number
         return found
+
+    def _same_place(self, place: Place) -> str:
+        if self.comes_in_pieces:
+            return _("an earlier row is for the same place and period")
+        return _("row %(row)s is for the same place and period") % {"row": self.seen[place]}
 
     # -- what a row refers to
     def _found(
@@ -146,11 +157,11 @@ class Check:
     ) -> Any:
         code = row.get(name)
         if not code:
-            wrong.append((name, "is missing"))
+            wrong.append((name, _("is missing")))
         elif isinstance(code, str):
             if code in known:
                 return known[code]
-            wrong.append((name, f"“{code[:50]}” is not known, or not yours"))
+            wrong.append((name, _("“%(code)s” is not known, or not yours") % {"code": code[:50]}))
         return None
 
     def _maybe(
@@ -168,7 +179,7 @@ class Check:
         if not all(isinstance(part, str) for part in (key, grain, start)):
             return None
         if bool(key) == bool(start or grain):
-            wrong.append(("period", "give either period or starts_on"))
+            wrong.append(("period", _("give either period or starts_on")))
             return None
         known = self._periods.get((key, grain, start))
         if known is None:
@@ -182,7 +193,9 @@ class Check:
 
     def _parsed(self, key: str, grain: str, start: str) -> Period:
         if grain and grain not in Grain.values:
-            raise WrongRow([("grain", f"must be one of {', '.join(Grain.values)}")])
+            raise WrongRow(
+                [("grain", _("must be one of %(known)s") % {"known": ", ".join(Grain.values)})]
+            )
         try:
             named = Period.parse(key or start, fiscal_start=self.fiscal_start)
         except InvalidInput as error:
@@ -190,12 +203,15 @@ class Check:
         if key:
             return named
         if named.grain != Grain.DAY:
-            raise WrongRow([("starts_on", "must be a day, such as 2026-05-01")])
+            raise WrongRow([("starts_on", _("must be a day, such as 2026-05-01"))])
         if not grain:
-            raise WrongRow([("grain", "is missing")])
+            raise WrongRow([("grain", _("is missing"))])
         whole = Period.of(named.start, Grain(grain), fiscal_start=self.fiscal_start)
         if whole.start != named.start:
-            reason = f"is no start of a {grain}; the {grain} begins on {whole.start}"
+            reason = _("is no start of a %(grain)s; the %(grain)s begins on %(start)s") % {
+                "grain": whole.grain.label.lower(),
+                "start": whole.start,
+            }
             raise WrongRow([("starts_on", reason)])
         return whole
 
@@ -205,34 +221,44 @@ class Check:
         if period.grain != measure.grain:
             yield (
                 "period",
-                f"this measure comes by {measure.grain.value}, not by {period.grain.value}",
+                _("this measure comes by %(wanted)s, not by %(grain)s")
+                % {
+                    "wanted": Grain(measure.grain).label.lower(),
+                    "grain": period.grain.label.lower(),
+                },
             )
         if period.start > self.today:
-            yield "period", "has not begun yet"
+            yield "period", _("has not begun yet")
         if period.end <= measure.since:
-            yield "period", f"is over before the measure begins on {measure.since}"
+            yield (
+                "period",
+                _("is over before the measure begins on %(since)s") % {"since": measure.since},
+            )
         if measure.retired_on and period.start >= measure.retired_on:
-            yield "period", f"the measure is retired since {measure.retired_on}"
+            yield (
+                "period",
+                _("the measure is retired since %(day)s") % {"day": measure.retired_on},
+            )
         if unit is not None and (
             period.end <= unit.opened_on or (unit.closed_on and period.start >= unit.closed_on)
         ):
-            yield "period", "the unit was not open then"
+            yield "period", _("the unit was not open then")
 
 
 def _wrong_fields(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in row.items():
         if name in TEXTS:
             if value is not None and not isinstance(value, str):
-                yield name, "must be a text"
+                yield name, _("must be a text")
         elif name in NUMBERS:
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, int | float)
             ):
-                yield name, "must be a number"
+                yield name, _("must be a number")
         else:
             near = get_close_matches(str(name), FIELDS, n=1)
-            hint = f"; did you mean “{near[0]}”?" if near else ""
-            yield str(name)[:60], f"is no field of a measurement{hint}"
+            hint = _("; did you mean “%(near)s”?") % {"near": near[0]} if near else ""
+            yield str(name)[:60], _("is no field of a measurement") + hint
 
 
 # ---- Numbers -------------------------------------------------------------------------------------
@@ -246,7 +272,13 @@ def _numbers(
     foreign = OF_COUNTS if is_mean else OF_MEANS
     strange = [name for name in row if name in foreign and row[name] is not None]
     if strange:
-        wrong.append((min(strange), f"is no field of a measure of the kind “{measure.kind}”"))
+        wrong.append(
+            (
+                min(strange),
+                _("is no field of a measure of the kind “%(kind)s”")
+                % {"kind": Measure.Kind(measure.kind).label},
+            )
+        )
         return None
     try:
         found = _mean(measure, row) if is_mean else _counts(measure, row)
@@ -260,17 +292,17 @@ def _mean(measure: Measure, row: Mapping[str, Any]) -> tuple[int, int, int, int 
     value, n, total, squares = (row.get(name) for name in ("value", "n", "sum", "sum_of_squares"))
     if value is not None:
         if (n, total, squares) != (None, None, None):
-            raise WrongRow([("value", "give either value, or n and sum")])
+            raise WrongRow([("value", _("give either value, or n and sum"))])
         reading = _fixed("value", value, measure.decimals)
         _within("value", value, measure)
         _not_above("value", abs(reading), LARGEST_WEIGHT)
         return 1, reading, 0, reading * reading
     if n is None or total is None:
         missing = "n" if n is None else "sum"
-        raise WrongRow([(missing, "is missing; give value, or n and sum")])
+        raise WrongRow([(missing, _("is missing; give value, or n and sum"))])
     count = _whole("n", n)
     if count < 1:
-        raise WrongRow([("n", "must be 1 or more")])
+        raise WrongRow([("n", _("must be 1 or more"))])
     summed = _fixed("sum", total, measure.decimals)
     _not_above("n", count, LARGEST)
     _not_above("sum", abs(summed), LARGEST)
@@ -285,7 +317,7 @@ def _mean(measure: Measure, row: Mapping[str, Any]) -> tuple[int, int, int, int 
 
 def _squares(given: float, n: int, summed: int, decimals: int) -> int:
     if given < 0:
-        raise WrongRow([("sum_of_squares", "must not be negative")])
+        raise WrongRow([("sum_of_squares", _("must not be negative"))])
     _not_above("sum_of_squares", given, LARGEST)
     exact = Decimal(repr(given)).scaleb(2 * decimals)
     squares = int(exact.to_integral_value())
@@ -294,7 +326,7 @@ def _squares(given: float, n: int, summed: int, decimals: int) -> int:
     # A number with a fraction may have been rounded by its sender in the last place.
     if squares < least and (exact == squares or least - squares > 1 + squares // 10**12):
         raise WrongRow(
-            [("sum_of_squares", "is impossible: n times it is less than the square of the sum")]
+            [("sum_of_squares", _("is impossible: n times it is less than the square of the sum"))]
         )
     return max(squares, least)
 
@@ -303,18 +335,18 @@ def _counts(measure: Measure, row: Mapping[str, Any]) -> tuple[int, int, int, in
     above, below = row.get("numerator"), row.get("denominator")
     missing = [name for name in ("numerator", "denominator") if row.get(name) is None]
     if above is None or below is None:
-        raise WrongRow([(name, "is missing") for name in missing])
+        raise WrongRow([(name, _("is missing")) for name in missing])
     is_ratio = measure.kind == Measure.Kind.RATIO
     numerator = (
         _fixed("numerator", above, measure.decimals) if is_ratio else _whole("numerator", above)
     )
     denominator = _whole("denominator", below)
     if numerator < 0:
-        raise WrongRow([("numerator", "must not be negative")])
+        raise WrongRow([("numerator", _("must not be negative"))])
     if denominator < 1:
-        raise WrongRow([("denominator", "must be 1 or more")])
+        raise WrongRow([("denominator", _("must be 1 or more"))])
     if measure.kind == Measure.Kind.SHARE and numerator > denominator:
-        raise WrongRow([("numerator", "is more than the denominator")])
+        raise WrongRow([("numerator", _("is more than the denominator"))])
     is_share = measure.kind == Measure.Kind.SHARE
     most = LARGEST if is_share else LARGEST_WEIGHT
     _not_above("numerator", numerator, most)
@@ -325,25 +357,29 @@ def _counts(measure: Measure, row: Mapping[str, Any]) -> tuple[int, int, int, in
 
 def _whole(name: str, value: float) -> int:
     if not math.isfinite(value) or value != int(value):
-        raise WrongRow([(name, "must be a whole number")])
+        raise WrongRow([(name, _("must be a whole number"))])
     return int(value)
 
 
 def _fixed(name: str, value: float, decimals: int) -> int:
     exact = Decimal(repr(value))
     if not exact.is_finite():
-        raise WrongRow([(name, "must be a number")])
+        raise WrongRow([(name, _("must be a number"))])
     _not_above(name, abs(value), LARGEST)
     scaled = exact.scaleb(decimals)
     if scaled != scaled.to_integral_value():
-        reason = f"has more than {decimals} decimals" if decimals else "must be a whole number"
+        reason = (
+            _("has more than %(decimals)s decimals") % {"decimals": decimals}
+            if decimals
+            else _("must be a whole number")
+        )
         raise WrongRow([(name, reason)])
     return int(scaled)
 
 
 def _not_above(name: str, value: float, most: int) -> None:
     if value > most:
-        raise WrongRow([(name, f"is more than {most:,}")])
+        raise WrongRow([(name, _("is more than %(most)s") % {"most": f"{most:,}"})])
 
 
 def _within(name: str, value: float, measure: Measure) -> None:
@@ -354,6 +390,22 @@ def _within(name: str, value: float, measure: Measure) -> None:
         low = limits[0] if low is None else max(low, limits[0])
         high = limits[1] if high is None else min(high, limits[1])
     if low is not None and value < low:
-        raise WrongRow([(name, f"{value:g} is below what is plausible, {low:g}")])
+        raise WrongRow(
+            [
+                (
+                    name,
+                    _("%(value)s is below what is plausible, %(low)s")
+                    % {"value": f"{value:g}", "low": f"{low:g}"},
+                )
+            ]
+        )
     if high is not None and value > high:
-        raise WrongRow([(name, f"{value:g} is above what is plausible, {high:g}")])
+        raise WrongRow(
+            [
+                (
+                    name,
+                    _("%(value)s is above what is plausible, %(high)s")
+                    % {"value": f"{value:g}", "high": f"{high:g}"},
+                )
+            ]
+        )

@@ -243,12 +243,14 @@ def receive_measurements(
     raises: NotPermitted; InvalidInput naming each row and field
     """
     if not 1 <= len(rows) <= MOST_AT_ONCE:
-        raise InvalidInput(f"Send 1 to {MOST_AT_ONCE:,} measurements at once.")
+        raise InvalidInput(
+            _("Send 1 to %(most)s measurements at once.") % {"most": f"{MOST_AT_ONCE:,}"}
+        )
     check = Check.of(by=by, today=local_day(now), fiscal_start=fiscal_start())
     good, problems = check.read(rows)
     if problems:
         raise InvalidInput(
-            "Some measurements cannot be taken; none was stored.", problems=problems[:1000]
+            _("Some measurements cannot be taken; none was stored."), problems=problems[:1000]
         )
     return take_measurements(rows=good, source=source, now=now)
 
@@ -262,7 +264,9 @@ def take_measurements(*, rows: Sequence[NewMeasurement], source: str, now: datet
     ordered = sorted(rows, key=_by_place)
     for one, other in pairwise(ordered):
         if one.place == other.place:
-            raise InvalidInput(f"Two rows are of one place and period: {one.place}.")
+            raise InvalidInput(
+                _("Two rows are of one place and period: %(place)s.") % {"place": one.place}
+            )
     taken = Taken()
     with transaction.atomic():
         ids = sorted({row.measure_id for row in ordered})
@@ -484,7 +488,7 @@ def tell_of_silence(*, now: datetime) -> int:
             title=in_all_languages(lazy("%(feed)s fell silent"), feed=feed.name),
             body=in_all_languages(
                 lazy("Nothing came from it since %(day)s."),
-                day=local_day(feed.heard_at).isoformat(),
+                day=local_day(feed.heard_at),
             ),
             reason=in_all_languages(lazy("You look after this feed.")),
             link=reverse("sqcore:measurements-measures"),

@@ -106,7 +106,10 @@ def collected(cells: Cells, measures: Sequence[str], scales: Sequence[int]) -> C
     for row, cell in enumerate(order):
         for place, sums in cells[cell].items():
             if max(sums.squared_weight, abs(sums.crossed), sums.squared, sums.n) > LARGEST:
-                raise InvalidInput(f"The sums of “{measures[place]}” are too large to be exact.")
+                raise InvalidInput(
+                    gettext("The sums of “%(measure)s” are too large to be exact.")
+                    % {"measure": measures[place]}
+                )
             own = upper[place, place]
             moments.n[row, place] = sums.n
             moments.linear[row, place] = sums.presence

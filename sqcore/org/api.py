@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from sqcore.audit.services import record
@@ -71,7 +72,9 @@ class UnitView(ApiView):
         _no_parameters(request)
         unit = Unit.objects.visible_to(self.principal).filter(code=code).first()
         if unit is None:
-            raise NotFound(f"There is no unit “{code}”, or you may not see it.")
+            raise NotFound(
+                _("There is no unit “%(code)s”, or you may not see it.") % {"code": code}
+            )
         parents = parent_codes(self.principal, on=local_day(timezone.now()))
         return json_response(unit_row(unit, parents))
 

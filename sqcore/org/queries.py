@@ -6,6 +6,8 @@ from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import NotFound
 from sqcore.base.memory import ShortMemory
 from sqcore.identity.models import User
@@ -163,7 +165,7 @@ def root_unit_id(*, on: date) -> int:
     """Return the id of the unit that stands for the whole organisation."""
     roots = tree_on(on).roots
     if not roots:
-        raise NotFound("There is no unit yet. Add the organisation's units first.")
+        raise NotFound(_("There is no unit yet. Add the organisation's units first."))
     return roots[0]
 
 
@@ -179,7 +181,7 @@ def units_named(codes: Iterable[str]) -> list[Unit]:
     wanted = list(codes)
     units = list(Unit.objects.filter(code__in=wanted).order_by("code"))
     if missing := sorted(set(wanted) - {unit.code for unit in units}):
-        raise NotFound(f"There is no unit: {', '.join(missing)}.")
+        raise NotFound(_("There is no unit: %(codes)s.") % {"codes": ", ".join(missing)})
     return units
 
 

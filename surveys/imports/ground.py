@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
@@ -21,7 +22,13 @@ from sqcore.org.models import Channel, Organisation, Placement, Segment, Unit
 from sqcore.org.services import open_unit, set_up_organisation
 from surveys.campaigns.models import Campaign
 from surveys.campaigns.services import close_campaign, create_campaign
-from surveys.imports.mapping import CodeMap, ImportMapping, NewPlace, SystemMap
+from surveys.imports.mapping import (
+    PLACE_WORDS,
+    CodeMap,
+    ImportMapping,
+    NewPlace,
+    SystemMap,
+)
 from surveys.imports.reading import AnsweredItem, Draft, Fault
 from surveys.instruments.definitions import Definition, read_definition
 from surveys.instruments.models import InstrumentVersion, Item
@@ -62,7 +69,12 @@ class Ground:
         return found
 
     def _unknown(self, draft: Draft, what: str, code: str, names: Mapping[str, str]) -> Fault:
-        return Fault(draft.row, names.get(what, what), code[:40], f"there is no such {what}")
+        return Fault(
+            draft.row,
+            names.get(what, what),
+            code[:40],
+            _("there is no such %(what)s") % {"what": PLACE_WORDS[what]},
+        )
 
 
 def survey(mapping: ImportMapping) -> Ground:
@@ -112,7 +124,10 @@ def _note_new(ground: Ground, mapping: ImportMapping) -> None:
         known.update(dict.fromkeys(new))
         problems += _unknown_codes(what, codes, known)
     problems += [
-        Problem(f"there is no unit “{place.parent}” for it to stand below", field=place.code)
+        Problem(
+            _("there is no unit “%(parent)s” for it to stand below") % {"parent": place.parent},
+            field=place.code,
+        )
         for place in mapping.units
         if place.parent and place.parent not in ground.units
     ]
@@ -124,7 +139,7 @@ def _note_new(ground: Ground, mapping: ImportMapping) -> None:
     if ground.version is None:
         ground.will_make["questionnaire"] = [str(mapping.instrument["code"])]
     if problems:
-        raise InvalidInput("The mapping names what is not there.", problems=problems[:50])
+        raise InvalidInput(_("The mapping names what is not there."), problems=problems[:50])
 
 
 def _second_roots(mapping: ImportMapping, new: Sequence[str]) -> list[Problem]:
@@ -132,15 +147,21 @@ def _second_roots(mapping: ImportMapping, new: Sequence[str]) -> list[Problem]:
     tops = [place.code for place in mapping.units if place.code in new and not place.parent]
     root = Placement.objects.filter(parent__isnull=True).select_related("unit").first()
     if root is not None:
-        reason = f"the whole organisation is “{root.unit.code}” already; give this unit a parent"
+        reason = _("the whole organisation is “%(unit)s” already; give this unit a parent") % {
+            "unit": root.unit.code
+        }
         return [Problem(reason, field=code) for code in tops]
-    reason = "only one unit can stand for the whole organisation; give this one a parent"
+    reason = _("only one unit can stand for the whole organisation; give this one a parent")
     return [Problem(reason, field=code) for code in tops[1:]]
 
 
 def _unknown_codes(what: str, codes: CodeMap, known: Mapping[str, object]) -> list[Problem]:
     return [
-        Problem(f"there is no “{code}”; add it under [[{what}]] or correct it", field=what[:-1])
+        Problem(
+            _("there is no “%(code)s”; add it under [[%(what)s]] or correct it")
+            % {"code": code, "what": what},
+            field=what[:-1],
+        )
         for code in sorted(codes.codes)
         if code not in known
     ]
@@ -161,9 +182,11 @@ def _version_for(mapping: ImportMapping, campaign: Campaign | None) -> Instrumen
     if not mapping.defines_instrument:
         if latest is None:
             raise InvalidInput(
-                f"There is no published questionnaire “{code}”.",
+                _("There is no published questionnaire “%(code)s”.") % {"code": code},
                 problems=[
-                    Problem("name one that is there, or describe it whole", field="instrument.code")
+                    Problem(
+                        _("name one that is there, or describe it whole"), field="instrument.code"
+                    )
                 ],
             )
         return latest
@@ -173,7 +196,8 @@ def _version_for(mapping: ImportMapping, campaign: Campaign | None) -> Instrumen
     there = {item.code: item for item in latest.items.all()}
     if problems := _different(definition, there):
         raise InvalidInput(
-            f"The questionnaire “{code}” is there already and means something else.",
+            _("The questionnaire “%(code)s” is there already and means something else.")
+            % {"code": code},
             problems=problems,
         )
     return latest if all(item.code in there for item in definition.items) else None
@@ -187,7 +211,9 @@ def _different(definition: Definition, there: Mapping[str, Item]) -> list[Proble
             name for name in MEANING if before and getattr(before, name) != getattr(item, name)
         ]
         if changed:
-            found.append(Problem(f"{', '.join(changed)} differ", field=item.code))
+            found.append(
+                Problem(_("%(parts)s differ") % {"parts": ", ".join(changed)}, field=item.code)
+            )
     return found
 
 
@@ -195,13 +221,20 @@ def _check_campaign(mapping: ImportMapping, campaign: Campaign, version: Instrum
     code = str(mapping.instrument.get("code", ""))
     if version.instrument.code != code:
         raise Conflict(
-            f"The campaign “{campaign.code}” asks the questionnaire “{version.instrument.code}”, "
-            f"not “{code}”."
+            _("The campaign “%(campaign)s” asks the questionnaire “%(asked)s”, not “%(code)s”.")
+            % {"campaign": campaign.code, "asked": version.instrument.code, "code": code}
         )
     if campaign.finest_grain != finest_grain(mapping):
         raise Conflict(
-            f"The campaign “{campaign.code}” knows the day of an answer by the "
-            f"{campaign.finest_grain}, the mapping by the {finest_grain(mapping)}."
+            _(
+                "The campaign “%(campaign)s” knows the day of an answer by the %(grain)s, "
+                "the mapping by the %(other)s."
+            )
+            % {
+                "campaign": campaign.code,
+                "grain": Grain(campaign.finest_grain).label.lower(),
+                "other": Grain(finest_grain(mapping)).label.lower(),
+            }
         )
 
 
@@ -246,7 +279,9 @@ def _make_units(mapping: ImportMapping, on: date, *, by: Principal, now: datetim
         ready = [place for place in waiting if not place.parent or place.parent in there]
         if not ready:
             names = ", ".join(place.code for place in waiting)
-            raise InvalidInput(f"These units stand below each other in a circle: {names}.")
+            raise InvalidInput(
+                _("These units stand below each other in a circle: %(names)s.") % {"names": names}
+            )
         for place in ready:
             there[place.code] = open_unit(
                 code=place.code,
@@ -353,7 +388,7 @@ def check_codes(mapping: ImportMapping) -> None:
         rows.append(("organisation", Organisation(**mapping.organisation)))
         zone = mapping.organisation.get("time_zone", "UTC")
         if zone not in available_timezones():
-            problems.append(Problem("is no time zone", field="organisation.time_zone"))
+            problems.append(Problem(_("is no time zone"), field="organisation.time_zone"))
     for where, row in rows:
         problems += _wrong_fields(where, row)
     try:
@@ -363,7 +398,7 @@ def check_codes(mapping: ImportMapping) -> None:
     except ValidationError as error:
         problems += [Problem(" ".join(error.messages), field="campaign.code")]
     if problems:
-        raise InvalidInput("The mapping cannot be used as it is.", problems=problems[:50])
+        raise InvalidInput(_("The mapping cannot be used as it is."), problems=problems[:50])
 
 
 def _wrong_fields(where: str, row: models.Model) -> list[Problem]:

@@ -9,6 +9,8 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput
 from sqcore.base.text import TranslatedText
 from sqcore.files.cells import normal, plain_number, whole_number
@@ -317,7 +319,7 @@ def _add_place(
     chosen = {value: new.get(value, code) for value, code in values.items() if code}
     if not chosen:
         if role == "unit":
-            raise InvalidInput("Say for at least one value which unit it stands for.")
+            raise InvalidInput(_("Say for at least one value which unit it stands for."))
         return
     raw[role] = {"column": column}
     if any(normal(value) != code for value, code in chosen.items()) or len(chosen) < len(values):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from sqcore.files.importers import Table, open_table
 from sqcore.files.personal import looks_personal
@@ -73,7 +74,14 @@ class Intake:
         shown = draft.key[:40]
         first = self._rows_of_keys.setdefault(draft.key, draft.row)
         if first != draft.row:
-            return [Fault(draft.row, self.plan.key.name, shown, f"row {first} has the same key")]
+            return [
+                Fault(
+                    draft.row,
+                    self.plan.key.name,
+                    shown,
+                    _("row %(first)s has the same key") % {"first": first},
+                )
+            ]
         if self._secret:
             # Whoever finds an anonymous answer must not find the person through the sender's key.
             draft.key = hmac.new(self._secret, draft.key.encode(), "sha256").hexdigest()[:40]
@@ -93,7 +101,7 @@ class Intake:
         name = self.plan.key.name if self.plan.key else ""
         for draft in drafts:
             if draft.key in known:
-                reason = "is in already: this campaign has a response with the same key"
+                reason = _("is in already: this campaign has a response with the same key")
                 self.tally.leave_out([Fault(draft.row, name, "", reason)])
         return [draft for draft in drafts if draft.key not in known]
 

@@ -13,6 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import TranslatedText
@@ -23,6 +26,13 @@ from sqcore.files.toml import parsed_toml, sections_as_toml, toml_text
 DEEPEST = 5
 OUTSIDE = ("row", "answer")
 MODES = ("anonymous", "confidential", "identified")
+PLACE_WORDS = {
+    "unit": gettext_lazy("unit"),
+    "channel": gettext_lazy("channel"),
+    "segment": gettext_lazy("segment"),
+    "language": gettext_lazy("language"),
+}
+"""What is named within a sentence by its code."""
 
 T = TypeVar("T")
 
@@ -150,11 +160,14 @@ def read_mapping_file(path: Path) -> ImportMapping:
     def text_of(name: str) -> str:
         beside = path.parent / name
         if Path(name).name != name or not beside.is_file():
-            raise InvalidInput(f"{path.name} extends “{name[:60]}”, which is not beside it.")
+            raise InvalidInput(
+                _("%(name)s extends “%(base)s”, which is not beside it.")
+                % {"name": path.name, "base": name[:60]}
+            )
         return toml_text(beside)
 
     if not path.is_file():
-        raise InvalidInput(f"There is no mapping {path}.")
+        raise InvalidInput(_("There is no mapping %(path)s.") % {"path": path})
     return read_mapping(joined(path.name, toml_text(path), text_of), name=path.name)
 
 
@@ -164,11 +177,14 @@ def read_mapping_texts(files: Mapping[str, str]) -> ImportMapping:
     extended = [table.get("extends") for table in tables.values()]
     heads = [name for name in tables if name not in extended]
     if len(heads) != 1:
-        raise InvalidInput("Give one mapping, and with it only the files that it extends.")
+        raise InvalidInput(_("Give one mapping, and with it only the files that it extends."))
 
     def text_of(name: str) -> str:
         if name not in files:
-            raise InvalidInput(f"{heads[0]} extends “{name[:60]}”; give that file as well.")
+            raise InvalidInput(
+                _("%(head)s extends “%(name)s”; give that file as well.")
+                % {"head": heads[0], "name": name[:60]}
+            )
         return files[name]
 
     return read_mapping(joined(heads[0], files[heads[0]], text_of), name=heads[0])
@@ -183,9 +199,12 @@ def joined(
     if base is None:
         return table
     if not isinstance(base, str):
-        raise InvalidInput(f"{name}: extends must be the name of a file.")
+        raise InvalidInput(_("%(name)s: extends must be the name of a file.") % {"name": name})
     if depth >= DEEPEST:
-        raise InvalidInput(f"{name}: mappings extend each other more than {DEEPEST} times.")
+        raise InvalidInput(
+            _("%(name)s: mappings extend each other more than %(most)s times.")
+            % {"name": name, "most": DEEPEST}
+        )
     return _overlaid(joined(base, text_of(base), text_of, depth=depth + 1), table)
 
 
@@ -226,7 +245,9 @@ def read_mapping(raw: Mapping[str, Any], *, name: str = "The mapping") -> Import
     reader = _Reader()
     mapping = reader.read(raw)
     if reader.problems:
-        raise InvalidInput(f"{name} cannot be used as it is.", problems=reader.problems[:50])
+        raise InvalidInput(
+            _("%(name)s cannot be used as it is.") % {"name": name}, problems=reader.problems[:50]
+        )
     return mapping
 
 
@@ -267,15 +288,19 @@ class _Reader:
 
     def together(self, mapping: ImportMapping) -> None:
         if not isinstance(mapping.instrument.get("code"), str):
-            self.note("instrument.code", "name the questionnaire")
+            self.note("instrument.code", _("name the questionnaire"))
         if not mapping.columns:
-            self.note("columns", "name at least one column with answers")
+            self.note("columns", _("name at least one column with answers"))
         if not mapping.unit.names and not mapping.unit.constant:
-            self.note("unit", "say where the unit stands (column), or which one it is (constant)")
+            self.note(
+                "unit", _("say where the unit stands (column), or which one it is (constant)")
+            )
         if mapping.campaign.wave is None and not mapping.date.names:
-            self.note("date", "name the column with the day, or the wave in [campaign]")
+            self.note("date", _("name the column with the day, or the wave in [campaign]"))
         if mapping.campaign.wave is not None and mapping.date.names:
-            self.note("date", "give either a column with the day or a wave in [campaign], not both")
+            self.note(
+                "date", _("give either a column with the day or a wave in [campaign], not both")
+            )
 
     # -- pieces
     def known(self, table: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
@@ -283,8 +308,13 @@ class _Reader:
         for key in table:
             if key not in keys:
                 near = get_close_matches(key, keys, n=1)
-                hint = f"did you mean “{near[0]}”?" if near else f"known are {', '.join(keys)}"
-                self.note(f"{where}.{key[:60]}".lstrip("."), f"is no key of a mapping; {hint}")
+                told = (
+                    _("is no key of a mapping; did you mean “%(near)s”?") % {"near": near[0]}
+                    if near
+                    else _("is no key of a mapping; known are %(known)s")
+                    % {"known": ", ".join(keys)}
+                )
+                self.note(f"{where}.{key[:60]}".lstrip("."), told)
 
     def table(self, raw: Mapping[str, Any], key: str) -> dict[str, Any]:
         return self.typed(raw, key, dict, {}, "must be a table")
@@ -316,28 +346,28 @@ class _Reader:
             and all(isinstance(part, str) and part for pair in value.items() for part in pair)
         ):
             return dict(value)
-        self.note(where, "must be a text, or one for each language")
+        self.note(where, _("must be a text, or one for each language"))
         return {}
 
     def names(self, value: object, where: str) -> tuple[str, ...]:
         listed = [value] if isinstance(value, str) else value
         if isinstance(listed, list) and all(isinstance(name, str) and name for name in listed):
             return tuple(" ".join(name.split()) for name in listed)
-        self.note(where, "must be the name of a column, or a list of names")
+        self.note(where, _("must be the name of a column, or a list of names"))
         return ()
 
     def listed(self, raw: Mapping[str, Any], key: str, where: str) -> frozenset[str]:
         value = raw.get(key, [])
         if isinstance(value, list) and all(_is_plain(entry) for entry in value):
             return frozenset(normal(str(entry)) for entry in value)
-        self.note(f"{where}.{key}", "must be a list of values as they stand in the file")
+        self.note(f"{where}.{key}", _("must be a list of values as they stand in the file"))
         return frozenset()
 
     def pairs(self, raw: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
         value = raw.get(key, {})
         if isinstance(value, dict) and all(_is_plain(entry) for entry in value.values()):
             return value
-        self.note(f"{where}.{key}", "must be a table: value in the file = what it means")
+        self.note(f"{where}.{key}", _("must be a table: value in the file = what it means"))
         return {}
 
     def layout(self, raw: Mapping[str, Any]) -> Layout:
@@ -346,12 +376,14 @@ class _Reader:
         for key, least in (("header_row", 1), ("first_row", 2)):
             value = raw.get(key, 0)
             if key in raw and (not _is_whole(value) or not least <= value <= 1000):
-                self.note(f"file.{key}", f"must be a row from {least} to 1000")
+                self.note(
+                    f"file.{key}", _("must be a row from %(least)s to 1000") % {"least": least}
+                )
                 value = 0
             numbers[key] = value
         delimiter = self.text(raw, "delimiter", "file")
         if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
-            self.note("file.delimiter", "must be one character, such as “,” or “;”")
+            self.note("file.delimiter", _("must be one character, such as “,” or “;”"))
             delimiter = ""
         return Layout(
             encoding=self.text(raw, "encoding", "file"),
@@ -371,10 +403,10 @@ class _Reader:
                 self.note("campaign.wave", error.message)
         mode = self.text(raw, "mode", "campaign", "anonymous")
         if mode not in MODES:
-            self.note("campaign.mode", f"must be one of {', '.join(MODES)}")
+            self.note("campaign.mode", _("must be one of %(known)s") % {"known": ", ".join(MODES)})
         code = self.text(raw, "code", "campaign")
         if not code:
-            self.note("campaign.code", "name the campaign")
+            self.note("campaign.code", _("name the campaign"))
         words = self.words(raw.get("name", code or "-"), "campaign.name")
         return CampaignMap(code, words, mode, wave)
 
@@ -389,13 +421,15 @@ class _Reader:
             self.known(own, COLUMN_KEYS, where)
             found[code] = self.column(own, where, general)
             if not found[code].names:
-                self.note(where, "name the column of the file")
+                self.note(where, _("name the column of the file"))
         return found
 
     def column(self, raw: Mapping[str, Any], where: str, general: ColumnMap) -> ColumnMap:
         outside = self.text(raw, "outside", where, general.outside)
         if outside not in OUTSIDE:
-            self.note(f"{where}.outside", f"must be one of {', '.join(OUTSIDE)}")
+            self.note(
+                f"{where}.outside", _("must be one of %(known)s") % {"known": ", ".join(OUTSIDE)}
+            )
         values = {normal(key): value for key, value in self.pairs(raw, "values", where).items()}
         return ColumnMap(
             names=self.names(raw.get("column", []), f"{where}.column"),
@@ -425,7 +459,7 @@ class _Reader:
         names = self.names(raw.get("column", []), f"{section}.column")
         constant = self.text(raw, "constant", section)
         if names and constant:
-            self.note(section, "give either a column or a constant, not both")
+            self.note(section, _("give either a column or a constant, not both"))
         return CodeMap(names, constant, values, self.ranges(raw, section), otherwise)
 
     def ranges(self, raw: Mapping[str, Any], section: str) -> tuple[tuple[float, float, str], ...]:
@@ -435,16 +469,21 @@ class _Reader:
             try:
                 ends = float(low), float(high if dash else low)
             except ValueError:
-                self.note(f"{section}.ranges", f'“{span[:40]}” is no range; write it like "1-12"')
+                self.note(
+                    f"{section}.ranges",
+                    _('“%(span)s” is no range; write it like "1-12"') % {"span": span[:40]},
+                )
                 continue
             if not ends[0] <= ends[1]:
-                self.note(f"{section}.ranges", f"“{span[:40]}” runs backwards")
+                self.note(f"{section}.ranges", _("“%(span)s” runs backwards") % {"span": span[:40]})
             found.append((*ends, str(code)))
         found.sort()
         for before, after in pairwise(found):
             if after[0] <= before[1]:
                 self.note(
-                    f"{section}.ranges", f"{before[2]} and {after[2]} overlap at {after[0]:g}"
+                    f"{section}.ranges",
+                    _("%(before)s and %(after)s overlap at %(at)s")
+                    % {"before": before[2], "after": after[2], "at": f"{after[0]:g}"},
                 )
         return tuple(found)
 
@@ -452,12 +491,15 @@ class _Reader:
         self.known(raw, {"column", "format", "known_by"}, "date")
         grain = self.text(raw, "known_by", "date", "day")
         if grain not in Grain.values:
-            self.note("date.known_by", f"must be one of {', '.join(Grain.values)}")
+            self.note(
+                "date.known_by", _("must be one of %(known)s") % {"known": ", ".join(Grain.values)}
+            )
             grain = "day"
         names = self.names(raw.get("column", []), "date.column")
         form = self.text(raw, "format", "date")
         if form and not _tells_a_day(form):
-            self.note("date.format", "must tell a day, such as %d.%m.%Y for 17.05.2026")
+            told = _("must tell a day, such as %(form)s for 17.05.2026")
+            self.note("date.format", told % {"form": "%d.%m.%Y"})
         return DateMap(names, form, Grain(grain))
 
     def single_column(self, top: Mapping[str, Any], section: str) -> tuple[str, ...]:
@@ -478,11 +520,14 @@ class _Reader:
             return None
         code = self.text(raw, "code", "system")
         if not code:
-            self.note("system.code", "name the indicator system")
+            self.note("system.code", _("name the indicator system"))
         grains = self.names(raw.get("grains", ["month", "quarter", "year"]), "system.grains")
         for grain in grains:
             if grain not in Grain.values:
-                self.note("system.grains", f"must be among {', '.join(Grain.values)}")
+                self.note(
+                    "system.grains",
+                    _("must be among %(known)s") % {"known": ", ".join(Grain.values)},
+                )
         return SystemMap(
             code=code,
             name=self.words(raw.get("name", code or "-"), "system.name"),
@@ -496,7 +541,7 @@ class _Reader:
         value = raw.get(key)
         if value is None or type(value) is date:
             return value
-        self.note(f"{where}.{key}", "must be a day, written 2010-01-01 without quotes")
+        self.note(f"{where}.{key}", _("must be a day, written 2010-01-01 without quotes"))
         return None
 
     def places(self, top: Mapping[str, Any], section: str, keys: set[str]) -> tuple[NewPlace, ...]:
@@ -504,7 +549,7 @@ class _Reader:
         for at, raw in enumerate(self.typed(top, section, list, [], "must be a list of tables"), 1):
             where = f"{section} {at}"
             if not isinstance(raw, dict):
-                self.note(where, "must be a table")
+                self.note(where, _("must be a table"))
                 continue
             self.known(raw, keys, where)
             found.append(self.place(raw, where))
@@ -513,7 +558,7 @@ class _Reader:
     def place(self, raw: Mapping[str, Any], where: str) -> NewPlace:
         code = self.text(raw, "code", where)
         if not code:
-            self.note(f"{where}.code", "is missing")
+            self.note(f"{where}.code", _("is missing"))
         return NewPlace(
             code=code,
             name=self.words(raw.get("name", code or "-"), f"{where}.name"),

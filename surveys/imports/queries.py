@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from sqcore.base.errors import NotFound
 from sqcore.identity.principals import Principal
@@ -32,7 +33,7 @@ def import_of(principal: Principal, import_id: int) -> Import:
         .first()
     )
     if found is None:
-        raise NotFound("There is no such import.")
+        raise NotFound(_("There is no such import."))
     return found
 
 

@@ -10,10 +10,12 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Protocol
 
+from django.utils.translation import gettext as _
+
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.files.cells import day_of, normal, plain_number, whole_number
 from sqcore.files.importers import Row, repeated
-from surveys.imports.mapping import CodeMap, ColumnMap, DateMap, ImportMapping
+from surveys.imports.mapping import PLACE_WORDS, CodeMap, ColumnMap, DateMap, ImportMapping
 
 NA_ANSWER = "na"
 WEIGHT_ONE = 1000
@@ -137,7 +139,7 @@ class Plan:
         if any(fault.costs_row for fault in faults):
             return None, faults
         if not draft.answers:
-            return None, [*faults, Fault(row.number, "", "", "answers no question")]
+            return None, [*faults, Fault(row.number, "", "", _("answers no question"))]
         return draft, faults
 
     def _read_items(self, row: Row, draft: Draft) -> Iterator[Fault]:
@@ -200,13 +202,13 @@ def make_plan(
     for code, column_map in mapping.columns.items():
         item = by_code.get(code)
         if item is None:
-            finder.note(f"columns.{code}", "the questionnaire has no such question")
+            finder.note(f"columns.{code}", _("the questionnaire has no such question"))
         elif at := finder.find(column_map.names, f"columns.{code}"):
             columns[code] = Column(*at, item_reader(item, column_map))
         else:
             absent.append(code)
     if not columns and not finder.problems:
-        finder.note("columns", "the file has none of the columns with answers")
+        finder.note("columns", _("the file has none of the columns with answers"))
     plan = Plan(
         mapping=mapping,
         header=tuple(header),
@@ -222,7 +224,7 @@ def make_plan(
     )
     finder.check_used_once(plan)
     if finder.problems:
-        raise InvalidInput("The mapping does not fit the file.", problems=finder.problems[:50])
+        raise InvalidInput(_("The mapping does not fit the file."), problems=finder.problems[:50])
     return plan
 
 
@@ -241,10 +243,17 @@ class _Finder:
         there = list(dict.fromkeys(normal(name) for name in names if normal(name) in self.places))
         if len(there) > 1:
             listed = ", ".join(self.places[name][1] for name in there)
-            self.note(where, f"the file has more than one of its columns: {listed}")
+            self.note(
+                where,
+                _("the file has more than one of its columns: %(listed)s") % {"listed": listed},
+            )
         for name in there:
             if name in self.twice:
-                self.note(where, f"two columns of the file are called “{self.places[name][1]}”")
+                self.note(
+                    where,
+                    _("two columns of the file are called “%(name)s”")
+                    % {"name": self.places[name][1]},
+                )
         return self.places[there[0]] if there else None
 
     def column(self, names: Sequence[str], where: str, read: Callable[[str], Any]) -> Column | None:
@@ -252,7 +261,7 @@ class _Finder:
             return None
         if at := self.find(names, where):
             return Column(*at, read)
-        self.note(where, f"the file has no column {' or '.join(names)}")
+        self.note(where, _("the file has no column %(names)s") % {"names": _(" or ").join(names)})
         return None
 
     def coded(self, codes: CodeMap, where: str, *, lenient: bool = False) -> Column | None:
@@ -265,7 +274,8 @@ class _Finder:
                 codes = [code for code, column in plan.items.items() if column.index == index]
                 self.note(
                     f"columns.{codes[1]}",
-                    f"“{plan.header[index]}” is read as {' and '.join(codes)}; choose one",
+                    _("“%(header)s” is read as %(codes)s; choose one")
+                    % {"header": plan.header[index], "codes": _(" and ").join(codes)},
                 )
 
 
@@ -285,7 +295,7 @@ def item_reader(item: AnsweredItem, column: ColumnMap) -> Callable[[str], int | 
         if plain in column.not_applicable:
             return _not_applicable(item, column)
         if item.kind == "choice":
-            return options.get(plain) or Wrong("is none of the options", column.outside == "row")
+            return options.get(plain) or Wrong(_("is none of the options"), column.outside == "row")
         return _scored(item, column, plain)
 
     return read
@@ -299,14 +309,16 @@ def _mapped(
     if value == "":
         return None
     if item.kind == "choice":
-        return options.get(normal(str(value))) or Wrong(f"“{value}” is none of the options")
+        return options.get(normal(str(value))) or Wrong(
+            _("“%(value)s” is none of the options") % {"value": value}
+        )
     return _scored(item, column, str(value), turned=False)
 
 
 def _not_applicable(item: AnsweredItem, column: ColumnMap) -> str | Wrong:
     if item.allows_na:
         return NA_ANSWER
-    return Wrong("“not applicable” is not possible here", column.outside == "row")
+    return Wrong(_("“not applicable” is not possible here"), column.outside == "row")
 
 
 def _scored(
@@ -315,9 +327,14 @@ def _scored(
     number = whole_number(text)
     costs_row = column.outside == "row"
     if number is None:
-        return Wrong(f"is no whole number from {item.low} to {item.high}", costs_row)
+        return Wrong(
+            _("is no whole number from %(low)s to %(high)s") % {"low": item.low, "high": item.high},
+            costs_row,
+        )
     if not item.low <= number <= item.high:
-        return Wrong(f"is outside {item.low} to {item.high}", costs_row)
+        return Wrong(
+            _("is outside %(low)s to %(high)s") % {"low": item.low, "high": item.high}, costs_row
+        )
     return item.low + item.high - number if column.reversed and turned else number
 
 
@@ -326,7 +343,10 @@ def _comment(text: str, column: ColumnMap) -> str | Wrong | None:
     if not plain or normal(plain) in column.missing:
         return None
     if len(plain) > LONGEST_COMMENT:
-        return Wrong(f"has more than {LONGEST_COMMENT} characters", column.outside == "row")
+        return Wrong(
+            _("has more than %(most)s characters") % {"most": LONGEST_COMMENT},
+            column.outside == "row",
+        )
     return plain
 
 
@@ -351,7 +371,11 @@ def code_reader(
             return otherwise
         if not plain and where in ("channel", "segment"):
             return ""
-        return Wrong(f"no {where} is known for it" if plain else f"the {where} is missing")
+        return Wrong(
+            _("no %(what)s is known for it") % {"what": PLACE_WORDS[where]}
+            if plain
+            else _("the %(what)s is missing") % {"what": PLACE_WORDS[where]}
+        )
 
     return read
 
@@ -362,13 +386,15 @@ def date_reader(dates: DateMap, today: date) -> Callable[[str], date | Wrong]:
     def read(text: str) -> date | Wrong:
         plain = text.strip()
         if not plain:
-            return Wrong("the day is missing")
+            return Wrong(_("the day is missing"))
         day = day_of(plain, dates.format)
         if day is None:
-            return Wrong(f"is no day written {dates.format or '2026-05-17'}")
+            return Wrong(
+                _("is no day written %(format)s") % {"format": dates.format or "2026-05-17"}
+            )
         if day > today:
-            return Wrong("is a day in the future")
-        return day if day >= EARLIEST else Wrong(f"is before {EARLIEST.year}")
+            return Wrong(_("is a day in the future"))
+        return day if day >= EARLIEST else Wrong(_("is before %(year)s") % {"year": EARLIEST.year})
 
     return read
 
@@ -381,12 +407,16 @@ def read_weight(text: str) -> int | Wrong:
     """
     number = plain_number(text)
     if number is None or not 0 < number <= LARGEST_WEIGHT or round(number * WEIGHT_ONE) < 1:
-        return Wrong(f"is no weight above 0 and up to {LARGEST_WEIGHT}")
+        return Wrong(_("is no weight above 0 and up to %(most)s") % {"most": LARGEST_WEIGHT})
     return round(number * WEIGHT_ONE)
 
 
 def read_key(text: str) -> str | Wrong:
     plain = text.strip()
     if not plain:
-        return Wrong("the key is missing")
-    return plain if len(plain) <= LONGEST_KEY else Wrong(f"has more than {LONGEST_KEY} characters")
+        return Wrong(_("the key is missing"))
+    return (
+        plain
+        if len(plain) <= LONGEST_KEY
+        else Wrong(_("has more than %(most)s characters") % {"most": LONGEST_KEY})
+    )

@@ -1,7 +1,7 @@
 """Taking files of answers in: keep the file, check it, take it, take it back."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from sqcore.audit.services import record
 from sqcore.base import bus
@@ -21,7 +23,7 @@ from sqcore.files.storage import private_folder, stored
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.jobs.models import Job
-from sqcore.jobs.runner import JobContext, LeaseLost
+from sqcore.jobs.runner import JobContext
 from sqcore.jobs.runner import OnProgress as JobProgress
 from sqcore.jobs.services import start
 from sqcore.org.queries import local_day
@@ -61,7 +63,7 @@ def stored_file(imported: Import) -> Path:
     """Return where the file of an import lies. raises: NotFound when it is deleted already"""
     path = folder() / imported.stored_as
     if not imported.stored_as or not path.is_file():
-        raise NotFound("The file was deleted after its import. Give it again.")
+        raise NotFound(_("The file was deleted after its import. Give it again."))
     return path
 
 
@@ -135,7 +137,9 @@ def change_mapping(*, imported: Import, mapping: ImportMapping, by: Principal) -
         mapping=_jsonable(mapping.raw), report={}, rows_read=0, rows_taken=0, rows_left_out=0
     )
     if not changed:
-        raise Conflict("This import runs or is over; give the file again to read it another way.")
+        raise Conflict(
+            _("This import runs or is over; give the file again to read it another way.")
+        )
     imported.refresh_from_db()
 
 
@@ -146,7 +150,7 @@ def discard(*, imported: Import, by: Principal) -> None:
         pk=imported.pk, state__in=[Import.State.CHECKED, Import.State.REFUSED]
     ).delete()
     if not deleted:
-        raise Conflict("Answers of this import are in, or on their way.")
+        raise Conflict(_("Answers of this import are in, or on their way."))
     forget_file(imported)
 
 
@@ -187,7 +191,9 @@ def look_at(imported: Import, *, known: Known, by: Principal) -> Look:
     mapping describes cannot be used
     """
     if imported.state != Import.State.CHECKED:
-        raise Conflict("This import runs or is over; give the file again to read it another way.")
+        raise Conflict(
+            _("This import runs or is over; give the file again to read it another way.")
+        )
     raw = mapping_table(imported)
     mapping = read_mapping(raw) if raw else None
     if mapping is not None and mapping.defines_instrument:
@@ -219,7 +225,7 @@ def check(
         if on_progress is not None:
             on_progress(intake.tally.read)
     if not intake.tally.read:
-        raise InvalidInput("There is no row below the column names.")
+        raise InvalidInput(_("There is no row below the column names."))
     _keep_report(imported, intake)
     return imported
 
@@ -256,7 +262,7 @@ def take(*, imported: Import, by: Principal, now: datetime, tell_worker: bool = 
     with transaction.atomic():
         locked = Import.objects.select_for_update().get(pk=imported.pk)
         if locked.state != Import.State.CHECKED or not locked.report:
-            raise Conflict("Check the file first.")
+            raise Conflict(_("Check the file first."))
         if not locked.rows_taken:
             raise Conflict(_nothing_to_take(locked))
         ground = set_up(
@@ -277,7 +283,7 @@ def take(*, imported: Import, by: Principal, now: datetime, tell_worker: bool = 
         )
         if job.parameters["import_id"] != locked.pk:
             raise Conflict(
-                "Another file is being taken into this campaign. Try again when it is in."
+                _("Another file is being taken into this campaign. Try again when it is in.")
             )
         locked.state = Import.State.RUNNING
         locked.campaign = ground.campaign
@@ -314,9 +320,10 @@ class ImportJob:
         if imported.state == Import.State.DONE:
             return
         try:
-            self._take(context, imported)
+            with override(context.language):
+                self._take(context, imported)
         except (InvalidInput, NotFound, Conflict) as error:
-            with _fenced(context):
+            with context.fenced():
                 withdraw_import(import_id=imported.pk)
                 imported.state = Import.State.REFUSED
                 imported.finished_at = context.now()
@@ -327,13 +334,13 @@ class ImportJob:
 
     def _take(self, context: JobContext, imported: Import) -> None:
         context.progress(0, imported.rows_read, "Reading")
-        with _fenced(context):
+        with context.fenced():
             withdraw_import(import_id=imported.pk)
         mapping = read_mapping(mapping_table(imported))
         today = local_day(context.now())
         intake = open_intake(imported, stored_file(imported), mapping, today=today)
         for batch in intake.batches():
-            with _fenced(context):
+            with context.fenced():
                 _store(batch, intake, context.now())
             context.progress(intake.tally.read, imported.rows_read, "Storing")
         context.progress(imported.rows_read, imported.rows_read, "Completing")
@@ -370,19 +377,10 @@ class ImportJob:
         imported.stored_as = forgotten
 
 
-@contextmanager
-def _fenced(context: JobContext) -> Iterator[None]:
-    """A transaction that holds the job's row: who lost the lease writes nothing."""
-    with transaction.atomic():
-        if not context.renew():
-            raise LeaseLost(str(context.job.pk))
-        yield
-
-
 def _store(drafts: list[Draft], intake: Intake, now: datetime) -> None:
     campaign = intake.ground.campaign
     if campaign is None:
-        raise Conflict("The campaign of this import is gone.")
+        raise Conflict(_("The campaign of this import is gone."))
     add_responses(
         campaign=campaign,
         responses=[_response(draft, intake.ground) for draft in drafts],
@@ -396,7 +394,7 @@ def _store(drafts: list[Draft], intake: Intake, now: datetime) -> None:
 def _response(draft: Draft, ground: Ground) -> NewResponse:
     unit_id = ground.units[draft.unit]
     if unit_id is None:
-        raise Conflict(f"The unit “{draft.unit}” is gone.")
+        raise Conflict(_("The unit “%(unit)s” is gone.") % {"unit": draft.unit})
     return NewResponse(
         answers=draft.answers,
         unit_id=unit_id,

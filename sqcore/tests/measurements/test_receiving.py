@@ -216,7 +216,7 @@ class TestRefusals:
             ({"numerator": None}, "row 1, numerator: is missing"),
             ({"numerator": 1, "denominator": 2**53 + 2},
              "row 1, denominator: is more than 9,007,199,254,740,992"),
-            ({"value": 3}, "row 1, value: is no field of a measure of the kind “share”"),
+            ({"value": 3}, "row 1, value: is no field of a measure of the kind “Share of a number”"),
             (
                 {"unit_of_measure": "min"},
                 "row 1, unit_of_measure: must be share, the one of this measure",
@@ -247,7 +247,7 @@ class TestRefusals:
             ({"value": 1.25}, "value: has more than 1 decimals"),
             ({"value": 1e300}, "value: is more than 9,007,199,254,740,992"),
             ({"numerator": 1, "denominator": 2},
-             "denominator: is no field of a measure of the kind “mean”"),
+             "denominator: is no field of a measure of the kind “Mean of readings”"),
         ],
     )  # fmt: skip
     def test_a_mean_that_is_wrong_is_named(self, fields: dict[str, Any], reason: str) -> None:

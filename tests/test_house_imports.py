@@ -30,7 +30,7 @@ THINGS = {
         *("board", "charted", "drawing", "effect_page", "evidence", "history", "intake"),
         *("next_steps", "pages", "plan", "review", "ticket_page", "transitions"),
     },
-    "improvement.tickets": {"files", "telling"},
+    "improvement.tickets": {"comments", "files", "from_signals", "telling"},
     "improvement.verification": {
         *("another", "evidence", "judging", "planning", "windows", "wording"),
     },

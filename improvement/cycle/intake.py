@@ -11,9 +11,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from improvement.tickets.from_signals import join_signals
 from improvement.tickets.models import INTAKE, Severity, State, Ticket
 from improvement.tickets.queries import may_run, snoozed_until
-from improvement.tickets.services import hold_intake, join_signals, locked, move
+from improvement.tickets.services import hold_intake, locked, move
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission

@@ -42,10 +42,10 @@ from improvement.cycle.ticket_page import ticket_page
 from improvement.diagnosis import services as diagnosis
 from improvement.diagnosis.queries import findings_of
 from improvement.standards.queries import standard_of
+from improvement.tickets.comments import attach_file, comment, set_watching
 from improvement.tickets.files import handed_out
 from improvement.tickets.models import Ticket
 from improvement.tickets.queries import attachment_of, ticket_of
-from improvement.tickets.services import attach_file, comment, set_watching
 from improvement.tickets.services import propose as propose_ticket
 from improvement.verification import services as verification
 from improvement.verification.planning import outlook, places_of

@@ -10,8 +10,9 @@ from improvement.cycle import intake
 from improvement.cycle import services as cycle
 from improvement.diagnosis.models import Finding
 from improvement.diagnosis.services import add_finding
+from improvement.tickets.comments import comment
 from improvement.tickets.models import Severity, Ticket
-from improvement.tickets.services import comment, propose
+from improvement.tickets.services import propose
 from improvement.verification.services import check_effect, confirm_effect, save_effect_plan
 from sqcore.base import bus
 from sqcore.base.periods import Grain

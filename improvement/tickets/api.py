@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from improvement.tickets.comments import comment
 from improvement.tickets.filters import TicketFilter
 from improvement.tickets.models import INTAKE, Ticket
 from improvement.tickets.queries import history, signals_seen_by, ticket_of, tickets_listed
@@ -21,7 +22,7 @@ from improvement.tickets.serializers import (
     TicketRow,
     TicketStepRow,
 )
-from improvement.tickets.services import comment, propose
+from improvement.tickets.services import propose
 from sqcore.base.api import Keyset, json_response, page_of, remembered_response
 from sqcore.base.errors import InvalidInput, NotFound, Problem
 from sqcore.base.filters import conditions_of

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from improvement.tickets.services import take_signal, withdraw_recovered
+from improvement.tickets.from_signals import take_signal, withdraw_recovered
 from improvement.tickets.telling import tell_of_step
 from sqcore.base.bus import handles
 from sqcore.base.events import SignalRaised, SignalRecovered, TicketMoved

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from improvement.tickets.services import take_what_waits
+from improvement.tickets.from_signals import take_what_waits
 from improvement.tickets.telling import announce
 
 

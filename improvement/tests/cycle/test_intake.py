@@ -14,8 +14,8 @@ from improvement.tests.factories import (
     make_ticket,
     recover,
 )
+from improvement.tickets.from_signals import take_signal, withdraw_recovered
 from improvement.tickets.models import State, Step, Ticket
-from improvement.tickets.services import take_signal, withdraw_recovered
 from sqcore.base.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
 from sqcore.base.models import OutboxEvent
 from sqcore.identity.models import User

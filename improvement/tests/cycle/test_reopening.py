@@ -17,8 +17,8 @@ from improvement.tests.factories import (
     make_ticket,
     recover,
 )
+from improvement.tickets.from_signals import take_signal
 from improvement.tickets.models import State, Step, Ticket, TicketSignal
-from improvement.tickets.services import take_signal
 from sqcore.audit.models import AuditEntry
 from sqcore.base import bus
 from sqcore.base.events import SignalRaised

@@ -16,8 +16,10 @@ from improvement.tests.factories import (
     make_system,
     make_ticket,
 )
+from improvement.tickets.comments import attach_file
+from improvement.tickets.from_signals import take_signal
 from improvement.tickets.models import Attachment, State, Step, Ticket
-from improvement.tickets.services import attach_file, propose, take_signal
+from improvement.tickets.services import propose
 from sqcore.base.errors import Conflict
 from sqcore.identity.permissions import Permission
 from sqcore.org.models import Unit

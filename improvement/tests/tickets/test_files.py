@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from improvement.tests.factories import Bank, make_bank, make_ticket
-from improvement.tickets import files, services
+from improvement.tickets import comments, files
+from improvement.tickets.comments import attach_file
 from improvement.tickets.files import LARGEST, clean_name, folder, handed_out
 from improvement.tickets.models import Attachment, Ticket
 from improvement.tickets.queries import attachment_of
-from improvement.tickets.services import attach_file
 from sqcore.audit.models import AuditEntry
 from sqcore.base.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
 from sqcore.identity.models import User
@@ -188,7 +188,7 @@ def test_others_and_programs_cannot_attach(bank: Bank) -> None:
 
 def test_a_ticket_holds_so_many_files(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     ticket = make_ticket(bank.north)
-    monkeypatch.setattr(services, "MOST_FILES", 1)
+    monkeypatch.setattr(comments, "MOST_FILES", 1)
     attach(bank, ticket, PDF)
 
     with pytest.raises(Conflict, match="at most 1 files"):

@@ -18,9 +18,9 @@ from improvement.tests.factories import (
     make_ticket,
     recover,
 )
+from improvement.tickets.from_signals import take_signal, take_what_waits, withdraw_recovered
 from improvement.tickets.models import State, Ticket, TicketSignal
 from improvement.tickets.queries import machine_proposals_for
-from improvement.tickets.services import take_signal, take_what_waits, withdraw_recovered
 from sqcore.base.periods import Grain
 from sqcore.indicators.models import Dimension, SystemVersion, Target, WeightedIndicator
 from sqcore.indicators.shapes import (

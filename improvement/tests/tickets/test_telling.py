@@ -14,8 +14,10 @@ from improvement.tests.factories import (
     make_ticket,
     recover,
 )
+from improvement.tickets.comments import comment, set_watching
+from improvement.tickets.from_signals import withdraw_recovered
 from improvement.tickets.models import State, Step, Ticket, TicketSignal, Watcher
-from improvement.tickets.services import comment, propose, set_watching, withdraw_recovered
+from improvement.tickets.services import propose
 from improvement.tickets.telling import announce
 from sqcore.base import bus
 from sqcore.base.errors import InvalidInput, NotFound, NotPermitted

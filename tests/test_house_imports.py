@@ -64,7 +64,7 @@ THINGS = {
         *("funnel", "funnel_page", "kinds", "lines", "outlook", "outlook_page", "pages"),
         *("passes", "rare", "signals_page", "watching", "wording"),
     },
-    "sqcore.org": {"directory", "rows"},
+    "sqcore.org": {"directory", "rows", "shifts"},
     "sqcore.performance": {
         *("batches", "dispute_pages", "disputes", "drawing", "due", "gathering", "judging"),
         *("measures", "own_pages", "people_page", "person_page", "rules_page", "runs", "watching"),

@@ -28,6 +28,7 @@ from sqcore.encounters.sums import MEASURES, SCALES, spans_between
 from sqcore.indicators.sources import Between, Collected, Counts, Offer, SourceCell
 from sqcore.org.models import Channel, Segment
 from sqcore.org.queries import organisation
+from sqcore.org.shifts import shift_of, starts_of
 from sqcore.stats.moments import Moments, merge, no_moments, stacked, widened
 
 PARAMETERS = {"measure", "channel", "service"}
@@ -47,11 +48,6 @@ SPREADS = {
     Between.STAFF: gettext_lazy("%(measure)s: how far colleagues differ"),
     Between.WEEK: gettext_lazy("%(measure)s: how far weeks differ"),
 }
-SHIFTS = (
-    *(("night", 0), ("morning", 6), ("midday", 11)),
-    *(("afternoon", 14), ("evening", 17), ("night", 22)),
-)
-"""Parts of the day by the hour in which they begin."""
 Named = tuple[JointSums, Sequence[str]]
 """Sums, and the name of the group that each cell belongs to."""
 
@@ -186,9 +182,11 @@ class EncounterSource:
             sums = _chosen(sums_by_staff(period.start, period.end), wanted)
             parts = [(sums, _numbered(sums))]
         else:
-            zone = ZoneInfo(organisation().time_zone)
+            org = organisation()
+            starts = starts_of(org.shifts)
+            zone = ZoneInfo(org.time_zone)
             sums = _chosen(sums_by_hour(period.start, period.end, zone), wanted)
-            parts = [(sums, [shift_of(cell.group) for cell in sums[0]])]
+            parts = [(sums, [shift_of(cell.group, starts) for cell in sums[0]])]
         cells, moments = _by_group(parts, between)
         scales = [SCALES[MEASURES.index(each.measure)] for each in wanted]
         return Collected(cells, list(measures), scales, moments)
@@ -255,15 +253,6 @@ def _by_margin(sums: JointSums) -> tuple[list[SourceCell], Moments]:
             sources.append(at)
     cells = np.array(sources, dtype=np.int64)
     return list(index), merge(sums[1], np.array(owners, dtype=np.int64), len(index), cell=cells)
-
-
-def shift_of(hour: int) -> str:
-    """Return the part of the day that an hour belongs to.
-
-    >>> [shift_of(hour) for hour in (0, 6, 11, 16, 17, 22)]
-    ['night', 'morning', 'midday', 'afternoon', 'evening', 'night']
-    """
-    return next(name for name, begins in reversed(SHIFTS) if hour >= begins)
 
 
 def _parts_by_week(wanted: Sequence[Wanted], period: Period) -> list[Named]:

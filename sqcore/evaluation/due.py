@@ -4,18 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Coalesce
 
 from sqcore.base.periods import FINENESS, Grain, Period, periods_between
-from sqcore.evaluation.models import EvaluationRun, QuietPeriod
+from sqcore.evaluation.groups import key_of
+from sqcore.evaluation.models import EvaluationRun, FrozenCells, QuietPeriod
 from sqcore.indicators.definition import SystemDefinition, definition_of
 from sqcore.indicators.epochs import former_sources
 from sqcore.indicators.models import SystemVersion
 from sqcore.indicators.queries import published_versions
-from sqcore.indicators.sources import SOURCES, IndicatorSource
+from sqcore.indicators.sources import SOURCES, Between, IndicatorSource
 from sqcore.jobs.models import Job
+from sqcore.org.models import Organisation
 from sqcore.org.queries import local_day, organisation
+from sqcore.org.shifts import unusual_starts
 
 TRY_AGAIN_AFTER = timedelta(hours=1)
 """How long a run whose job failed is left to people."""
@@ -40,15 +43,15 @@ class Due:
 def due_periods(*, now: datetime) -> list[Due]:
     """Return the closed periods of every published version that need a run, oldest first.
 
-    That is: there is data, and no current run of this version, or the data or the smallest group
-    changed since. Periods that wait in an open job are not due. Where weeks stand beside months
-    they are due for what was measured alone.
+    That is: there is data, and no current run of this version, or the data, the smallest group or
+    the shifts that it compares changed since. Periods that wait in an open job are not due. Where
+    weeks stand beside months they are due for what was measured alone.
     """
     org = organisation()
     today = local_day(now, org)
     found: list[Due] = []
     for version in published_versions():
-        state = _State(version, org.smallest_group, now)
+        state = _State(version, org, now)
         for grain in map(Grain, version.grains):
             keys = _sources_ever(definition_of(version, grain=grain))
             sources = [SOURCES[key] for key in keys if key in SOURCES]
@@ -98,15 +101,21 @@ class _State:
     def __init__(
         self,
         version: SystemVersion,
-        smallest_group: int,
+        org: Organisation,
         now: datetime,
     ) -> None:
-        self.version, self.smallest_group, self.now = version, smallest_group, now
+        self.version, self.now = version, now
+        self.smallest_group, self.shifts = org.smallest_group, unusual_starts(org.shifts)
+        by_shift = FrozenCells.objects.filter(
+            run=OuterRef("pk"), source__endswith=key_of("", Between.SHIFT)
+        )
         runs = (
             EvaluationRun.objects.current()
             .filter(system_id=version.system_id)
-            .annotate(known_at=Coalesce(F("checked_at"), F("collected_at")))
-            .values_list("grain", "starts_on", "version_id", "known_at", "policy")
+            .annotate(
+                known_at=Coalesce(F("checked_at"), F("collected_at")), by_shift=Exists(by_shift)
+            )
+            .values_list("grain", "starts_on", "version_id", "known_at", "policy", "by_shift")
         )
         self.current = {(grain, start): rest for grain, start, *rest in runs}
         quiet = QuietPeriod.objects.filter(version=version)
@@ -140,8 +149,11 @@ class _State:
             return reason.CLOSED if touched else ""
         if key not in self.current:
             return reason.CLOSED
-        version_id, known_at, policy = self.current[key]
-        if version_id != self.version.pk or policy.get("smallest_group") != self.smallest_group:
+        version_id, known_at, policy, by_shift = self.current[key]
+        is_other = policy.get("smallest_group") != self.smallest_group or (
+            by_shift and policy.get("shifts") != self.shifts
+        )
+        if version_id != self.version.pk or is_other:
             return reason.RULES
         return reason.DATA if self._touched(period, known_at, sources) else ""
 

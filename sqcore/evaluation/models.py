@@ -40,7 +40,7 @@ class EvaluationRun(models.Model):
     class Reason(models.TextChoices):
         CLOSED = "closed", _("The period was over")
         DATA = "data", _("Answers came in or were withdrawn")
-        RULES = "rules", _("The indicator system or the smallest group changed")
+        RULES = "rules", _("The indicator system, the smallest group or the shifts changed")
         ASKED = "asked", _("Somebody asked for it")
 
     system = models.ForeignKey(IndicatorSystem, on_delete=models.PROTECT, related_name="runs")

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +39,27 @@ METHOD = 2
 
 @dataclass(frozen=True)
 class Policy:
-    """What holds for every figure of a run."""
+    """What holds for every figure of a run.
+
+    shifts: in which hour each begins, where shifts are compared and are not the usual ones
+    """
 
     smallest_group: int = 5
     coverage: float = 0.6
     confidence: float = 0.95
     method: int = METHOD
+    shifts: Mapping[str, int] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a run stores it; what was frozen before shifts could be chosen is the same.
+
+        >>> "shifts" in Policy().as_json(), Policy(shifts={"late": 14}).as_json()["shifts"]
+        (False, {'late': 14})
+        """
+        stored = asdict(self)
+        if self.shifts is None:
+            del stored["shifts"]
+        return stored
 
 
 class Row(NamedTuple):

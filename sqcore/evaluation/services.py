@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -55,6 +55,7 @@ from sqcore.jobs.models import Job
 from sqcore.jobs.runner import JobContext, LeaseLost, OnProgress, run_inline
 from sqcore.org.models import Placement
 from sqcore.org.queries import local_day, organisation, tree_on
+from sqcore.org.shifts import unusual_starts
 
 JOB_KIND = "evaluation.run"
 MOST_CHUNKS = 8
@@ -395,7 +396,8 @@ def _gather(run: EvaluationRun) -> _Gathered:
     period = _period_of(run)
     last_day = period.end - timedelta(days=1)
     definition = definition_of(run.version, on=last_day, grain=period.grain)
-    policy = Policy(smallest_group=organisation().smallest_group)
+    # Read before the sources: a change in between makes the period due again.
+    org = organisation()
     sources = {}
     direct = [leaf for leaf in (*definition.all_indicators(), *definition.operands) if leaf.source]
     for name in dict.fromkeys(leaf.source for leaf in direct):
@@ -405,6 +407,10 @@ def _gather(run: EvaluationRun) -> _Gathered:
             SOURCES[name].collect(measures=list(measures), period=period)
         )
         sources |= _groups(name, mine, period)
+    by_shift = any(name.endswith(key_of("", Between.SHIFT)) for name in sources)
+    policy = Policy(
+        smallest_group=org.smallest_group, shifts=unusual_starts(org.shifts) if by_shift else None
+    )
     units = {cell.unit_id for source in sources.values() for cell in source.cells}
     parents = _tree_with(units, period)
     contents = {name: frozen.freeze_source(source) for name, source in sources.items()}
@@ -418,7 +424,7 @@ def _gather(run: EvaluationRun) -> _Gathered:
         digests,
         frozen.input_digest(
             definition=definition.as_json(),
-            policy=asdict(policy),
+            policy=policy.as_json(),
             tree=_stored_tree(parents),
             cells=digests,
         ),
@@ -519,7 +525,7 @@ def _publish(
     run.state = EvaluationRun.State.PUBLISHED
     run.is_current = True
     run.definition = inputs.definition.as_json()
-    run.policy = asdict(inputs.policy)
+    run.policy = inputs.policy.as_json()
     run.tree = _stored_tree(inputs.parents)
     run.libraries = libraries()
     run.respondents = _respondents(rows, inputs)

@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from sqcore.base.text import in_language, validate_translated
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import Principal
+from sqcore.org.shifts import usual_shifts, validate_shifts
 
 
 def during(on: date, *, prefix: str = "") -> Q:
@@ -39,6 +40,7 @@ class Organisation(models.Model):
         validators=[MinValueValidator(3), MaxValueValidator(50)],
         help_text=_("Results of fewer answers than this are never shown, on any path."),
     )
+    shifts = models.JSONField(_("shifts"), default=usual_shifts, validators=[validate_shifts])
 
     class Meta:
         verbose_name = _("organisation")

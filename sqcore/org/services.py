@@ -1,7 +1,9 @@
 """Changing the organisation. Every change leaves an audit row; nothing is ever deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -23,6 +25,7 @@ from sqcore.org.models import (
     during,
 )
 from sqcore.org.queries import forget_organisation, organisation, siblings_of, tree_on
+from sqcore.org.shifts import starts_of
 
 
 @transaction.atomic
@@ -44,6 +47,30 @@ def set_up_organisation(
     org.full_clean()
     org.save()
     record(action="organisation.set_up", subject="organisation", by=by, now=now)
+    transaction.on_commit(forget_organisation)
+    return org
+
+
+@transaction.atomic
+def set_shifts(
+    *, shifts: Sequence[Mapping[str, Any]], by: Principal, now: datetime
+) -> Organisation:
+    """Set the parts of the day; closed periods in which shifts are compared become due again.
+
+    raises: NotPermitted; ValidationError when they are no shifts
+    """
+    by.require(Permission.MANAGE_ORGANISATION)
+    org = organisation()
+    org.shifts = sorted(map(dict, shifts), key=itemgetter("begins"))
+    org.full_clean()
+    org.save(update_fields=None if org._state.adding else ["shifts"])
+    record(
+        action="organisation.shifts",
+        subject="organisation",
+        by=by,
+        now=now,
+        details={"begins": starts_of(org.shifts)},
+    )
     transaction.on_commit(forget_organisation)
     return org
 

@@ -18,6 +18,7 @@ from surveys.campaigns.panels import LiveCampaignsPanel
 from surveys.churn.services import RiskJob
 from surveys.demo.chapters import AnswersChapter, ReactionsChapter, SystemChapter
 from surveys.demo.employees import EmployeesChapter
+from surveys.demo.risk import RiskChapter
 from surveys.drivers.kinds import DriversKind, KanoKind
 from surveys.drivers.panels import StrongestDriversPanel
 from surveys.drivers.review import DriversSection
@@ -41,6 +42,7 @@ CHAPTERS.register(AnswersChapter())
 CHAPTERS.register(SystemChapter())
 CHAPTERS.register(ReactionsChapter())
 CHAPTERS.register(EmployeesChapter())
+CHAPTERS.register(RiskChapter())
 JOB_KINDS.register(ImportJob())
 JOB_KINDS.register(AnalysisJob())
 JOB_KINDS.register(WeighingJob())

@@ -6,8 +6,8 @@ from sqcore.demo.chapters import Report, Story
 from surveys.churn.services import define_scorecard, run_scorecard
 
 POINTS = {"unsolved_last": 3, "long_away": 2, "fewer_visits": 2}
-"""Plausible and of no use: nothing that happens to a customer of this bank keeps them away, and those
-who come seldom are away for long as a rule. The trial on history says so."""
+"""Plausible and of no use: nothing that happens to a customer of this bank keeps them away, and
+those who come seldom are away for long as a rule. The trial on history says so."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, IntArray, finite, flags, int64s, integers, shaped
+from sqcore.stats.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    finite,
+    flags,
+    int64s,
+    integers,
+    shaped,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import Estimate, interval_of, mean_covariance
 from sqcore.stats.moments import Moments
@@ -137,6 +146,30 @@ def gap_scores(
     return dimension_scores(gaps, both, dimension, scale=scale)
 
 
+def shared_points(points: npt.ArrayLike) -> FloatArray:
+    """Return how respondents divided 100 points, as usable points; NaN for who gave none usable.
+
+    points: shape (N, D), finite
+    returns: shape (N, D): rows that sum to 90..110 rescaled to 100; others, and those with
+        negative points, NaN
+    source: as `weighted_scores`
+
+    >>> shared_points([[20, 80], [45, 45], [100, 50]]).tolist()
+    [[20.0, 80.0], [50.0, 50.0], [nan, nan]]
+    """
+    given = finite(points, "points")
+    if given.ndim != 2:
+        raise StatisticsError("points must have the shape (N, D)")
+    usable = _usable(given)[:, None]
+    total = np.where(usable, given.sum(axis=1, keepdims=True), 1.0)
+    return np.where(usable, given / total * POINTS, np.nan)
+
+
+def _usable(given: FloatArray) -> BoolArray:
+    total = given.sum(axis=1)
+    return np.asarray((given >= 0).all(axis=1) & (np.abs(total - POINTS) <= POINTS_MAY_MISS))
+
+
 def weighted_scores(
     scores: Scores, points: npt.ArrayLike, *, fallback: npt.ArrayLike | None = None
 ) -> Scores:
@@ -161,7 +194,7 @@ def weighted_scores(
     """
     given = finite(points, "points")
     shaped(given, scores.values.shape, "points")
-    usable = (given >= 0).all(axis=1) & (np.abs(given.sum(axis=1) - POINTS) <= POINTS_MAY_MISS)
+    usable = _usable(given)
     if fallback is not None:
         other = finite(fallback, "fallback")
         shaped(other, given.shape[1:], "fallback")

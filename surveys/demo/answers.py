@@ -26,6 +26,16 @@ EXPECTED = {
     "assurance": 6.3,
     "empathy": 5.9,
 }
+COUNTS = {
+    "tangibles": 0.12,
+    "reliability": 0.32,
+    "responsiveness": 0.23,
+    "assurance": 0.18,
+    "empathy": 0.15,
+}
+"""What customers say counts: how they divide 100 points, in steps of five."""
+AGREE, STEPS = 25, 20
+NO_POINTS_SHARE, MISCOUNTED_SHARE, MISCOUNTED = 0.12, 0.03, 25
 OUTCOMES = ("overall", "nps", "repurchase")
 ITEM_SD, HOPE_SD = 0.6, 0.5
 NOT_APPLICABLE, MISSING = -1, -2
@@ -81,7 +91,20 @@ def draw_answers(*, seed: int, impressions: Impressions) -> dict[str, Ints]:
         answers[code][chance < MISSING_SHARE] = MISSING
         if code not in OUTCOMES:
             answers[code][chance > 1 - NOT_APPLICABLE_SHARE] = NOT_APPLICABLE
-    return answers
+    return answers | draw_points(seed=seed, size=size)
+
+
+def draw_points(*, seed: int, size: int) -> dict[str, Ints]:
+    """Draw how customers divide 100 points; some give none, and some miscount."""
+    generator = stream(seed, "points")
+    parts = generator.dirichlet(AGREE * np.array(list(COUNTS.values())), size)
+    ends = np.rint(np.cumsum(parts, axis=1) * STEPS)
+    points = (np.diff(ends, axis=1, prepend=0) * 100 / STEPS).astype(np.int64)
+    points[generator.random(size) < MISCOUNTED_SHARE, 0] += MISCOUNTED
+    points[generator.random(size) < NO_POINTS_SHARE] = MISSING
+    return {
+        f"points-{dimension}": np.minimum(points[:, at], 100) for at, dimension in enumerate(COUNTS)
+    }
 
 
 def as_given(answers: Mapping[str, Ints], at: int) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from sqcore.dashboards.figures import Column, Figure, plain
 from sqcore.stats.importance import Quadrant
 from sqcore.stats.results import Figure as Number
 from surveys.drivers.reading import Driver, Reading
-from surveys.drivers.wording import EFFECTS, QUADRANTS, percents, turned
+from surveys.drivers.stated import How
+from surveys.drivers.wording import EFFECTS, QUADRANTS, counts_text, points_text, turned
 
 Ends = tuple[float, float]
 
@@ -50,7 +51,7 @@ def map_figure(reading: Reading, ends: tuple[Ends, Ends]) -> Figure | None:
     traces = list(_intervals(drivers))
     for is_certain in (False, True):
         placed = [driver for driver in drivers if driver.is_certain == is_certain]
-        traces += [_discs(placed, size, is_certain=is_certain)] if placed else []
+        traces += [_discs(placed, size, reading.how, is_certain=is_certain)] if placed else []
     (left, right), (bottom, top) = ends
     layout: dict[str, Any] = {
         "xaxis": {
@@ -61,7 +62,7 @@ def map_figure(reading: Reading, ends: tuple[Ends, Ends]) -> Figure | None:
         },
         "yaxis": {
             "range": [bottom, top],
-            "title": {"text": _("counts: % of what explains"), "font": {"size": 12}},
+            "title": {"text": _counts_title(reading.how), "font": {"size": 12}},
             "showgrid": False,
             "nticks": 5,
             "tickformat": ".0f",
@@ -70,9 +71,15 @@ def map_figure(reading: Reading, ends: tuple[Ends, Ends]) -> Figure | None:
         "showlegend": False,
         "margin": {"t": 28},
         "shapes": list(_cross(reading.cross)),
-        "annotations": [*_corners(), *_names_of_lines(reading.cross)],
+        "annotations": [*_corners(), *_names_of_lines(reading.cross, reading.how)],
     }
     return Figure(traces, layout, *_table(reading))
+
+
+def _counts_title(how: How) -> str:
+    if how == How.DERIVED:
+        return _("counts: % of what explains")
+    return _("said to count: points from 0 to 100")
 
 
 def _intervals(drivers: Sequence[Driver]) -> Iterable[dict[str, Any]]:
@@ -105,7 +112,7 @@ def _length(low: float | None, high: float | None, factor: float) -> float:
     return 0.0 if low is None or high is None else factor * max(high - low, 0.0)
 
 
-def _discs(drivers: Sequence[Driver], size: int, *, is_certain: bool) -> dict[str, Any]:
+def _discs(drivers: Sequence[Driver], size: int, how: How, *, is_certain: bool) -> dict[str, Any]:
     """Numbered discs: full where the quadrant is certain, else open."""
     return {
         "type": "scatter",
@@ -120,15 +127,15 @@ def _discs(drivers: Sequence[Driver], size: int, *, is_certain: bool) -> dict[st
             "color": "--series-1" if is_certain else "--surface",
             "line": {"color": "--series-1", "width": 2},
         },
-        "customdata": [_hover(driver) for driver in drivers],
+        "customdata": [_hover(driver, how) for driver in drivers],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
-def _hover(driver: Driver) -> str:
+def _hover(driver: Driver, how: How) -> str:
     lines = [
         f"{driver.rank} {_short(driver.name)}",
-        _("counts: %(share)s") % {"share": percents(driver.share)},
+        _("counts: %(share)s") % {"share": counts_text(driver.share, how)},
         _("judged: %(points)s") % {"points": points_text(driver.performance)},
         place_text(driver),
     ]
@@ -234,8 +241,9 @@ def _corners() -> Iterable[dict[str, Any]]:
         }
 
 
-def _names_of_lines(cross: Ends) -> Iterable[dict[str, Any]]:
+def _names_of_lines(cross: Ends, how: How) -> Iterable[dict[str, Any]]:
     judged, counts = cross
+    share = number(100 * counts, 1)
     font = {"size": 11, "color": "--ink-soft"}
     yield {
         "x": judged, "yref": "paper", "y": 1, "xanchor": "center", "yanchor": "bottom",
@@ -244,19 +252,9 @@ def _names_of_lines(cross: Ends) -> Iterable[dict[str, Any]]:
     }  # fmt: skip
     yield {
         "xref": "paper", "x": 1, "y": 100 * counts, "xanchor": "right", "yanchor": "bottom",
-        "text": _("mean %(points)s") % {"points": f"{number(100 * counts, 1)} %"},
+        "text": _("mean %(points)s") % {"points": f"{share} %" if how == How.DERIVED else share},
         "showarrow": False, "font": font,
     }  # fmt: skip
-
-
-def points_text(figure: Number) -> str:
-    """Return points with their interval."""
-    if figure.value is None:
-        return ""
-    said = number(figure.value, 1)
-    if figure.low is None or figure.high is None:
-        return said
-    return f"{said} ({number(figure.low, 1)} – {number(figure.high, 1)})"
 
 
 def place_text(driver: Driver) -> str:
@@ -268,9 +266,11 @@ def place_text(driver: Driver) -> str:
 
 
 def _table(reading: Reading) -> tuple[list[Column], list[list[Any]]]:
+    is_derived = reading.how == How.DERIVED
+    counts = _("Share of what explains") if is_derived else _("Said to count, in points")
     columns = [
         Column(_("Name")),
-        Column(_("Share of what explains"), "number"),
+        Column(counts, "number"),
         Column(_("95 % interval"), "interval"),
         Column(_("Judged, in points"), "number"),
         Column(_("95 % interval"), "interval"),
@@ -279,7 +279,7 @@ def _table(reading: Reading) -> tuple[list[Column], list[list[Any]]]:
     rows = [
         [
             f"{driver.rank} {driver.name}",
-            f"{number(100 * (driver.share.value or 0.0), 1)} %",
+            f"{number(100 * (driver.share.value or 0.0), 1)}{' %' if is_derived else ''}",
             _between(driver.share, 100.0, 1),
             "" if driver.performance.value is None else number(driver.performance.value, 1),
             _between(driver.performance, 1.0, 1),

@@ -18,6 +18,7 @@ class MattersFilter(forms.Form):
     against = forms.RegexField(GROUP, required=False)
     outcome = forms.SlugField(max_length=50, required=False)
     by = forms.SlugField(max_length=10, required=False)
+    counts = forms.RegexField(r"^(derived|stated)$", required=False)
 
 
 def asked_of_matters(query: Mapping[str, str]) -> Asked:

@@ -16,8 +16,9 @@ from sqcore.stats.drivers import drivers
 from sqcore.stats.importance import PenaltyReward, importance_performance, penalty_reward
 from sqcore.stats.kano import kano
 from sqcore.stats.ordinal import Ordinal, proportional_odds
-from sqcore.stats.results import Figure, MethodStatus
+from sqcore.stats.results import MethodStatus
 from surveys.analyses.port import SMALLEST, Found
+from surveys.drivers.figures import figure_json, rounded
 from surveys.drivers.predictors import (
     Predictor,
     levels_of,
@@ -25,6 +26,7 @@ from surveys.drivers.predictors import (
     performance_of,
     points_of,
 )
+from surveys.drivers.stated import stated
 from surveys.instruments.codebook import Codebook
 from surveys.instruments.models import Item
 from surveys.responses.items import ItemAnswers
@@ -34,7 +36,6 @@ DRIVERS_TITLE = _("What matters")
 KANO_TITLE = _("What is taken for granted, what delights")
 FEWEST, FEWEST_KANO = 100, 50
 KANO_ANSWERS = 5
-DECIMALS = 4
 POINTS_A_STEP = 10.0
 """Odds are told for so many points more, of 100."""
 MOST_BY_STEPS = 20_000
@@ -45,11 +46,12 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class DriversKind:
-    """What each outcome hangs on, by dimension and, where enough answered, by question."""
+    """What each outcome hangs on, by dimension and, where enough answered, by question; beside it
+    what customers say counts, where they were asked."""
 
     key: str = DRIVERS
     title: str | Promise = DRIVERS_TITLE
-    method: int = 3
+    method: int = 4
     only_whole: bool = False
     fewest: int = FEWEST
 
@@ -69,7 +71,15 @@ class DriversKind:
         if MethodStatus.OK.value not in said:
             return Found.nothing(MethodStatus(said[0]))
         outcomes = [{"code": code, "levels": each} for code, each in found.items()]
-        return Found(MethodStatus.OK, {"outcomes": outcomes})
+        return Found(MethodStatus.OK, {"outcomes": outcomes, **self._stated(answers, k)})
+
+    def _stated(self, answers: ItemAnswers, k: int) -> Json:
+        """Return what customers say counts, at the one level that it is asked of; {} if at none."""
+        fewest = max(self.fewest, k)
+        for level, predictors in levels_of(answers.codebook).items():
+            if found := stated(answers, level, predictors, fewest=fewest):
+                return {"stated": found}
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +115,8 @@ class _Level:
             "r2": figure_json(parts.r2),
             "repeat_each_other": parts.collinear,
             "cross": {
-                "performance": _rounded(placed.performance),
-                "importance": _rounded(placed.importance),
+                "performance": rounded(placed.performance),
+                "importance": rounded(placed.importance),
             },
             **({"ordinal": _ordinal(steps)} if steps else {}),
             "drivers": [
@@ -154,9 +164,9 @@ def _ordinal(steps: _Steps) -> Json:
         "n": found.n,
         "alike": {
             "status": found.parallel.status.value,
-            "chi2": _rounded(found.parallel.chi2),
+            "chi2": rounded(found.parallel.chi2),
             "df": found.parallel.df,
-            "p": _rounded(found.parallel.p),
+            "p": rounded(found.parallel.p),
         },
     }
 
@@ -166,7 +176,7 @@ def _steps_of(steps: _Steps, at: int) -> Json:
     return {
         "odds": figure_json(ratio),
         "odds_place": steps.places[at] if ratio.value is not None else None,
-        "alike_p": _rounded(steps.found.parallel.columns[at]),
+        "alike_p": rounded(steps.found.parallel.columns[at]),
     }
 
 
@@ -225,19 +235,3 @@ def _pair(answers: ItemAnswers, item: Item, fewest: int) -> Json:
         "is_mixed": found.mixed,
         "is_questionable": found.questionable,
     }
-
-
-def figure_json(figure: Figure) -> Json:
-    """Return a figure as JSON; without a number only its status and n."""
-    said: Json = {"status": figure.status.value, "n": figure.n}
-    if figure.value is None:
-        return said
-    return said | {
-        "value": _rounded(figure.value),
-        "low": _rounded(figure.low),
-        "high": _rounded(figure.high),
-    }
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(float(number), DECIMALS)

@@ -21,7 +21,6 @@ from surveys.drivers.drawing import (
     ends_of,
     map_figure,
     place_text,
-    points_text,
 )
 from surveys.drivers.effects import (
     EffectLine,
@@ -32,6 +31,7 @@ from surveys.drivers.effects import (
     steps_alike,
 )
 from surveys.drivers.kinds import DRIVERS, KANO
+from surveys.drivers.predictors import levels_of
 from surveys.drivers.queries import (
     Asked,
     Chosen,
@@ -48,11 +48,15 @@ from surveys.drivers.reading import (
     levels_in,
     outcomes_in,
     reading_of,
+    stated_of,
     wanted_in,
 )
+from surveys.drivers.stated import How, stated_items
+from surveys.instruments.codebook import codebook_of
 from surveys.instruments.models import InstrumentVersion, Item
 
 INDENT = "\u2003"
+DERIVED, STATED = "derived", "stated"
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,19 @@ class Side:
 
     @cached_property
     def lines(self) -> list[DriverLine]:
-        return [_line(driver) for driver in self.reading.drivers] if self.reading else []
+        if self.reading is None:
+            return []
+        return [_line(driver, self.reading.how) for driver in self.reading.drivers]
 
     @property
     def longest(self) -> float:
         """The end of the bars of shares, in percent."""
         ends = [line.high or line.percent or 0.0 for line in self.lines]
         return min(100.0, 5.0 * (max(ends, default=0.0) // 5 + 1))
+
+    @property
+    def is_stated(self) -> bool:
+        return self.reading is not None and self.reading.how != How.DERIVED
 
     @property
     def explained(self) -> str:
@@ -200,6 +210,9 @@ class MattersPage:
     level: str
     sides: Sequence[Side]
     wanted: Sequence[WantedSide]
+    counts: str
+    why_not_stated: str
+    disagreement: str
 
     @property
     def title(self) -> str:
@@ -213,6 +226,18 @@ class MattersPage:
     def tabs(self) -> list[tuple[str, str, bool]]:
         """(level, title, is it the current one)"""
         return [(level, level_name(level), level == self.level) for level in self.levels]
+
+    @property
+    def ways(self) -> list[tuple[str, str, bool]]:
+        """How importance is known: (key, title, is it the current one); one where nobody was asked
+        what counts."""
+        if self.why_not_stated:
+            return []
+        named = (
+            (DERIVED, _("Derived: what the outcome hangs on")),
+            (STATED, _("Stated: what customers say counts")),
+        )
+        return [(key, title, key == self.counts) for key, title in named]
 
     @property
     def main(self) -> Side | None:
@@ -229,6 +254,8 @@ class MattersPage:
 
     @property
     def sure(self) -> str:
+        if self.counts == STATED:
+            return _("Means over the people who said what counts, with 95 % t intervals.")
         return _(
             "Shares are relative weights (Johnson) of what all of them explain together; 95 % "
             "intervals by leaving out one of 50 groups of people after another."
@@ -260,14 +287,19 @@ def matters_page(*, principal: Principal, asked: Asked) -> MattersPage | Nothing
     outcomes, outcome = _outcome(rows, asked)
     levels = _levels(rows, outcome)
     level = asked.by if asked.by in levels else next(iter(levels), "")
+    why_not = _why_not_stated(chosen.version, level)
+    counts = STATED if asked.counts == STATED and not why_not else DERIVED
     return MattersPage(
         chosen=chosen,
         outcomes=outcomes,
         outcome=outcome,
         levels=levels,
         level=level,
-        sides=_sides(groups, rows, outcome, level),
+        sides=_sides(groups, rows, outcome, level, counts),
         wanted=_wanted(chosen, groups),
+        counts=counts,
+        why_not_stated=why_not if outcome is not None else "",
+        disagreement=_disagreement(rows[0], outcome, level),
     )
 
 
@@ -286,12 +318,33 @@ def _levels(rows: Sequence[Analysis | None], outcome: Item | None) -> list[str]:
     return [level for level in first if all(level in other for other in others)] or first
 
 
+def _why_not_stated(version: InstrumentVersion, level: str) -> str:
+    """Return why nothing can be told of what customers say counts; empty where it was asked."""
+    codebook = codebook_of(version)
+    asked = [key for key, each in levels_of(codebook).items() if stated_items(codebook, each)]
+    if level in asked:
+        return ""
+    return wording.not_asked(is_asked_of_dimensions=bool(asked))
+
+
+def _disagreement(row: Analysis | None, outcome: Item | None, level: str) -> str:
+    derived, said = _reading(row, outcome, level), _stated(row, level)
+    return wording.disagreement(derived, said) if derived and said else ""
+
+
 def _sides(
-    groups: Sequence[GroupRow], rows: Sequence[Analysis | None], outcome: Item | None, level: str
+    groups: Sequence[GroupRow],
+    rows: Sequence[Analysis | None],
+    outcome: Item | None,
+    level: str,
+    counts: str = DERIVED,
 ) -> list[Side]:
     if all(row is None for row in rows):
         return []
-    readings = [_reading(row, outcome, level) for row in rows]
+    if counts == STATED:
+        readings = [_stated(row, level) for row in rows]
+    else:
+        readings = [_reading(row, outcome, level) for row in rows]
     if len(readings) == 2 and readings[0] and readings[1]:
         readings[1] = readings[1].numbered_as(readings[0])
     ends = ends_of(reading for reading in readings if reading is not None)
@@ -300,7 +353,7 @@ def _sides(
             key=f"side-{at}",
             group=group,
             reading=reading,
-            why="" if reading else _why(row, outcome, level),
+            why="" if reading else _why(row, outcome, level, counts),
             figure=map_figure(reading, ends) if reading else None,
             outcome=in_language(outcome.text) if outcome else "",
         )
@@ -315,11 +368,20 @@ def _reading(row: Analysis | None, outcome: Item | None, level: str) -> Reading 
     return found if found is not None and found.status == MethodStatus.OK else None
 
 
-def _why(row: Analysis | None, outcome: Item | None, level: str) -> str:
+def _stated(row: Analysis | None, level: str) -> Reading | None:
+    """Return what customers say counts, where enough said so."""
+    found = stated_of(row, level) if row is not None and row.found else None
+    return found if found is not None and found.status == MethodStatus.OK else None
+
+
+def _why(row: Analysis | None, outcome: Item | None, level: str, counts: str) -> str:
     if row is None:
         return _("This group was not looked at in this period.")
     if not row.found:
         return wording.status_sentence(MethodStatus(row.status))
+    if counts == STATED:
+        said = stated_of(row, level)
+        return wording.not_stated(said.status if said is not None else None)
     statuses = [
         found.status
         for each in ([level] if level else ["dimension", "item"])
@@ -328,14 +390,14 @@ def _why(row: Analysis | None, outcome: Item | None, level: str) -> str:
     return wording.status_sentence(statuses[0] if statuses else MethodStatus.NOT_APPLICABLE)
 
 
-def _line(driver: Driver) -> DriverLine:
+def _line(driver: Driver, how: How) -> DriverLine:
     share = driver.share
     return DriverLine(
         driver=driver,
-        share=wording.share_sentence(driver),
+        share=wording.share_sentence(driver, how),
         low=None if share.low is None else 100 * share.low,
         high=None if share.high is None else 100 * share.high,
-        judged=points_text(driver.performance),
+        judged=wording.points_text(driver.performance),
         place=place_text(driver),
         quadrant=wording.QUADRANTS[driver.quadrant] if driver.quadrant else None,
         effect=wording.EFFECTS[driver.effect] if driver.effect else None,
@@ -346,13 +408,13 @@ def _line(driver: Driver) -> DriverLine:
 def _compared(here: Reading, there: Reading) -> list[ComparedLine]:
     others = {driver.code: driver for driver in there.drivers}
     return [
-        _compared_line(driver, others[driver.code])
+        _compared_line(driver, others[driver.code], here.how)
         for driver in here.drivers
         if driver.code in others
     ]
 
 
-def _compared_line(here: Driver, there: Driver) -> ComparedLine:
+def _compared_line(here: Driver, there: Driver, how: How) -> ComparedLine:
     verdict, is_clear = _("no clear difference"), False
     a, b = here.share, there.share
     if None not in (a.low, a.high, b.low, b.high):
@@ -360,9 +422,8 @@ def _compared_line(here: Driver, there: Driver) -> ComparedLine:
             verdict, is_clear = _("clearly counts more here"), True
         elif a.high < b.low:  # type: ignore[operator]  # none of them is None here
             verdict, is_clear = _("clearly counts less here"), True
-    return ComparedLine(
-        here.name, wording.percents(a) or "–", wording.percents(b) or "–", verdict, is_clear
-    )
+    first, second = (wording.counts_text(share, how) or "–" for share in (a, b))
+    return ComparedLine(here.name, first, second, verdict, is_clear)
 
 
 def _wanted(chosen: Chosen, groups: Sequence[GroupRow]) -> list[WantedSide]:
@@ -437,6 +498,7 @@ class Strongest:
     longest: float
     first: str
     query: str
+    disagreement: str
 
 
 STRONGEST = 3
@@ -455,7 +517,7 @@ def strongest_of(row: Analysis, *, period: str, period_key: str) -> Strongest | 
             )
             return Strongest(
                 row, period, in_language(outcome.text), side.lines[:STRONGEST], side.longest,
-                side.first, query,
+                side.first, query, _disagreement(row, outcome, level),
             )  # fmt: skip
     return None
 

@@ -79,10 +79,15 @@ def points_of(answers: ItemAnswers, predictors: Sequence[Predictor]) -> FloatArr
 
 
 def _points(answers: ItemAnswers, predictor: Predictor) -> FloatArray:
-    low = np.array([item.low for item in predictor.items], dtype=np.float64)
-    high = np.array([item.high for item in predictor.items], dtype=np.float64)
     values = answers.values([item.code for item in predictor.items])
-    return half_mean((values - low) / (high - low) * POINTS[1])
+    return half_mean(scaled(values, predictor.items))
+
+
+def scaled(values: FloatArray, items: Sequence[Item]) -> FloatArray:
+    """Return answers to these items, shape (N, items), from 0 to 100."""
+    low = np.array([item.low for item in items], dtype=np.float64)
+    high = np.array([item.high for item in items], dtype=np.float64)
+    return np.asarray((values - low) / (high - low) * POINTS[1])
 
 
 def performance_of(answers: ItemAnswers, points: FloatArray) -> list[Figure]:
@@ -91,7 +96,14 @@ def performance_of(answers: ItemAnswers, points: FloatArray) -> list[Figure]:
     As coarse as it takes for n times a mean to leave open what any single person answered: who
     subtracts two groups learns nothing of the few between them.
     """
-    return [_coarse(_mean(answers, points[:, [at]])) for at in range(points.shape[1])]
+    return [coarse_mean(answers, points[:, [at]])[0] for at in range(points.shape[1])]
+
+
+def coarse_mean(answers: ItemAnswers, column: FloatArray) -> tuple[Figure, float | None]:
+    """Return the mean of one column of 0 to 100, shape (N, 1), and its standard error, both as
+    coarse as `performance_of` says."""
+    figure, se = _mean(answers, column)
+    return _coarse(figure), _coarse_error(se, figure.n)
 
 
 def _coarse(figure: Figure) -> Figure:
@@ -117,15 +129,27 @@ def _coarse(figure: Figure) -> Figure:
     )
 
 
-def _mean(answers: ItemAnswers, column: FloatArray) -> Figure:
+def _coarse_error(se: float | None, n: int) -> float | None:
+    """Round a standard error so that n^2 se^2, a sum of squares, is unsure by half of what a single
+    answer can add to it.
+
+    >>> _coarse_error(0.2471, 3734), _coarse_error(0.7533, 400)
+    (0.25, 0.8)
+    """
+    if not se:
+        return se
+    return round(se, floor(log10(2 * n**2 * se / POINTS[1] ** 2)))
+
+
+def _mean(answers: ItemAnswers, column: FloatArray) -> tuple[Figure, float | None]:
     products = answers.cross_products(column)
     if products.rows < 2:
-        return Figure.none(MethodStatus.INSUFFICIENT_N, n=products.rows)
+        return Figure.none(MethodStatus.INSUFFICIENT_N, n=products.rows), None
     mean, effective = float(products.mean[0]), products.effective
     # A mean of equal answers leaves less than nothing by rounding.
     se = float(np.sqrt(max(products.covariance[0, 0], 0.0) / effective))
     found = interval_of([mean], [se], [products.rows], [effective], bounds=POINTS)
     low, high = float(found.low[0]), float(found.high[0])
     if not np.isfinite([low, high]).all():
-        return Figure(mean, None, None, products.rows)
-    return Figure(mean, low, high, products.rows)
+        return Figure(mean, None, None, products.rows), se
+    return Figure(mean, low, high, products.rows), se

@@ -31,6 +31,7 @@ class Asked:
     against: str = ""
     outcome: str = ""
     by: str = ""
+    counts: str = ""
 
 
 @dataclass(frozen=True)

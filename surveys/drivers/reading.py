@@ -11,7 +11,8 @@ from sqcore.stats.importance import Kind, Quadrant
 from sqcore.stats.kano import Category
 from sqcore.stats.results import Figure, MethodStatus
 from surveys.analyses.models import Analysis
-from surveys.drivers.predictors import DIMENSION
+from surveys.drivers.predictors import DIMENSION, POINTS
+from surveys.drivers.stated import How
 from surveys.instruments.codebook import codebook_of
 from surveys.instruments.models import Item
 
@@ -58,7 +59,8 @@ class Steps:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an outcome hangs on in a group, usually the largest share first.
+    """What an outcome hangs on in a group, or what customers say counts (`how` says which), usually
+    the largest share first.
 
     Without drivers `status` says why. cross: where the lines of the map stand: performance in
     points, importance as a share; None without a map
@@ -73,6 +75,7 @@ class Reading:
     cross: tuple[float, float] | None
     drivers: Sequence[Driver]
     steps: Steps | None = None
+    how: How = How.DERIVED
 
     @property
     def ranked(self) -> list[Driver]:
@@ -144,6 +147,41 @@ def reading_of(row: Analysis, outcome: str, level: str) -> Reading | None:
         drivers=[_driver(each, at, names) for at, each in enumerate(told, 1)],
         steps=_steps(raw["ordinal"]) if "ordinal" in raw else None,
     )
+
+
+def stated_of(row: Analysis, level: str) -> Reading | None:
+    """Return what customers say counts, points as shares of 100; None where a finding has nothing
+    of it at this level."""
+    raw = row.found.get("stated")
+    if raw is None or raw["level"] != level:
+        return None
+    status, how = MethodStatus(raw["status"]), How(raw["how"])
+    r2 = Figure.none(MethodStatus.NOT_APPLICABLE)
+    if status != MethodStatus.OK:
+        return Reading(level, status, 0, 0, r2, False, None, (), how=how)
+    names = _names(row)
+    told = sorted(raw["things"], key=lambda each: -each["points"].get("value", -1.0))
+    judged, counts = raw["cross"]["performance"], raw["cross"]["importance"]
+    return Reading(
+        level=level,
+        status=status,
+        n=raw["n"],
+        left_out=raw["left_out"],
+        r2=r2,
+        repeat_each_other=False,
+        cross=None if None in (judged, counts) else (judged, counts / POINTS[1]),
+        drivers=[
+            _driver({**each, "share": _share(each["points"]), "sign": 1}, at, names)
+            for at, each in enumerate(told, 1)
+        ],
+        how=how,
+    )
+
+
+def _share(points: Mapping[str, Any]) -> dict[str, Any]:
+    """Return points of 100 as a share."""
+    ends = {key: points[key] for key in ("value", "low", "high") if points.get(key) is not None}
+    return {**points, **{key: end / POINTS[1] for key, end in ends.items()}}
 
 
 def wanted_in(row: Analysis) -> list[Wanted]:

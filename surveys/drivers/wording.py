@@ -14,6 +14,7 @@ from sqcore.stats.kano import Category
 from sqcore.stats.results import Figure, MethodStatus
 from surveys.drivers.kinds import FEWEST, FEWEST_KANO
 from surveys.drivers.reading import Driver, Reading, Wanted
+from surveys.drivers.stated import How
 
 NARROW = 0.02
 LITTLE = 0.25
@@ -101,9 +102,36 @@ def percents(figure: Figure) -> str:
     return f"{low} %" if low == high else _("%(low)s to %(high)s %%") % {"low": low, "high": high}
 
 
-def share_sentence(driver: Driver) -> str:
+def points_text(figure: Figure) -> str:
+    """Return points with their interval, 32.1 (31.4 – 32.8)."""
+    if figure.value is None:
+        return ""
+    said = number(figure.value, 1)
+    if figure.low is None or figure.high is None:
+        return said
+    return f"{said} ({number(figure.low, 1)} – {number(figure.high, 1)})"
+
+
+def in_points(share: Figure) -> Figure:
+    """Return a share as points of 100."""
+    value, low, high = (
+        None if end is None else 100 * end for end in (share.value, share.low, share.high)
+    )
+    return Figure(value, low, high, share.n, share.status)
+
+
+def counts_text(share: Figure, how: How) -> str:
+    """Return how much something counts: as a percentage, or in points as they were given."""
+    return percents(share) if how == How.DERIVED else points_text(in_points(share))
+
+
+def share_sentence(driver: Driver, how: How = How.DERIVED) -> str:
     """Return the part of a driver in words."""
-    said = percents(driver.share)
+    said = counts_text(driver.share, how)
+    if how == How.POINTS:
+        return _("Customers give it %(points)s of 100 points.") % {"points": said}
+    if how == How.RATING:
+        return _("Customers rate how much it counts at %(points)s points.") % {"points": said}
     if not said:
         return _("Everybody answered alike, so what hangs on it cannot be told.")
     if driver.share.low is None:
@@ -112,7 +140,9 @@ def share_sentence(driver: Driver) -> str:
 
 
 def explained(reading: Reading, outcome: str) -> str:
-    """Return R2 in words."""
+    """Return R2 in words; of what customers say, how it was asked."""
+    if reading.how != How.DERIVED:
+        return _how_asked(reading)
     said = _(
         "Together they explain %(share)s of the differences between customers in “%(outcome)s”; "
         "the rest hangs on other things, and on chance."
@@ -124,6 +154,19 @@ def explained(reading: Reading, outcome: str) -> str:
         little = _("That is little: what matters most here may not have been asked.")
         return f"{said} {little}"
     return said
+
+
+def _how_asked(reading: Reading) -> str:
+    people = ngettext("%(n)s person", "%(n)s people", reading.n) % {"n": number(reading.n, 0)}
+    if reading.how == How.POINTS:
+        said = _("%(people)s divided 100 points over all of these; shown are the means.")
+    else:
+        said = _("%(people)s rated how much each of these counts; shown are the means.")
+    said %= {"people": people}
+    if _is_one_strongest(reading):
+        return said
+    unsettled = _("Which of them counts most is not settled: the intervals overlap.")
+    return f"{said} {unsettled}"
 
 
 def _is_one_strongest(reading: Reading) -> bool:
@@ -164,6 +207,53 @@ def first_steps(reading: Reading) -> str:
     ) % {"name": joined([most])}
 
 
+def disagreement(derived: Reading, said: Reading) -> str:
+    """Return what customers say counts most where they clearly judge by something else: both put
+    the two in opposite orders, with intervals that exclude each other. Else empty."""
+    mine = {driver.code: driver for driver in derived.ranked}
+    theirs = {driver.code: driver for driver in said.ranked}
+    if not mine or mine.keys() != theirs.keys():
+        return ""
+    by, most = (max(each.values(), key=_share_of).code for each in (mine, theirs))
+    if not (_is_above(mine[by], mine[most]) and _is_above(theirs[most], theirs[by])):
+        return ""
+    return _(
+        "Customers say that “%(said)s” counts most; what they judge by is rather “%(by)s”."
+    ) % {"said": theirs[most].name, "by": mine[by].name}
+
+
+def _share_of(driver: Driver) -> float:
+    return driver.share.value or 0.0
+
+
+def _is_above(one: Driver, other: Driver) -> bool:
+    low, high = one.share.low, other.share.high
+    return low is not None and high is not None and low > high
+
+
+def not_asked(*, is_asked_of_dimensions: bool) -> str:
+    """Return why what customers say counts is not shown: nobody asked them that."""
+    if is_asked_of_dimensions:
+        return _(
+            "What customers say counts was asked of dimensions, not of single questions: choose "
+            "“By dimension” to see it."
+        )
+    return _(
+        "What customers say counts is not shown beside it: this questionnaire does not ask them "
+        "to divide 100 points over the dimensions, or to rate how much each counts."
+    )
+
+
+def not_stated(status: MethodStatus | None) -> str:
+    """Return why nothing is told of what customers say counts, though they were asked; status:
+    None where an older finding did not look for it."""
+    if status is None:
+        return _("What customers say counts is found with the next run of the analyses.")
+    return _("Fewer than %(fewest)s people said here in this period what counts.") % {
+        "fewest": FEWEST
+    }
+
+
 def kinds_sentence(reading: Reading, effect: Kind) -> str:
     """Return which drivers are of a kind, in a sentence; empty without any."""
     found = [driver for driver in reading.ranked if driver.effect == effect]
@@ -184,6 +274,8 @@ def joined(drivers: Sequence[Driver]) -> str:
 
 def cautions(reading: Reading) -> list[str]:
     """Return what a reader must know not to read too much into it."""
+    if reading.how != How.DERIVED:
+        return _cautions_of_stated(reading)
     found = [
         _(
             "What goes together need not be cause and effect: the shares say what customers who "
@@ -212,6 +304,27 @@ def cautions(reading: Reading) -> list[str]:
             ngettext(
                 "%(n)s person left out one of these questions and is not counted in.",
                 "%(n)s people left out one of these questions and are not counted in.",
+                reading.left_out,
+            )
+            % {"n": number(reading.left_out, 0)}
+        )
+    return found
+
+
+def _cautions_of_stated(reading: Reading) -> list[str]:
+    found = [
+        _(
+            "What customers say counts is what they know and like to say: many name what is "
+            "expected of them, or what just went wrong. What the outcome hangs on may differ."
+        )
+    ]
+    if reading.left_out:
+        found.append(
+            ngettext(
+                "The points of %(n)s person made less than 90 or more than 110 and do not count; "
+                "others are brought to 100.",
+                "The points of %(n)s people made less than 90 or more than 110 and do not count; "
+                "others are brought to 100.",
                 reading.left_out,
             )
             % {"n": number(reading.left_out, 0)}

@@ -300,7 +300,7 @@ class _Reader:
         for item in items:
             if item.dimension and item.dimension not in dimensions:
                 self.note(f"there is no dimension “{item.dimension}”", item.code)
-        for where, reason in _wrong_pairs(items):
+        for where, reason in (*_wrong_pairs(items), *_wrong_importance(items)):
             self.note(reason, where)
 
 
@@ -356,3 +356,22 @@ def _wrong_kano(
             yield item.code, "cannot be reversed"
         if item.role == Item.Role.ABSENT and item.code not in taken:
             yield item.code, "no question “if it were there” belongs to it"
+
+
+def _wrong_importance(items: Sequence[ItemDefinition]) -> Iterator[tuple[str, str]]:
+    """Name what does not ask once, on one scale, how much each judged dimension counts."""
+    asked = [item for item in items if item.role == Item.Role.IMPORTANCE]
+    judged = {item.dimension for item in items if item.role == Item.Role.PERCEPTION}
+    times = Counter(item.dimension for item in asked)
+    for item in asked:
+        if item.kind != Item.Kind.SCALE or item.is_reversed:
+            yield item.code, "how much a dimension counts is asked on a scale that is not reversed"
+        if not item.dimension or item.dimension not in judged:
+            yield item.code, "names no dimension that is judged"
+        elif times[item.dimension] > 1:
+            yield item.code, f"“{item.dimension}” is asked about {times[item.dimension]} times"
+        if (item.low, item.high) != (asked[0].low, asked[0].high):
+            yield item.code, f"has another scale than “{asked[0].code}”"
+    missing = sorted(judged - set(times) - {""}) if asked else []
+    if missing:
+        yield asked[0].code, f"how much {', '.join(missing)} counts is not asked"

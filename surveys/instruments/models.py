@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from sqcore.base.text import in_language, validate_translated
 
+POINTS = (0, 100)
+"""The scale of an item that asks for a part of 100 points."""
+
 
 class Instrument(models.Model):
     """A questionnaire through all its versions; item codes mean the same in each of them."""
@@ -62,6 +65,8 @@ class Item(models.Model):
     `pair` is, on an expectation item, the code of the perception item that it belongs to; on one
     that asks how it would be if something were there, the code of the one that asks how it would be
     without it (the two questions of Kano's method, both answered 1 to 5).
+    An importance item asks how much its dimension counts: from 0 to 100 a part of 100 points that a
+    respondent divides over the dimensions, on another scale a rating.
     A reversed item is turned once, on the way in; the raw answer is kept.
     """
 
@@ -78,6 +83,7 @@ class Item(models.Model):
         CONTEXT = "context", _("Context")
         PRESENT = "present", _("If it were there")
         ABSENT = "absent", _("If it were missing")
+        IMPORTANCE = "importance", _("How much it counts")
 
     class About(models.TextChoices):
         PERSON = "person", _("The person who served")
@@ -120,3 +126,8 @@ class Item(models.Model):
     @property
     def is_scored(self) -> bool:
         return self.kind in (self.Kind.SCALE, self.Kind.NPS)
+
+    @property
+    def is_points(self) -> bool:
+        """A part of 100 points that are divided over the dimensions."""
+        return self.role == self.Role.IMPORTANCE and (self.low, self.high) == POINTS

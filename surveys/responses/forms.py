@@ -84,6 +84,9 @@ class Question:
     is_worded: bool = False
     """Each answer of the scale has its words."""
 
+    is_points: bool = False
+    """A part of 100 points: typed, as nobody chooses among a hundred circles."""
+
     @property
     def is_expectation(self) -> bool:
         return self.role == Item.Role.EXPECTATION
@@ -170,13 +173,14 @@ class Answering:
             ends=[in_language(text, self.language) for text in _ends(item.anchors)],
             allows_na=item.allows_na and item.kind != Item.Kind.COMMENT,
             is_na=answer == NA_ANSWER,
-            value=answer if isinstance(answer, str) else "",
+            value=_as_typed(item, answer),
             problem=reasons[0] if reasons else "",
             is_worded=str(item.low) in item.anchors,
+            is_points=item.is_points,
         )
 
     def _choices(self, item: Item, answer: object) -> list[Choice]:
-        if item.kind == Item.Kind.COMMENT:
+        if item.kind == Item.Kind.COMMENT or item.is_points:
             return []
         if item.kind == Item.Kind.CHOICE:
             return [
@@ -195,6 +199,13 @@ class Answering:
     def _answer_text(self, item: Item, value: int) -> str:
         words = item.anchors.get(str(value))
         return in_language(words, self.language) if words else str(value)
+
+
+def _as_typed(item: Item, answer: object) -> str:
+    """Return what stands in a field that is typed into."""
+    if item.is_points and isinstance(answer, int):
+        return str(answer)
+    return answer if isinstance(answer, str) else ""
 
 
 def _ends(anchors: Mapping[str, Any]) -> list[Mapping[str, str]]:
@@ -220,7 +231,7 @@ def _cards(items: Sequence[Item]) -> list[list[Item]]:
 def _blocks(cards: Sequence[list[Item]]) -> Iterator[list[list[Item]]]:
     """Cut into screens: topics stay together, small ones share a screen, large ones are split."""
     block: list[list[Item]] = []
-    for _topic, group in groupby(cards, key=lambda card: card[-1].dimension):
+    for _topic, group in groupby(cards, key=lambda card: _topic_of(card[-1])):
         for part in _even_parts(list(group)):
             if block and len(block) + len(part) > CARDS_A_SCREEN:
                 yield block
@@ -228,6 +239,11 @@ def _blocks(cards: Sequence[list[Item]]) -> Iterator[list[list[Item]]]:
             block = block + part
     if block:
         yield block
+
+
+def _topic_of(item: Item) -> str:
+    """Points are divided over all dimensions: they stand together."""
+    return item.role if item.role == Item.Role.IMPORTANCE else item.dimension
 
 
 def _even_parts(topic: list[list[Item]]) -> Iterator[list[list[Item]]]:

@@ -208,5 +208,6 @@ def _about_ends(high: Sequence[Block], low: Sequence[Block]) -> Iterator[str]:
 
 
 def is_judged(question: Shares) -> bool:
-    """Whether the ends of its scale matter: expectations are high by their nature."""
-    return question.role != Item.Role.EXPECTATION
+    """Whether the ends of its scale matter: expectations are high by their nature, and of points
+    many go to one thing and none to another."""
+    return question.role not in (Item.Role.EXPECTATION, Item.Role.IMPORTANCE)

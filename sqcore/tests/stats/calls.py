@@ -10,9 +10,11 @@ from sqcore.stats import (
     ahp,
     arrays,
     careless,
+    case_mix,
     changepoint,
     charts,
     composite,
+    consistency,
     covariances,
     cross_products,
     cusum,
@@ -26,19 +28,23 @@ from sqcore.stats import (
     factor_fit,
     forecast,
     formula,
+    funnels,
     gaps,
     heterogeneity,
     importance,
+    interrupted,
     kano,
     learning,
     logistic,
     loyalty,
     moments,
     ordinal,
+    people,
     process,
     proportions,
     psychometrics,
     raking,
+    ranks,
     rare,
     rates,
     rules,
@@ -52,6 +58,7 @@ from sqcore.stats import (
     subgroups,
     suppression,
     trend,
+    variance_parts,
 )
 from sqcore.stats.results import Figure
 
@@ -98,6 +105,11 @@ SIGNS = {
 LOG = {"case": [0, 0, 1, 1], "activity": [0, 1, 0, 1], "start": [0, 9, 0, 6], "end": [4, 10, 5, 8]}
 UNITS_OF = {"a": "min", "b": "min"}
 CHANGE = learning.Change(309, 20.44, 21.03, 0.54)
+PERSON, FACTORS = [0, 0, 1, 1, 2, 2], [[0.0, 1.0], [1.0, 2.0], [0.0, 5.0]] * 2
+MIX = case_mix.case_mix([5, 4, 3, 2, 4, 4], PERSON, FACTORS)
+DRAWN_IN = people.shrink([4.9, 4.2, 3.8], [0.125, 0.05, 0.02], [0, 0, 0], 0.09)
+MEANS_OF_THREE = {"means": [4.9, 4.2, 3.8], "variances": [0.125, 0.05, 0.02], "group": [0, 0, 0]}
+FAULTS = [20, 24, 19, 23, 21, 18, 27, 25, 29, 24, 30, 26, 24, 28, 25, 29] + [12, 10, 13, 11] * 2
 BEFORE, AFTER = [3.8, 4.0, 3.9, 3.7], [4.3, 4.2, 4.4, 4.1]
 
 # A call that works for each function; two where one does not reach all of it.
@@ -125,13 +137,25 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
     (arrays.shaped, {"array": np.zeros(2), "shape": (2,), "name": "values"}),
     (arrays.numbers, {"values": [1.0, NAN], "name": "values"}),
     (arrays.flags, {"values": [True, False], "name": "values"}),
+    (arrays.chosen, {"value": "holt", "choices": smoothing.Method, "name": "method"}),
     (arrays.confidence_level, {"confidence": 0.9}),
+    (arrays.divisible, {"array": np.ones(2), "name": "values"}),
+    (arrays.codes_below, {"values": [0, 1], "count": 2, "length": 2, "name": "person"}),
+    (arrays.dense_codes, {"code": np.array([3, 1, 3])}),
     (careless.straight_lines, {"values": TABLE, "fewest": 3, "confidence": 0.9}),
     (careless.longest_runs, {"values": TABLE}),
     (careless.mahalanobis, {"values": TABLE, "fewest": 30, "confidence": 0.9}),
     (
         careless.too_fast,
         {"seconds": [30.0, 50.0, NAN], "items": [22, 22, 20], "least_seconds_an_item": 2.0},
+    ),
+    (
+        case_mix.case_mix,
+        {"values": [5, 4, 3, 2, 4, 4], "person": PERSON, "factors": FACTORS, "names": ["a", "b"]},
+    ),
+    (
+        case_mix.adjusted,
+        {"values": [4.1] * 6, "factors": FACTORS, "mix": MIX, "reference_means": [0.2, 2.0]},
     ),
     (changepoint.change_points, {"values": SERIES, "least": 5, "penalty": 1.0}),
     (changepoint.change_points, {"values": SERIES}),
@@ -206,6 +230,16 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
             "goalposts": ENDS,
             "weights": [0.5, 0.5],
             "confidence": 0.9,
+        },
+    ),
+    (
+        consistency.consistency,
+        {
+            "n": [60, 80, 40],
+            "means": [6.0, 9.0, 7.0],
+            "variances": [16.0, 20.0, 18.0],
+            "confidence": 0.9,
+            "least_groups": 3,
         },
     ),
     (covariances.covariance_matrix, {"values": COVARIANCE, "n": 50}),
@@ -303,6 +337,12 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
         formula.parse("[a] / [b]").evaluate,
         {"values": {"a": [1.0], "b": [2.0]}, "covariance": [[[1.0, 0.0], [0.0, 1.0]]]},
     ),
+    (funnels.funnel_limits, {"theta": 0.9, "n": [30, 60], "levels": [0.95, 0.998]}),
+    (funnels.funnel_limits, {"theta": 5.0, "n": [30, 60], "kind": "mean", "within": 1.5}),
+    (
+        funnels.overdispersion,
+        {"z": [-0.8, 3.1, 1.1, -1.7], "standard_errors": [0.1, 0.2, 0.1, 0.3], "share": 0.1},
+    ),
     (gaps.side_of, {"values": TABLE}),
     (gaps.side_from, {"joint": MEANS, "cell": 0}),
     (
@@ -335,6 +375,24 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
         },
     ),
     (importance.penalty_reward, {"scores": TABLE, "outcome": ANSWERS, "confidence": 0.9}),
+    (
+        interrupted.interrupted_series,
+        {
+            "counts": FAULTS,
+            "exposure": [100.0] * 24,
+            "at": 16,
+            "earlier": 6,
+            "with_change": True,
+            "season": 6.0,
+            "harmonics": 1,
+            "least_before": 12,
+            "confidence": 0.9,
+        },
+    ),
+    (
+        interrupted.interrupted_series,
+        {"counts": FAULTS, "exposure": [100.0] * 24, "at": 16, "dispersion": 1.5},
+    ),
     (kano.categories, {"table": KANO}),
     (kano.kano, {"table": KANO, "confidence": 0.9}),
     (kano.kano_of_categories, {"counts": {kano.Category.MUST_BE: 40, kano.Category.REVERSE: 3}}),
@@ -421,6 +479,41 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
         ordinal.proportional_odds,
         {"x": TABLE, "outcome": [each // 2 for each in ANSWERS], "counts": [2] * 60, "ridge": 0.5},
     ),
+    (
+        people.information,
+        {"share": [1.0, 0.5, 0.9], "person": [0, 0, 1], "persons": 2, "least_share": 0.8},
+    ),
+    (people.reliability, {"n": [10, 30], "icc": [0.05, 0.1]}),
+    (people.answers_needed, {"reliability": 0.7, "icc": 0.05}),
+    (people.truly_lowest, {"reliability": 0.7, "share": 0.25}),
+    (
+        people.shrink,
+        {
+            "means": [4.9, 4.2, 3.8],
+            "variances": [0.125, 0.05, 0.02],
+            "group": [0, 0, 0],
+            "tau2": 0.04,
+            "level": 0.9,
+        },
+    ),
+    (people.probability_below, {"shrunk": DRAWN_IN, "margin": 0.3}),
+    (people.probability_above, {"shrunk": DRAWN_IN, "margin": 0.3}),
+    (
+        people.expected_flags,
+        {
+            "n": [50, 40],
+            "within": 1.21,
+            "tau2": 0.09,
+            "margin": 0.3,
+            "level": 0.975,
+            "centre_variance": [0.01, 0.0],
+        },
+    ),
+    (people.share_prior, {"mean": 0.136, "sd": 0.103}),
+    (
+        people.shrunk_share,
+        {"successes": [8, 30], "trials": [10, 30], "prior": people.SharePrior(45.0, 5.0)},
+    ),
     (process.process_map, {**LOG, "activities": 2, "arrived": [0, 0, 0, 0]}),
     (process.stretches, {"found": MAP, "fewest": 1}),
     (process.bottleneck, {"found": MAP, "fewest": 1}),
@@ -465,6 +558,17 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
         },
     ),
     (raking.design_effect, {"weights": [1, 1, 2]}),
+    (
+        ranks.places,
+        {
+            "score": [80.0, 70.0, 69.0],
+            "se": [1.0, 2.0, 2.0],
+            "df": [9.0, 500.0, 30.0],
+            "draws": 50,
+            "share": 0.9,
+            "seed": 20,
+        },
+    ),
     (rare.c_lines, {"counts": [4, 2, 5, 3, 6, 4], "valid": [True] * 6, "width": 3.0}),
     (rare.t_lines, {"times": [3, 9, 1, 6, 14, 5, 2, 8], "width": 3.0}),
     (rare.g_lines, {"cases": [16, 23, 43, 25, 1, 26, 45], "width": 3.0}),
@@ -520,6 +624,7 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
             "dimension": [0, 1],
         },
     ),
+    (servqual.shared_points, {"points": [[50, 50], [20, 80], [0, 0]]}),
     (
         servqual.weighted_scores,
         {"scores": SCORES, "points": [[50, 50], [20, 80], [0, 0]], "fallback": [50, 50]},
@@ -554,6 +659,22 @@ CALLS: list[tuple[Callable[..., object], dict[str, Any]]] = [
     (trend.mann_kendall, {"values": SERIES, "confidence": 0.9}),
     (trend.sen_slope, {"values": SERIES, "confidence": 0.9}),
     (trend.seasonal_mann_kendall, {"values": SERIES, "season": 4, "confidence": 0.9}),
+    (
+        variance_parts.variance_parts,
+        {"values": [4, 6, 5, 9, 7, 8], "person": PERSON, "group_of_person": [0, 0, 0]},
+    ),
+    (
+        variance_parts.variance_parts_of_sums,
+        {
+            "n": [2, 2, 2],
+            "total": [10, 14, 15],
+            "squares": [52, 106, 113],
+            "group_of_person": [0, 0, 0],
+        },
+    ),
+    (variance_parts.between_variance, MEANS_OF_THREE),
+    (variance_parts.between_variance, {**MEANS_OF_THREE, "method": "moments"}),
+    (variance_parts.means_in_groups, MEANS_OF_THREE),
 ]
 # With any number of arguments, all of one kind.
 CALLED_WITH_STARS = (composite.independent, effects.autocorrelation, arrays.together)
@@ -573,4 +694,6 @@ CHECKED_BEFORE = (
     seasonality.lag_one,
     arrays.shaped,
     arrays.squarable,
+    arrays.divisible,
+    arrays.dense_codes,
 )

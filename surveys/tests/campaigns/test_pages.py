@@ -391,7 +391,7 @@ class TestQuestionnaires:
         page = ana.get("/surveys/questionnaires/").content.decode()
 
         assert "Service quality, expected and perceived (SERVQUAL)" in page
-        assert ">48<" in page
+        assert ">53<" in page
 
     def test_show_their_codebook_in_all_languages(self, ana: Client) -> None:
         make_ready_version("servqual")

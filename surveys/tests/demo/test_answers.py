@@ -9,6 +9,8 @@ from sqcore.demo.calendar import Ints
 from sqcore.demo.history import History, history
 from sqcore.demo.impressions import PERSONAL
 from surveys.demo.answers import (
+    COUNTS,
+    DIMENSIONS,
     MISSING,
     NOT_APPLICABLE,
     OUTCOMES,
@@ -33,18 +35,20 @@ def answers() -> dict[str, Ints]:
 def test_everybody_answers_22_pairs_and_three_outcomes_within_their_scales() -> None:
     pairs = {f"{side}{item}" for side in "ep" for item in range(1, 23)}
 
-    assert set(answers()) == pairs | set(OUTCOMES)
+    points = {f"points-{dimension}" for dimension in DIMENSIONS}
+    assert set(answers()) == pairs | points | set(OUTCOMES)
     for code, values in answers().items():
         given = values[values >= 0]
         assert len(values) == 30_000
-        assert given.max() <= (10 if code == "nps" else 7)
-        assert given.min() >= (0 if code == "nps" else 1)
+        assert given.max() <= {"nps": 10}.get(code, 100 if code in points else 7)
+        assert given.min() >= (0 if code == "nps" or code in points else 1)
 
 
 def test_some_questions_are_left_out_but_none_about_the_person_who_served() -> None:
     about_people = {f"p{item}" for item in PERSONAL}
 
-    for code, values in answers().items():
+    asked = {code: values for code, values in answers().items() if "points" not in code}
+    for code, values in asked.items():
         left_out = ((values == MISSING) | (values == NOT_APPLICABLE)).mean()
         if code in about_people:
             assert left_out == 0
@@ -79,3 +83,15 @@ def test_comments_fit_the_judgement_and_the_language() -> None:
     assert comment(6, "en", 0) == "Quick and friendly, thank you."
     assert comment(2, "zh-hans", 1) == "电话转了好几次，问题还是没有解决。"
     assert comment(None, "en", 0) == "I waited far too long although two counters were closed."
+
+
+def test_most_divide_100_points_and_reliability_gets_most_of_them() -> None:
+    points = np.column_stack([answers()[f"points-{dimension}"] for dimension in DIMENSIONS])
+
+    given = points[(points >= 0).all(axis=1)]
+    fair = given[given.sum(axis=1) == 100]
+    assert 26_000 < len(given) < 26_800
+    assert 25_200 < len(fair) < 26_000
+    means = dict(zip(DIMENSIONS, fair.mean(axis=0) / 100, strict=True))
+    assert means.keys() == COUNTS.keys()
+    assert all(abs(means[dimension] - COUNTS[dimension]) < 0.01 for dimension in COUNTS)

@@ -23,8 +23,11 @@ DIMENSIONS = ("speed", "care", "rooms")
 CODES = [f"{dimension}{number}" for dimension in DIMENSIONS for number in (1, 2, 3)]
 
 
-def raw_visit(code: str = "visit", *, outcome: bool = True) -> dict[str, Any]:
-    """Three dimensions of three questions each, and two outcomes."""
+def raw_visit(
+    code: str = "visit", *, outcome: bool = True, points: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Three dimensions of three questions each, and two outcomes; points: on this scale is asked
+    how much each dimension counts."""
     items: list[dict[str, Any]] = [
         {"code": item, "dimension": item[:-1], "text": {"en": f"Question {item}"}} for item in CODES
     ]
@@ -32,6 +35,12 @@ def raw_visit(code: str = "visit", *, outcome: bool = True) -> dict[str, Any]:
         items += [
             {"code": "overall", "role": "outcome", "text": {"en": "All in all"}},
             {"code": "nps", "kind": "nps", "role": "outcome", "text": {"en": "Recommend"}},
+        ]
+    if points:
+        scale = {"role": "importance", "low": points[0], "high": points[1], "allows_na": False}
+        items += [
+            {"code": f"points-{key}", "dimension": key, "text": {"en": f"How much {key}"}, **scale}
+            for key in DIMENSIONS
         ]
     named = [{"code": key, "name": {"en": key.title()}} for key in DIMENSIONS]
     return raw_definition(code, dimensions=named, items=items)
@@ -93,6 +102,11 @@ def planted(
     return table
 
 
+def divided(size: int, *points: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Points that so many people gave, who take turns."""
+    return np.asarray([points[at % len(points)] for at in range(size)], dtype=np.uint8)
+
+
 def level(found: Mapping[str, Any], outcome: str = "overall", name: str = "dimension") -> Any:
     """What was found for an outcome at a level."""
     levels = next(each for each in found["outcomes"] if each["code"] == outcome)["levels"]
@@ -121,15 +135,18 @@ def make_analysis(
     size: int = 400,
     seed: int = 7,
     starts_on: date = QUARTER,
+    points: Sequence[Sequence[int]] = (),
     **over: Any,
 ) -> Analysis:
     """What was found at a unit whose outcome hangs on the dimensions by these parts; None: too
-    few answered."""
+    few answered. points: what people gave who were asked, in turns."""
     row: dict[str, Any] = {"status": "insufficient_n", "n": None, "found": {}}
     if parts is not None:
-        found = DriversKind().find(
-            answers_of(codebook(raw_visit()), planted(size, parts, seed=seed))
-        )
+        book, table = codebook(raw_visit()), planted(size, parts, seed=seed)
+        if points:
+            book = codebook(raw_visit(points=(0, 100)))
+            table = np.column_stack([table, divided(size, *points)])
+        found = DriversKind().find(answers_of(book, table))
         row = {"status": found.status.value, "n": size, "found": dict(found.values)}
     place = {"grain": "quarter", "starts_on": starts_on, "unit": unit}
     fields = {"kind": "drivers", "version": version, "made_at": NOW, **place, **row, **over}

@@ -180,11 +180,27 @@ class TestReadyDefinitions:
     def test_servperf_asks_the_perceptions_of_servqual_in_the_same_words(self) -> None:
         servperf, servqual = ready_named("servperf"), ready_named("servqual")
 
-        assert servperf.items == [i for i in servqual.items if i.role != "expectation"]
+        others = ("expectation", "importance")
+        assert servperf.items == [i for i in servqual.items if i.role not in others]
+
+    def test_servqual_asks_for_100_points_by_dimension(self) -> None:
+        asked = [i for i in ready_named("servqual").items if i.role == "importance"]
+
+        assert [(i.code, i.dimension, i.low, i.high) for i in asked] == [
+            (f"points-{dimension}", dimension, 0, 100)
+            for dimension in (
+                "tangibles",
+                "reliability",
+                "responsiveness",
+                "assurance",
+                "empathy",
+            )
+        ]
 
     def test_those_about_service_ask_for_the_outcome_and_one_comment(self) -> None:
         for definition in map(ready_named, ("servperf", "servqual", "short-form")):
-            last = [(i.code, i.kind, i.low, i.high) for i in definition.items[-4:]]
+            items = [item for item in definition.items if item.role != "importance"]
+            last = [(i.code, i.kind, i.low, i.high) for i in items[-4:]]
             assert last == [
                 ("overall", "scale", 1, 7),
                 ("nps", "nps", 0, 10),

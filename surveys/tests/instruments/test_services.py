@@ -167,7 +167,7 @@ class TestInstallReadyInstruments:
             ("gaps-staff", 1, 29),
             ("kano-example", 1, 17),
             ("servperf", 1, 26),
-            ("servqual", 1, 48),
+            ("servqual", 1, 53),
             ("short-form", 1, 9),
             ("training-reaction", 1, 7),
         ]

@@ -101,12 +101,16 @@ class TestThePage:
         form = open_page(link, client)
 
         first = client.get(f"/a/{link.token}/")
-        everything = {name: values[-2] for name, values in form.values.items()}
+        everything = {
+            name: values[-2] if len(values) > 1 else "20" for name, values in form.values.items()
+        }
         again = client.post(
             f"/a/{link.token}/send/", form.fields | everything | {"_language": language}
         )
 
-        assert len(Form(again).chosen) == len(form.values)
+        typed = [name for name in form.values if name.startswith("points")]
+        assert len(Form(again).chosen) == len(form.values) - len(typed)
+        assert all(Form(again).values[name] == ["20"] for name in typed)
         assert len(first.content) + CSS < 50_000
         assert len(again.content) + CSS < 50_000
 
@@ -134,9 +138,9 @@ class TestThePage:
         html = Client().get(f"/a/{link.token}/").content.decode()
 
         screens = html.split("<section")[1:]
-        assert [screen.count('class="card') for screen in screens] == [4, 5, 4, 4, 5, 4]
-        assert [screen.count("<fieldset") for screen in screens] == [8, 10, 8, 8, 10, 3]
-        assert "Part 2 of 6" in screens[1]
+        assert [screen.count('class="card') for screen in screens] == [4, 5, 4, 4, 5, 3, 6]
+        assert [screen.count("<fieldset") for screen in screens] == [8, 10, 8, 8, 10, 3, 0]
+        assert "Part 2 of 7" in screens[1]
         assert "about 5 minutes left" in screens[1]
         assert 'href="#s3"' in screens[1]
         assert 'href="#s1"' in screens[1]
@@ -145,10 +149,34 @@ class TestThePage:
         version = make_ready_version("servqual")
         form = open_page(make_link(make_campaign(version=version), make_unit("harbour")))
 
-        assert len(form.values) == 47
-        assert all(values[-1] == "na" for values in form.values.values())
+        scales = {code: v for code, v in form.values.items() if not code.startswith("points")}
+        assert len(scales) == 47
+        assert all(values[-1] == "na" for values in scales.values())
         assert form.values["p22"] == ["1", "2", "3", "4", "5", "6", "7", "na"]
         assert form.values["nps"] == [str(n) for n in range(11)] + ["na"]
+
+    def test_points_are_typed_on_one_screen_and_read_as_numbers(self) -> None:
+        link = make_link(
+            make_campaign(version=make_ready_version("servqual")), make_unit("harbour")
+        )
+        form = open_page(link)
+
+        screens = Client().get(f"/a/{link.token}/").content.decode().split("<section")[1:]
+        assert [screen.count("type=number") for screen in screens] == [0, 0, 0, 0, 0, 0, 5]
+        send(link, form, **{"points-tangibles": "30", "points-empathy": "70"})
+        answers = Response.objects.get().answers
+        assert answers == {"points-tangibles": 30, "points-empathy": 70}
+
+    def test_more_than_a_hundred_points_are_shown_again_and_not_stored(self) -> None:
+        link = make_link(
+            make_campaign(version=make_ready_version("servqual")), make_unit("harbour")
+        )
+
+        again = send(link, open_page(link), **{"points-tangibles": "101", "points-empathy": "7"})
+
+        assert Form(again).values["points-empathy"] == ["7"]
+        assert "101 is outside 0 to 100" in again.content.decode()
+        assert not Response.objects.exists()
 
     @pytest.mark.parametrize(
         ("mode", "words"),

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.db.models import F, Prefetch, Q, QuerySet
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,7 +23,7 @@ from improvement.verification.models import EffectCheck
 from improvement.verification.wording import amount, of_change
 from sqcore.base.periods import Grain, Period
 from sqcore.base.periods import title_of as period_title
-from sqcore.base.text import in_language
+from sqcore.base.text import day, in_language
 from sqcore.dashboards.figures import Point
 from sqcore.evaluation.models import KpiValue
 from sqcore.evaluation.wording import Scale, number, scale_of
@@ -385,9 +384,9 @@ def _my_action(action: Action, *, today: date) -> MyAction:
     if days > 0:
         due = Mark(_("overdue %(days)s") % {"days": days_said(days)}, "bad", "bad")
     elif days >= -7:
-        due = Mark(_("due %(day)s") % {"day": _short(action.due_on)}, "watch", "watch")
+        due = Mark(_("due %(day)s") % {"day": day(action.due_on)}, "watch", "watch")
     else:
-        due = Mark(_("due %(day)s") % {"day": _short(action.due_on)}, "", "calendar")
+        due = Mark(_("due %(day)s") % {"day": day(action.due_on)}, "", "calendar")
     return MyAction(
         action=action,
         title=in_language(title_of(action.ticket)),
@@ -396,11 +395,6 @@ def _my_action(action: Action, *, today: date) -> MyAction:
         due=due,
         may_finish=action.ticket.state == State.DO,
     )
-
-
-def _short(on: date) -> str:
-    # Translators: a day, in the letters of Django's date filter
-    return date_format(on, _("j M Y"))
 
 
 def _decision(ticket: Ticket, principal: Principal, *, today: date) -> Decision:

@@ -21,10 +21,10 @@ from improvement.verification.windows import (
     first_after,
     spots_of,
 )
-from improvement.verification.wording import amount, amount_at_least, day_text, spans
+from improvement.verification.wording import amount, amount_at_least, spans
 from sqcore.base.errors import InvalidInput, Problem
 from sqcore.base.periods import Grain, Period
-from sqcore.base.text import in_language
+from sqcore.base.text import day, in_language
 from sqcore.evaluation.wording import Scale, scale_of
 from sqcore.indicators.definition import IndicatorDefinition
 from sqcore.indicators.models import Indicator, IndicatorSystem
@@ -248,7 +248,7 @@ def _too_few(n: int, found: Comparing, grain: Grain, starts_on: date) -> str:
         )
     # What was counted reaches up to the period of the planned day; what is missing follows.
     planned = Period.of(max(found.compares_from, starts_on), grain, fiscal_start=fiscal_start())
-    said |= {"day": day_text(end_of(planned, LEAST - n))}
+    said |= {"day": day(end_of(planned, LEAST - n))}
     return (
         _(
             "The time between the signal and the action gives %(spans)s to compare with; it takes"
@@ -413,7 +413,7 @@ def _with_check(found: Outlook, ground: Ground, minimum: float, wished_on: date 
     if wished_on is not None and wished_on < earliest:
         text = _("An effect of %(effect)s cannot be judged before %(day)s.") % {
             "effect": amount(minimum, ground.place.scale),
-            "day": day_text(earliest),
+            "day": day(earliest),
         }
         return replace(found, refusal=text, field="wished_on")
     n_after = _by(ground, wished_on, n_after)

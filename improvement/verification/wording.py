@@ -3,9 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -47,11 +45,6 @@ TONES: Mapping[str, str] = {
 def reason_text(code: str) -> str:
     """Return a reason in words; a code of a later version stays itself."""
     return str(REASONS.get(code, code))
-
-
-def day_text(day: date) -> str:
-    # Translators: a day, in the letters of Django's date filter
-    return date_format(day, _("j M Y"))
 
 
 def spans(n: int, grain: Grain) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from sqcore.base.errors import InvalidInput, NotPermitted, Problem
 from sqcore.base.periods import Grain, Period
+from sqcore.base.text import day
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.models import UnitOfMeasure
@@ -232,12 +233,12 @@ class Check:
         if period.end <= measure.since:
             yield (
                 "period",
-                _("is over before the measure begins on %(since)s") % {"since": measure.since},
+                _("is over before the measure begins on %(since)s") % {"since": day(measure.since)},
             )
         if measure.retired_on and period.start >= measure.retired_on:
             yield (
                 "period",
-                _("the measure is retired since %(day)s") % {"day": measure.retired_on},
+                _("the measure is retired since %(day)s") % {"day": day(measure.retired_on)},
             )
         if unit is not None and (
             period.end <= unit.opened_on or (unit.closed_on and period.start >= unit.closed_on)

@@ -6,13 +6,12 @@ from datetime import date
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain, Period, title_of
+from sqcore.base.text import day as day_text
 from sqcore.dashboards.figures import Figure
 from sqcore.evaluation.wording import Scale, counted, number, scale_of
 from sqcore.identity.permissions import Permission
@@ -56,6 +55,7 @@ from sqcore.monitoring.wording import (
     variation_sign,
 )
 from sqcore.org.models import Unit
+from sqcore.org.queries import local_day
 from sqcore.stats.charts import ChartKind
 from sqcore.stats.rules import PROFILES
 
@@ -362,8 +362,7 @@ def _since_text(passed: RareEvents, today: date) -> str:
     """How long nothing has happened: no point of the chart yet, and often the best news on it."""
     days = max((today - passed.last_on).days, 0)
     said = ngettext("%(n)s day, since %(on)s", "%(n)s days, since %(on)s", days)
-    # Translators: a day, in the letters of Django's date filter
-    return said % {"n": days, "on": date_format(passed.last_on, _("j M Y"))}
+    return said % {"n": days, "on": day_text(passed.last_on)}
 
 
 def _spread_facts(chart: Chart, scale: Scale) -> list[tuple[str, str]]:
@@ -428,8 +427,7 @@ def span_text(start: date, end: date, like: Period) -> str:
 def approval_text(baseline: Baseline) -> str:
     """Return when and by whom a baseline was frozen, or proposed."""
     at = baseline.decided_at or baseline.created_at
-    # Translators: a day, in the letters of Django's date filter
-    on = date_format(localtime(at), _("j M Y"))
+    on = day_text(local_day(at))
     if baseline.state == Baseline.State.PROPOSED:
         return _("proposed by %(name)s on %(on)s") % {"name": _name(baseline.proposed_by), "on": on}
     if baseline.state == Baseline.State.DECLINED:
@@ -474,8 +472,7 @@ def _baseline_lines(
 def _note_line(principal: Principal, noted: Noted) -> NotedLine:
     found = noted.annotation
     last = date.fromordinal(found.ends_on.toordinal() - 1)
-    # Translators: a day, in the letters of Django's date filter
-    days = [date_format(day, _("j M Y")) for day in dict.fromkeys((found.starts_on, last))]
+    days = [day_text(each) for each in dict.fromkeys((found.starts_on, last))]
     excludes = found.kind == Annotation.Kind.EXCLUSION
     needed = Permission.APPROVE_BASELINES if excludes else Permission.MANAGE_SIGNALS
     may = (

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted, Problem
+from sqcore.base.text import day
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, system_principal
@@ -382,7 +382,7 @@ def _refuse_if_late(key: SeriesKey, applies_from: date) -> None:
     if held and applies_from <= held[-1].applies_from:
         raise Conflict(
             _("A baseline that applies from %(day)s is in force; a new one comes after it.")
-            % {"day": date_format(held[-1].applies_from)}
+            % {"day": day(held[-1].applies_from)}
         )
 
 

@@ -226,9 +226,7 @@ def _tell_deciders(dispute: Dispute, now: datetime) -> None:
         Permission.DECIDE_DISPUTES,
         key=f"dispute-raised:{dispute.pk}",
         title=in_all_languages(lazy("A dispute waits for a decision")),
-        body=in_all_languages(
-            lazy("It is to be decided by %(day)s."), day=dispute.due_on.isoformat()
-        ),
+        body=in_all_languages(lazy("It is to be decided by %(day)s."), day=dispute.due_on),
         reason=in_all_languages(lazy("You decide disputes.")),
         link=reverse("sqcore:performance-dispute", args=[dispute.pk]),
         unit_id=dispute.unit_id,

@@ -50,7 +50,7 @@ def tell_people(*, run_id: int, now: datetime) -> int:
             title=in_all_languages(lazy("Your results are there")),
             body=in_all_languages(
                 lazy("What customers said about you until %(until)s, and how it is computed."),
-                until=(run.ends_on - timedelta(days=1)).isoformat(),
+                until=run.ends_on - timedelta(days=1),
             ),
             reason=in_all_languages(lazy("They are about you.")),
             link=reverse("sqcore:performance-me"),

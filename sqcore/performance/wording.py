@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import NormalDist
 
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from sqcore.base.text import number, signed
+from sqcore.base.text import day, number, signed
 from sqcore.performance.models import FrozenReliability, ResultsPolicy, ResultsRun, StaffResult
 from sqcore.performance.sources import PersonMeasure
 from sqcore.performance.windows import months_before
@@ -69,10 +68,7 @@ def window_text(result: StaffResult) -> str:
 
 
 def span_text(starts_on: date, ends_on: date) -> str:
-    # Translators: a day, in the letters of Django's date filter
-    form = _("j M Y")
-    last = ends_on - timedelta(days=1)
-    return f"{date_format(starts_on, form)} – {date_format(last, form)}"
+    return f"{day(starts_on)} – {day(ends_on - timedelta(days=1))}"
 
 
 def between_text(low: float | None, high: float | None) -> str:

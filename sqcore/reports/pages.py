@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from sqcore.base.periods import Grain
-from sqcore.base.text import number
+from sqcore.base.text import day, number
 from sqcore.causes.taxonomy import CAUSES
 from sqcore.dashboards.figures import IntervalBar, interval_bar_of
+from sqcore.evaluation.chosen import Chosen, choose
 from sqcore.evaluation.forms import Asked
-from sqcore.evaluation.pages import Chosen, choose
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition
 from sqcore.org.models import Unit
@@ -313,9 +312,8 @@ def _span(evidence: Evidence) -> str:
     return " – ".join(each for each in ends if each)
 
 
-def _day(day: date | None) -> str:
-    # Translators: a day, in the letters of Django's date filter
-    return date_format(day, _("j M Y")) if day else ""
+def _day(on: date | None) -> str:
+    return day(on) if on else ""
 
 
 def rows_of(found: Diagnosis) -> Iterable[Mapping[str, object]]:

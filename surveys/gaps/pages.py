@@ -6,11 +6,10 @@ from datetime import date, timedelta
 from math import ceil, floor
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from sqcore.base.periods import title_of
-from sqcore.base.text import in_language, number, signed
+from sqcore.base.text import day, in_language, number, signed
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.stats.gaps import Gap, GapResult, knowledge_gap
@@ -174,7 +173,7 @@ def gaps_page(*, principal: Principal, on: date, until: str = "") -> GapsPage:
 
 def _until(end: date) -> str:
     last = end - timedelta(days=1)
-    return _("until %(day)s") % {"day": date_format(last, "SHORT_DATE_FORMAT")}
+    return _("until %(day)s") % {"day": day(last)}
 
 
 def _knowledge(sides: Mapping[str, Side]) -> GapLine:

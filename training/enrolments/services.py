@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, NotPermitted, Problem
-from sqcore.base.text import TranslatedText, in_all_languages
+from sqcore.base.text import TranslatedText, day, in_all_languages
 from sqcore.identity.principals import Principal, system_principal
 from sqcore.notices.services import notify
 from sqcore.org.models import Assignment, Staff, Unit, during
@@ -113,7 +113,7 @@ def _require_enroller(
         raise NotPermitted(_("Ask your manager or HR to enrol you in this course."))
     last = session.enrol_until or session.starts_on
     if local_day(now) > last:
-        raise Conflict(_("The last day to enrol was %(day)s.") % {"day": last.isoformat()})
+        raise Conflict(_("The last day to enrol was %(day)s.") % {"day": day(last)})
 
 
 def _refuse_unfit(session: Session, staff: Staff) -> None:
@@ -310,7 +310,7 @@ def tell_of_unclosed(*, now: datetime) -> int:
             title=in_all_languages(UNCLOSED, course=session.version.course.name),
             body=in_all_languages(
                 gettext_lazy("It ended on %(last)s. Check presence and results, then close it."),
-                last={"en": session.ends_on.isoformat()},
+                last=session.ends_on,
             ),
             reason=in_all_languages(gettext_lazy("You planned it or held it.")),
             link=_page_of(session),
@@ -785,7 +785,7 @@ def _body(session: Session, place: str, why: str) -> TranslatedText:
         return {"en": why}
     return in_all_languages(
         gettext_lazy("From %(first)s to %(last)s. %(place)s"),
-        first={"en": session.starts_on.isoformat()},
-        last={"en": session.ends_on.isoformat()},
+        first=session.starts_on,
+        last=session.ends_on,
         place={"en": place},
     )

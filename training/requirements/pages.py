@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from sqcore.base.api import Keyset, next_link, page_request
+from sqcore.base.text import day
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.org.models import Post, Staff, Unit
@@ -201,8 +201,7 @@ def mark_of(owed: Obligation, on: date) -> Mark:
 
 
 def short(on: date | None) -> str:
-    # Translators: a day, in the letters of Django's date filter
-    return date_format(on, _("j M Y")) if on else ""
+    return day(on) if on else ""
 
 
 # ---- Lists ---------------------------------------------------------------------------------------

@@ -544,7 +544,7 @@ def _tell(
         readers=readers,
         key=f"training-{what}:{course.pk}:{day}:{step}",
         title=in_all_languages(title, course=course.name),
-        body=in_all_languages(body, day={"en": day.isoformat()}),
+        body=in_all_languages(body, day=day),
         reason=in_all_languages(reason),
         link=reverse("training:records-mine"),
         now=now,

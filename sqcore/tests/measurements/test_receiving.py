@@ -71,7 +71,7 @@ class TestMeasures:
         send(share("north", "2026-01", 1, 2))
 
         assert reasons(share("north", "2026-02", 1, 2)) == [
-            "row 1, period: the measure is retired since 2026-02-01"
+            "row 1, period: the measure is retired since 1 Feb 2026"
         ]
         with pytest.raises(Conflict):
             retire_measure(measure=found, on=date(2026, 3, 1), by=SYSTEM, now=NOW)
@@ -196,7 +196,7 @@ class TestRefusals:
             ({"period": "2026-04"}, "row 1, period: has not begun yet"),
             (
                 {"period": "2020-01"},
-                "row 1, period: is over before the measure begins on 2021-01-01",
+                "row 1, period: is over before the measure begins on 1 Jan 2021",
             ),
             ({"period": None}, "row 1, period: give either period or starts_on"),
             (
@@ -216,7 +216,10 @@ class TestRefusals:
             ({"numerator": None}, "row 1, numerator: is missing"),
             ({"numerator": 1, "denominator": 2**53 + 2},
              "row 1, denominator: is more than 9,007,199,254,740,992"),
-            ({"value": 3}, "row 1, value: is no field of a measure of the kind “Share of a number”"),
+            (
+                {"value": 3},
+                "row 1, value: is no field of a measure of the kind “Share of a number”",
+            ),
             (
                 {"unit_of_measure": "min"},
                 "row 1, unit_of_measure: must be share, the one of this measure",

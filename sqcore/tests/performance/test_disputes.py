@@ -107,7 +107,8 @@ def test_a_dispute_is_raised_about_an_own_encounter(branch: Branch) -> None:
         "reason": "not-mine", "due_on": "2026-03-16",
     }  # fmt: skip
     notice = Notice.objects.get(reader=ana.user)
-    assert notice.body["en"] == "It is to be decided by 2026-03-16."
+    assert notice.body["en"] == "It is to be decided by 16 Mar 2026."
+    assert "2026年3月16日" in notice.body["zh-hans"]
 
 
 def test_the_deadline_is_that_of_the_rules(branch: Branch) -> None:

@@ -99,7 +99,7 @@ def test_after_the_last_day_to_enrol_only_planners_do(bank: Bank) -> None:
     with pytest.raises(Conflict) as refused:
         enrol(**of, origin="self", by=bank.as_(bank.li))  # type: ignore[arg-type]
 
-    assert refused.value.message == "The last day to enrol was 2026-03-01."
+    assert refused.value.message == "The last day to enrol was 1 Mar 2026."
     assert not Enrolment.objects.exists()
     assert enrol(**of, origin="manager", by=bank.as_(bank.mei)).state == "enrolled"  # type: ignore[arg-type]
 

@@ -44,9 +44,10 @@ THINGS = {
         *("process_words", "rows", "sums", "timeline"),
     },
     "sqcore.evaluation": {
-        *("changes", "due", "exports", "figures", "frozen", "groups", "kpi_page", "lattice"),
-        *("leaves", "pages", "published", "release", "standard_errors", "standings"),
-        *("unit_scores", "wording"),
+        *("changes", "chosen", "clear_changes", "due", "exports", "figures", "frozen", "groups"),
+        *("hero", "indicator_page", "kpi_page", "lattice", "leaves", "published"),
+        *("quality_page", "release", "standard_errors", "standings", "tables", "unit_page"),
+        *("unit_scores", "unit_table", "wording"),
     },
     "sqcore.files": {
         *("cells", "encodings", "kinds", "mapping", "paper", "personal", "storage", "toml"),

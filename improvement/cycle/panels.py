@@ -6,7 +6,7 @@ from datetime import datetime
 
 from improvement.cycle.pages import mine, tickets_here
 from sqcore.dashboards.panels import Page
-from sqcore.evaluation.pages import IndicatorPage
+from sqcore.evaluation.indicator_page import IndicatorPage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import COMPOSITE

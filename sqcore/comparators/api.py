@@ -32,8 +32,8 @@ from sqcore.comparators.serializers import (
     SystemComparison,
 )
 from sqcore.comparators.services import add_value, withdraw_value
+from sqcore.evaluation.chosen import choose
 from sqcore.evaluation.forms import Asked
-from sqcore.evaluation.pages import choose
 from sqcore.identity.api import ApiView
 from sqcore.identity.permissions import Permission
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition

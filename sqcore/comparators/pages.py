@@ -24,7 +24,8 @@ from sqcore.comparators.rules import (
     reading,
 )
 from sqcore.comparators.series import source_text, span_text
-from sqcore.evaluation.pages import Chosen, IndicatorPage
+from sqcore.evaluation.chosen import Chosen
+from sqcore.evaluation.indicator_page import IndicatorPage
 from sqcore.evaluation.wording import Mark, Scale, scale_of
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import COMPOSITE, SystemDefinition

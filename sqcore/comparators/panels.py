@@ -6,8 +6,10 @@ from datetime import datetime
 
 from sqcore.comparators.pages import beside_page, comparison_cards
 from sqcore.dashboards.panels import Page
+from sqcore.evaluation.indicator_page import IndicatorPage
 from sqcore.evaluation.models import KpiValue
-from sqcore.evaluation.pages import IndicatorPage, QualityPage, UnitPage
+from sqcore.evaluation.quality_page import QualityPage
+from sqcore.evaluation.unit_page import UnitPage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 

@@ -17,8 +17,8 @@ class Page(TextChoices):
     HOME = "home"  # None
     QUALITY = "quality"  # None
     UNIT = "unit"  # the sqcore.org.models.Unit
-    STANDING = "standing"  # the QualityPage or UnitPage of sqcore.evaluation.pages that is shown
-    INDICATOR = "indicator"  # the sqcore.evaluation.pages.IndicatorPage that is shown
+    STANDING = "standing"  # the QualityPage or UnitPage of sqcore.evaluation that is shown
+    INDICATOR = "indicator"  # the IndicatorPage of sqcore.evaluation that is shown
     PERSON = "person"  # the sqcore.org.models.Staff whose page is shown
     CHART = "chart"  # the sqcore.monitoring.queries.SeriesKey whose control chart is shown
     SYSTEM = "system"  # the sqcore.indicators.models.SystemVersion that is shown

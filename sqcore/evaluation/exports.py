@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base.errors import NotFound
-from sqcore.evaluation import pages, queries
+from sqcore.evaluation import queries
+from sqcore.evaluation.chosen import choose_series
 from sqcore.evaluation.figures import Figure
 from sqcore.evaluation.forms import Asked
+from sqcore.evaluation.tables import target_of
 from sqcore.files.writing import BYTE_ORDER_MARK, harmless
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition, counts_of_code
@@ -35,7 +37,7 @@ class SeriesFile:
 @transaction.atomic
 def export_series(*, principal: Principal, code: str, asked: Asked, now: datetime) -> SeriesFile:
     """Return one series as CSV, as far as the asker may see it. raises: NotFound"""
-    chosen = pages.choose_series(principal=principal, code=code, asked=asked)
+    chosen = choose_series(principal=principal, code=code, asked=asked)
     if chosen is None or not chosen.tops:
         raise NotFound(_("Nothing was evaluated yet."))
     definition = SystemDefinition.from_json(chosen.run.definition)
@@ -54,7 +56,7 @@ def export_series(*, principal: Principal, code: str, asked: Asked, now: datetim
     leaf = definition.indicator(code)
     meant = [
         counts_of_code(definition, code),
-        pages.target_of(definition, code),
+        target_of(definition, code),
         leaf.floor if leaf else None,
     ]
     record(

@@ -13,8 +13,9 @@ from sqcore.audit.queries import last_check, unsealed_entries
 from sqcore.base.queries import late_deliveries
 from sqcore.dashboards.navigation import NAVIGATION, Group
 from sqcore.dashboards.panels import Page
-from sqcore.evaluation import pages, queries
+from sqcore.evaluation import queries
 from sqcore.evaluation.forms import Asked
+from sqcore.evaluation.quality_page import home_standing
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.sources import SOURCES
@@ -39,7 +40,7 @@ class StandingPanel:
     ) -> Mapping[str, object] | None:
         if not principal.may(Permission.VIEW_RESULTS):
             return None
-        shown = pages.home_standing(principal=principal, asked=Asked())
+        shown = home_standing(principal=principal, asked=Asked())
         return None if shown is None else {"page": shown}
 
 

@@ -7,8 +7,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from sqcore.dashboards.panels import Page, panels_on
-from sqcore.evaluation import exports, pages
+from sqcore.evaluation import exports
 from sqcore.evaluation.forms import asked
+from sqcore.evaluation.indicator_page import indicator_page
+from sqcore.evaluation.quality_page import quality_page
+from sqcore.evaluation.unit_page import unit_page
 from sqcore.identity.principals import principal_of
 
 NOTHING = "sqcore/evaluation/nothing.html"
@@ -27,7 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def quality(request: HttpRequest) -> HttpResponse:
     """How good is the service, and did anything change?"""
     principal = principal_of(request)
-    page = pages.quality_page(principal=principal, asked=asked(request.GET))
+    page = quality_page(principal=principal, asked=asked(request.GET))
     if page is None:
         return render(request, NOTHING)
     now = timezone.now()
@@ -43,7 +46,7 @@ def quality(request: HttpRequest) -> HttpResponse:
 def unit(request: HttpRequest, code: str) -> HttpResponse:
     """Where a unit stands, in what, and the units below it."""
     principal, now = principal_of(request), timezone.now()
-    page = pages.unit_page(
+    page = unit_page(
         principal=principal, code=code, asked=asked(request.GET), on=timezone.localdate(now)
     )
     if page is None:
@@ -60,7 +63,7 @@ def unit(request: HttpRequest, code: str) -> HttpResponse:
 def indicator(request: HttpRequest, code: str) -> HttpResponse:
     """One series with its interval, what it means and where it comes from."""
     principal = principal_of(request)
-    page = pages.indicator_page(principal=principal, code=code, asked=asked(request.GET))
+    page = indicator_page(principal=principal, code=code, asked=asked(request.GET))
     if page is None:
         return render(request, NOTHING)
     panels = panels_on(Page.INDICATOR, principal=principal, now=timezone.now(), subject=page)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from sqcore.base.errors import InvalidInput, NotFound
 from sqcore.base.periods import Grain
 from sqcore.evaluation.models import EvaluationRun
-from sqcore.evaluation.pages import target_of
+from sqcore.evaluation.tables import target_of
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import IndicatorDefinition, SystemDefinition

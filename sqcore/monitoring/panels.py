@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqcore.base.errors import NotFound
 from sqcore.base.periods import Grain
 from sqcore.dashboards.panels import Page
-from sqcore.evaluation.pages import IndicatorPage
+from sqcore.evaluation.indicator_page import IndicatorPage
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
 from sqcore.indicators.definition import SystemDefinition

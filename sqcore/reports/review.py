@@ -12,7 +12,7 @@ from sqcore.base.periods import Grain
 from sqcore.base.text import number
 from sqcore.dashboards.panels import ShownPanel
 from sqcore.evaluation.forms import Asked
-from sqcore.evaluation.pages import UnitPage, unit_page
+from sqcore.evaluation.unit_page import UnitPage, unit_page
 from sqcore.identity.principals import Principal
 from sqcore.monitoring.models import Signal
 from sqcore.org.queries import local_day

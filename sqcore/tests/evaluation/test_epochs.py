@@ -12,8 +12,8 @@ from sqcore.base.periods import Grain, Period
 from sqcore.evaluation import queries
 from sqcore.evaluation.figures import Line
 from sqcore.evaluation.forms import Asked
+from sqcore.evaluation.indicator_page import indicator_page
 from sqcore.evaluation.models import EvaluationRun, KpiValue
-from sqcore.evaluation.pages import indicator_page
 from sqcore.evaluation.services import evaluate_due, replay
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission

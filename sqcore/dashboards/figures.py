@@ -345,12 +345,17 @@ def _runs(points: Sequence[Point]) -> list[list[Point]]:
 
 @dataclass(frozen=True)
 class IntervalBar:
-    """Places on a track, in percent of its length."""
+    """Places on a track, in percent of its length.
+
+    is_cut_below, is_cut_above: whether the value or its interval goes on beyond that end
+    """
 
     low: float | None
     high: float | None
     value: float | None
     target: float | None
+    is_cut_below: bool = False
+    is_cut_above: bool = False
 
 
 def interval_bar_of(
@@ -361,12 +366,21 @@ def interval_bar_of(
     target: float | None = None,
     scale: tuple[float, float] = (0.0, 100.0),
 ) -> IntervalBar:
-    """Compute where value, interval and target stand on a fixed scale; outside is cut off."""
+    """Compute where value, interval and target stand on a fixed scale; outside is cut off, and
+    it is marked that it goes on."""
     start, end = scale
+    drawn = [number for number in (value, low, high) if number is not None]
 
     def place(number: float | None) -> float | None:
         if number is None:
             return None
         return round(min(max((number - start) / (end - start), 0.0), 1.0) * 100, 2)
 
-    return IntervalBar(place(low), place(high), place(value), place(target))
+    return IntervalBar(
+        place(low),
+        place(high),
+        place(value),
+        place(target),
+        is_cut_below=any(number < start for number in drawn),
+        is_cut_above=any(number > end for number in drawn),
+    )

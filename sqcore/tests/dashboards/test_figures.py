@@ -104,4 +104,12 @@ class TestIntervalBar:
         assert (bar.value, bar.low, bar.high, bar.target) == (65.5, 59.0, 72.0, 75.0)
 
     def test_cuts_off_what_is_outside(self) -> None:
-        assert interval_bar_of(value=101, low=-5, high=120).high == 100.0
+        bar = interval_bar_of(value=101, low=-5, high=120)
+
+        assert (bar.low, bar.value, bar.high) == (0.0, 100.0, 100.0)
+        assert (bar.is_cut_below, bar.is_cut_above) == (True, True)
+
+    def test_what_ends_on_the_scale_is_not_marked_as_going_on(self) -> None:
+        bar = interval_bar_of(value=50, low=0, high=100, target=130)
+
+        assert (bar.target, bar.is_cut_below, bar.is_cut_above) == (100.0, False, False)

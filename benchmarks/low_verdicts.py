@@ -13,16 +13,10 @@ import numpy as np
 from scipy import special
 
 from sqcore.stats.arrays import BoolArray, FloatArray, IntArray
-from sqcore.stats.people import (
-    adjusted,
-    case_mix,
-    expected_flags,
-    overdispersion,
-    probability_below,
-    shrink,
-    variance_parts,
-    variance_parts_of_sums,
-)
+from sqcore.stats.case_mix import adjusted, case_mix
+from sqcore.stats.funnels import overdispersion
+from sqcore.stats.people import expected_flags, probability_below, shrink
+from sqcore.stats.variance_parts import variance_parts, variance_parts_of_sums
 
 WITHIN, TAU, MARGIN, SURE = 1.21, 0.30, 0.30, 0.975
 STAFF, REPLICATES = 240, 3_000

@@ -22,7 +22,7 @@ from sqcore.monitoring.charts import newest_definitions
 from sqcore.org.models import Unit
 from sqcore.org.queries import fiscal_start, tree_on
 from sqcore.stats.arrays import FloatArray
-from sqcore.stats.people import Funnel, funnel_limits, overdispersion
+from sqcore.stats.funnels import Funnel, funnel_limits, overdispersion
 from sqcore.stats.results import MethodStatus
 
 LEAST_UNITS = 5

@@ -12,7 +12,7 @@ from sqcore.base.text import number, signed
 from sqcore.dashboards.figures import Column, Figure
 from sqcore.performance.models import StaffResult
 from sqcore.performance.wording import DECIMALS, between_text, mark_of
-from sqcore.stats.people import funnel_limits
+from sqcore.stats.funnels import funnel_limits
 
 Verdict = StaffResult.Verdict
 MOST_POINTS = 600

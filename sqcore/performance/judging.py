@@ -13,20 +13,17 @@ import numpy.typing as npt
 
 from sqcore.performance.models import StaffResult
 from sqcore.performance.sources import PersonAnswers
+from sqcore.stats.case_mix import CaseMix, adjusted, case_mix
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.people import (
-    CaseMix,
     Shrunk,
-    VarianceParts,
-    adjusted,
-    case_mix,
     expected_flags,
     probability_above,
     probability_below,
     reliability,
     shrink,
-    variance_parts,
 )
+from sqcore.stats.variance_parts import VarianceParts, variance_parts
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

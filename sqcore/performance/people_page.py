@@ -34,7 +34,8 @@ from sqcore.performance.wording import (
     short_use,
 )
 from sqcore.stats.errors import StatisticsError
-from sqcore.stats.people import expected_flags, overdispersion
+from sqcore.stats.funnels import overdispersion
+from sqcore.stats.people import expected_flags
 
 Verdict = StaffResult.Verdict
 PER_PAGE = 50

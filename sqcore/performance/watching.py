@@ -18,7 +18,7 @@ from django.db.models import Count, Q, QuerySet
 from sqcore.encounters.models import Encounter
 from sqcore.performance.models import StaffResult
 from sqcore.performance.windows import months_before
-from sqcore.stats.people import overdispersion
+from sqcore.stats.funnels import overdispersion
 
 MORE, FEWER, ATTRIBUTED = "answers-more", "answers-fewer", "attributed"
 FAR = NormalDist().inv_cdf(0.999)

@@ -14,6 +14,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 LARGEST = 1e100
 """Beyond it squares and their sums leave the range of the numbers."""
+SMALLEST = 1e-100
+"""Below it reciprocals and their squares do."""
+MOST_COUNTED = 2**53
+"""More of anything cannot be counted one by one in a float."""
 
 
 def integers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.integer[Any]]:
@@ -74,6 +78,13 @@ def squarable(array: FloatArray, name: str) -> FloatArray:
     return array
 
 
+def divisible(array: FloatArray, name: str) -> FloatArray:
+    """Refuse numbers that are not positive, or cannot be divided by and squared."""
+    if not ((array >= SMALLEST) & (array <= LARGEST)).all():
+        raise StatisticsError(f"{name} must be positive, from {SMALLEST:g} to {LARGEST:g}")
+    return array
+
+
 def together(name: str, *parts: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     """Return the arrays in the one shape that they all fit, or refuse."""
     try:
@@ -99,3 +110,20 @@ def confidence_level(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise StatisticsError(f"confidence must lie between 0 and 1, not {confidence}")
     return confidence
+
+
+def codes_below(values: npt.ArrayLike, count: int, length: int, name: str) -> IntArray:
+    """Return codes of one for each of so many, or refuse those outside 0..count - 1."""
+    code = int64s(values, name)
+    shaped(code, (length,), name)
+    if count < 1 or ((code < 0) | (code >= count)).any():
+        raise StatisticsError(f"{name} must lie in 0..{count - 1}")
+    return code
+
+
+def dense_codes(code: IntArray) -> tuple[IntArray, int]:
+    """Return the codes without gaps, and how many there are."""
+    if (code < 0).any():
+        raise StatisticsError("codes must not be negative")
+    known, dense = np.unique(code, return_inverse=True)
+    return dense.astype(np.int64), len(known)

@@ -7,13 +7,22 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from sqcore.stats.arrays import FloatArray, confidence_level, finite, shaped
+from sqcore.stats.arrays import (
+    MOST_COUNTED,
+    FloatArray,
+    confidence_level,
+    finite,
+    shaped,
+    squarable,
+)
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.heterogeneity import heterogeneity
 from sqcore.stats.results import Figure, MethodStatus
 
 FLAT = 1e-12
 """Below this part of the squares a spread is the rounding of sums."""
+LEAST_FREE = 1.0
+"""Inside the groups: one group of two. Effective numbers next to 1 say nothing of a variance."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,8 @@ def consistency(
         (MSB - MSW) / (MSB + (n0 - 1) MSW), at least 0, with Searle's F interval, cut at 0.
         Groups more alike than chance lets them be: tau 0 without interval. Nothing varies inside
         the groups: tau is what the means show, and icc 1; where the means are equal as well tau
-        is 0 without interval and icc ZERO_VARIANCE. No group with two values: INSUFFICIENT_N
+        is 0 without interval and icc ZERO_VARIANCE. Less than one value beyond the groups:
+        INSUFFICIENT_N
     raises: StatisticsError if shapes differ, a number is not finite or out of range
     assumes: values independent given their group; one variance inside all groups; the groups' true
         means normal about their mean. tau's interval takes the pooled variance as known, which
@@ -81,12 +91,16 @@ def consistency(
         raise StatisticsError("n must be a list")
     for array, name in ((m, "means"), (v, "variances")):
         shaped(array, (size.size,), name)
-    if (size < 1).any() or (v < 0).any():
-        raise StatisticsError("every group needs a value, and variances must not be negative")
+    if (size < 1).any() or (size > MOST_COUNTED).any():
+        raise StatisticsError("n must be a number of values, from 1 to 2**53")
+    squarable(m, "means")
+    if (v < 0).any():
+        raise StatisticsError("variances must not be negative")
+    squarable(np.sqrt(v), "standard deviations")
     if least_groups < 2:
         raise StatisticsError("two groups are the least that can be compared")
     total, groups = float(size.sum()), size.size
-    if groups < least_groups or total - groups <= 0:
+    if groups < least_groups or total - groups < LEAST_FREE:
         none = Figure.none(MethodStatus.INSUFFICIENT_N, n=groups)
         return Consistency(none, none, None, None, None, groups, total)
     return _judged(size, m, v, level)
@@ -124,7 +138,7 @@ def _flat(moved: FloatArray, level: float) -> tuple[Figure, Figure]:
         spread * math.sqrt(free / float(special.chdtri(free, share)))
         for share in (tail, 1.0 - tail)
     )
-    return Figure(spread, low, high, moved.size), Figure(1.0, None, None, moved.size)
+    return _around(spread, low, high, moved.size), Figure(1.0, None, None, moved.size)
 
 
 def _icc(ratio: float, n0: float, groups: int, total: float, level: float) -> Figure:
@@ -138,7 +152,12 @@ def _icc(ratio: float, n0: float, groups: int, total: float, level: float) -> Fi
             ratio / float(special.fdtri(*free, tail)),
         )
     )
-    return Figure(value, low, high, groups)
+    return _around(value, low, high, groups)
+
+
+def _around(value: float, low: float, high: float, n: int) -> Figure:
+    """Quantiles at next to no confidence lie about the median, not about the value."""
+    return Figure(value, min(low, value), max(high, value), n)
 
 
 def _scaled(figure: Figure, unit: float) -> Figure:

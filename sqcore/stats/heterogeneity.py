@@ -17,8 +17,8 @@ from sqcore.stats.arrays import (
     squarable,
 )
 from sqcore.stats.errors import StatisticsError
-from sqcore.stats.people import between_variance
 from sqcore.stats.results import Figure, MethodStatus
+from sqcore.stats.variance_parts import between_variance
 
 APART = 1e12
 """Differences of so many uncertainties leave nothing to weigh."""
@@ -115,6 +115,8 @@ def _judged(m: FloatArray, v: FloatArray, code: IntArray, free: int, level: floa
             _solved(moved, scaled, code, float(special.chdtri(free, share)))
             for share in (tail, 1.0 - tail)
         ]
+        # Of next to no confidence the profile leaves the value aside.
+        ends = [min(ends[0], tau2), max(ends[1], tau2)]
         value, low, high = (unit * math.sqrt(each) for each in (tau2, *ends))
         tau = Figure(value, low, high, m.size)
         of_two = Figure(OF_TWO * value, OF_TWO * low, OF_TWO * high, m.size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import FloatArray, IntArray
+from sqcore.stats.arrays import FloatArray, IntArray, numbers, squarable
 from sqcore.stats.errors import StatisticsError
 from sqcore.stats.results import MethodStatus
 
@@ -16,6 +16,8 @@ SAME = 1e-9
 """Scores that differ by less are a tie."""
 LEAST_SPREAD_KNOWN = 3
 """Of fewer units nobody can say how far units lie apart."""
+LEAST_FREEDOM = 1e-6
+"""Of fewer degrees of freedom a standard error says nothing at all."""
 _STEPS = 90
 """So many sizes of the spread between units are weighed, up to three times that of the scores."""
 _SURE = 400.0
@@ -49,12 +51,13 @@ def places(
 
     score, se: shape (u,), a score (more is better) and its standard error, >= 0; NaN where a unit
         has none: it takes no part and moves no other one
-    df: shape (u,), on how many degrees of freedom the standard error rests, > 0, inf where it is
-        known; None: all are known
+    df: shape (u,), on how many degrees of freedom the standard error rests, 1e-6 or more, inf
+        where it is known; None: all are known
     draws, share, seed: how many, how much of them lies between the ends, from where they start
     returns: one Place a unit. Without a score or a standard error: NOT_APPLICABLE; fewer than two
         units that take part: INSUFFICIENT_N
-    raises: StatisticsError for shapes that differ, infinite scores, se < 0, df <= 0
+    raises: StatisticsError for shapes that differ, scores that are infinite or beyond what can be
+        squared, se < 0, df < 1e-6
     assumes: units that have nobody in common, so that their errors are independent: not one within
         the other. True scores are normal about their mean, with a spread that is drawn too (flat
         prior); of two units nothing is assumed. No doubt about weights is in it
@@ -66,17 +69,19 @@ def places(
     >>> [(each.rank, each.low, each.high) for each in found]
     [(1, 1, 1), (2, 2, 3), (3, 2, 3)]
     """
-    y, error = (np.asarray(each, dtype=np.float64) for each in (score, se))
-    free = np.full(y.shape, np.inf) if df is None else np.asarray(df, dtype=np.float64)
+    y, error = (
+        squarable(numbers(each, name), name) for each, name in ((score, "score"), (se, "se"))
+    )
+    free = np.full(y.shape, np.inf) if df is None else _freedom(df)
     if y.ndim != 1 or not y.shape == error.shape == free.shape:
         raise StatisticsError("score, se and df must have the same shape (units,)")
-    if np.isinf(y).any() or np.isinf(error).any() or (error < 0).any():
-        raise StatisticsError("scores must be finite, standard errors finite and not negative")
-    if draws < 1 or not 0 < share < 1:
-        raise StatisticsError("draws must be positive and the share between 0 and 1")
+    if (error < 0).any():
+        raise StatisticsError("standard errors must not be negative")
+    if draws < 1 or not 0 < share < 1 or seed < 0:
+        raise StatisticsError("draws must be positive, the share between 0 and 1, the seed >= 0")
     rows = np.flatnonzero(~(np.isnan(y) | np.isnan(error) | np.isnan(free)))
-    if (free[rows] <= 0).any():
-        raise StatisticsError("degrees of freedom must be positive")
+    if (free[rows] < LEAST_FREEDOM).any():
+        raise StatisticsError(f"degrees of freedom must be {LEAST_FREEDOM:g} or more")
     missing = Place(None, None, None, MethodStatus.NOT_APPLICABLE)
     found = [missing] * len(y)
     if rows.size < 2:
@@ -88,6 +93,13 @@ def places(
     for at, rank, best, worst in zip(rows.tolist(), own.tolist(), *ends.tolist(), strict=True):
         found[at] = Place(rank, min(best, rank), max(worst, rank))
     return tuple(found)
+
+
+def _freedom(df: npt.ArrayLike) -> FloatArray:
+    try:
+        return np.asarray(df, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatisticsError("df must be numbers in one list") from error
 
 
 def _drawn(

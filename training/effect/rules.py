@@ -22,7 +22,8 @@ from sqcore.stats.learning import (
     regression_to_the_mean,
     verdict,
 )
-from sqcore.stats.people import reliability, shrink, variance_parts_of_sums
+from sqcore.stats.people import reliability, shrink
+from sqcore.stats.variance_parts import variance_parts_of_sums
 from training.courses.models import Course
 from training.effect.models import Study
 from training.effect.queries import Answers, answers_about

@@ -14,7 +14,7 @@ from sqcore.monitoring.funnel import Place, UnitFunnel, funnel_of
 from sqcore.monitoring.funnel_page import funnel_figure
 from sqcore.org.models import Unit
 from sqcore.org.queries import principal_for
-from sqcore.stats.people import funnel_limits
+from sqcore.stats.funnels import funnel_limits
 from sqcore.stats.results import MethodStatus
 from sqcore.tests.factories import make_unit
 from sqcore.tests.monitoring.series import Series, leaf, make_series

@@ -187,7 +187,14 @@ def test_refuses_a_wrong_call(
         consistency(n, means, variances, **more)  # type: ignore[arg-type]  # wrong on purpose
 
 
-@pytest.mark.parametrize("size", [1e-150, 1.0, 1e100])
+def test_groups_that_are_hardly_more_than_one_value_each_say_nothing() -> None:
+    found = consistency([1.0, 1.0 + 2e-16, 1.0 + 4e-16], [1.0, 2.0, 3.0], [1.0] * 3)
+
+    assert found.status is MethodStatus.INSUFFICIENT_N
+    assert found.between_square is None
+
+
+@pytest.mark.parametrize("size", [1e-150, 1.0, 1e99])
 def test_tiny_and_huge_values_give_a_number(size: float) -> None:
     found = consistency([40, 40, 40], [size, 2 * size, 3 * size], [(size / 10) ** 2] * 3)
 

@@ -11,19 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sqcore.stats.arrays import FloatArray, IntArray
+from sqcore.stats.case_mix import CaseMix, adjusted, case_mix
 from sqcore.stats.errors import StatisticsError
+from sqcore.stats.funnels import funnel_limits, overdispersion
 from sqcore.stats.people import (
-    CaseMix,
     SharePrior,
     Shrunk,
-    adjusted,
     answers_needed,
-    between_variance,
-    case_mix,
     expected_flags,
-    funnel_limits,
     information,
-    overdispersion,
     probability_above,
     probability_below,
     reliability,
@@ -31,10 +27,9 @@ from sqcore.stats.people import (
     shrink,
     shrunk_share,
     truly_lowest,
-    variance_parts,
-    variance_parts_of_sums,
 )
 from sqcore.stats.proportions import wilson
+from sqcore.stats.variance_parts import between_variance, variance_parts, variance_parts_of_sums
 
 # R package multilevel, bh1996 (Bliese): HRS by GRP. Its ICC1 takes the mean group size.
 BH_N = [
@@ -244,6 +239,23 @@ def test_paule_and_mandel_solve_their_equation() -> None:
     w = 1 / (np.array(VARIANCES_OF_FIVE) + tau2)
     centre = np.average(MEANS_OF_FIVE, weights=w)
     assert (w * (np.array(MEANS_OF_FIVE) - centre) ** 2).sum() == pytest.approx(4.0)
+
+
+def test_paule_and_mandel_reach_a_variance_far_beyond_those_of_the_means() -> None:
+    found = between_variance([0.0, 1e20], [1e-60, 1e-60], [0, 0])
+
+    assert found == pytest.approx(5e39, rel=1e-9)
+
+
+def test_a_part_of_an_answer_is_no_more_reliable_than_all() -> None:
+    assert reliability([1e-300, 2.0, 0.0], 1.0).tolist() == [1.0, 1.0, 0.0]
+
+
+def test_a_funnel_of_two_billion_answers_is_the_normal_one() -> None:
+    found = funnel_limits(0.5, [2**31 - 1], levels=[0.95])
+
+    half = stats.norm.ppf(0.975) / 2 / math.sqrt(2**31 - 1)
+    assert (found.high - found.low).item() / 2 == pytest.approx(half, rel=1e-3)
 
 
 def test_two_groups_are_pooled_about_their_own_means() -> None:
@@ -662,6 +674,17 @@ REFUSED: dict[str, Callable[[], object]] = {
     "half of the scores drawn in": lambda: overdispersion([1.0, 2.0], [1.0, 1.0], share=0.5),
     "a prior around 0": lambda: share_prior(0.0, 0.1),
     "a prior too wide": lambda: share_prior(0.5, 0.5),
+    "answers and parts of other shapes": lambda: reliability([1, 2], [0.1, 0.1, 0.1]),
+    "flags of other shapes": lambda: expected_flags(
+        [9, 9], 1.0, 0.1, 0.3, centre_variance=[0.1, 0.1, 0.1]
+    ),
+    "shares of other shapes": lambda: shrunk_share([1, 2], [3, 3, 3], SharePrior(1, 1)),
+    "a funnel of more than can be counted": lambda: funnel_limits(0.9, [2**31]),
+    "huge values": lambda: variance_parts([1e300, 2e300, 3e300, 5e300], [0, 0, 1, 1], [0, 0]),
+    "a tiny variance": lambda: between_variance([1.0, 2.0], [1e-300, 1.0], [0, 0]),
+    "squares below 0": lambda: variance_parts_of_sums([2, 2], [1, 1], [-1, 1], [0, 0]),
+    "a huge tau2": lambda: shrink([1.0], [1.0], [0], 1e200),
+    "hardly any spread of shares": lambda: share_prior(0.5, 1e-300),
     "more successes than trials": lambda: shrunk_share(3, 2, SharePrior(1, 1)),
     "no prior": lambda: shrunk_share(1, 2, SharePrior(0, 1)),
 }  # fmt: skip

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from sqcore.stats.arrays import FloatArray
 from sqcore.stats.composite import composite
+from sqcore.stats.errors import StatisticsError
 from sqcore.stats.estimates import mean_covariance
 from sqcore.stats.moments import moments_of
 from sqcore.stats.ranks import Place, places
@@ -38,6 +40,24 @@ def test_what_has_no_standard_error_takes_no_part_and_moves_nobody() -> None:
 
     assert found[1].status == MethodStatus.NOT_APPLICABLE
     assert (found[1].rank, found[0].rank, found[2].rank) == (None, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"score": [[1.0, 2.0], [3.0]]},
+        {"score": ["a", "b"]},
+        {"score": [1.7e308, -1.7e308]},
+        {"se": [1e300, 1.0]},
+        {"se": [-1.0, 1.0]},
+        {"df": ["a", "b"]},
+        {"df": [0.0, 9.0]},
+        {"seed": -1},
+    ],
+)
+def test_refuses_in_words(arguments: dict[str, Any]) -> None:
+    with pytest.raises(StatisticsError):
+        places(**({"score": [1.0, 2.0], "se": [1.0, 1.0]} | arguments))
 
 
 def test_one_alone_has_no_place() -> None:

@@ -22,8 +22,6 @@ from sqcore.stats.results import Figure, MethodStatus
 from sqcore.tests.stats.calls import CALLED_WITH_STARS, CALLS, CHECKED_BEFORE, INNER
 
 NAN, INF = float("nan"), float("inf")
-TRIED_BY_THEMSELVES = ("people", "ranks", "consistency", "interrupted")
-"""Rooms whose own tests say what they refuse."""
 SLOW = (average_run_length,)
 """Of these only numbers that must be refused are tried."""
 
@@ -166,7 +164,6 @@ def _public() -> set[str]:
         if inspect.isfunction(one)
         and one.__module__ == f"{stats.__name__}.{room.name}"
         and not name.startswith("_")
-        and room.name not in TRIED_BY_THEMSELVES
     }
 
 

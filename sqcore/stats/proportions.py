@@ -21,6 +21,8 @@ from sqcore.stats.estimates import Estimate, Status, equal_answers
 MOST_PEOPLE = 2.0**53
 LEAST_TRIALS = 1e-100
 """Fewer (effective) answers are none."""
+_DRAWS, _HALVINGS = (-575.0, 140.0), 60
+"""Logarithms between which lies what draws answers towards an end; how often that is halved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,13 +230,16 @@ def effort(
         is 1 of 7 where nothing else is said; counts or sums of weights >= 0. The easy end is last
     top: how many of the highest answers count as easy, 1 to K - 1
     n, n_eff: as in `nps`
-    returns: Effort; the mean with its t interval, cut to the scale: nobody: not_applicable, fewer
-        than 2 (effective) respondents: insufficient_n, with the value alone; all alike:
-        zero_variance, with se 0 and the interval of `estimates.equal_answers`; the share as
-        `proportion`
+    returns: Effort; the mean with the interval of the likelihood ratio: every mean that some shares
+        of all K answers have, under which the given ones are not too unlikely, by the square of
+        the t quantile. So it counts on answers that nobody gave yet, and stays on the scale.
+        Nobody: not_applicable, fewer than 2 (effective) respondents: insufficient_n, with the
+        value alone; all alike: zero_variance, with se 0 and the interval of
+        `estimates.equal_answers`; the share as `proportion`
     raises: StatisticsError for negative counts or numbers out of range
     assumes: independent respondents; steps of the scale that are alike
-    source: Dixon, Freeman, Toman 2010, Harvard Business Review 88(7/8):116-122 (the question)
+    source: Dixon, Freeman, Toman 2010, Harvard Business Review 88(7/8):116-122 (the question);
+        Owen 1988, doi:10.1093/biomet/75.2.237 (the ratio, here of all answers of the scale)
 
     >>> found = effort([[2, 3, 5, 10, 20, 35, 25]])
     >>> found.mean.value.round(2).tolist(), found.easy.value.tolist()
@@ -279,21 +284,57 @@ def _mean_answer(
     known = status == Status.OK
     df = np.where(known, n_eff - 1, 1.0)
     se = np.where(known, np.sqrt(variance / df), np.nan)
-    half = special.stdtrit(df, 0.5 + confidence_level(confidence) / 2) * se
-    low, high = np.maximum(value - half, answer[0]), np.minimum(value + half, answer[-1])
+    most = special.stdtrit(df, 0.5 + confidence_level(confidence) / 2) ** 2
+    low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    steps = answer - answer[0]
+    told = n_eff[known], most[known]
+    low[known] = answer[0] + _least_mean(share[known], steps, *told)
+    high[known] = answer[-1] - _least_mean(share[known][:, ::-1], steps, *told)
+    low, high = np.minimum(low, value), np.maximum(high, value)
     alike = np.asarray(status == Status.ZERO_VARIANCE)
     ends = float(answer[0]), float(answer[-1])
     size = np.where(alike, n_eff, 1.0)
-    least, most = equal_answers(np.clip(value, *ends), size, bounds=ends, confidence=confidence)
+    least, largest = equal_answers(np.clip(value, *ends), size, bounds=ends, confidence=confidence)
     return Estimate(
         np.where(n > 0, value, np.nan),
         np.where(alike, 0.0, se),
         np.where(alike, least, low),
-        np.where(alike, most, high),
+        np.where(alike, largest, high),
         n=n,
         n_eff=n_eff,
         status=status.astype(np.uint8),
     )
+
+
+def _least_mean(
+    share: FloatArray, steps: FloatArray, n: FloatArray, most: FloatArray
+) -> FloatArray:
+    """Return the least mean under which the given answers are not too unlikely.
+
+    share: (C, K), of each answer; steps: (K,), from the first answer, the end that is sought
+    n: (C,), answers; most: (C,), of twice the logarithm of how much likelier they are by their own
+        shares than by the likeliest shares with that mean
+    returns: steps from the first answer
+
+    The likeliest shares with a mean are share / (draw + steps): the smaller draw, the less the
+    mean. Where nobody gave the first answer and draw has come to 0, it gets the rest.
+    """
+    lowest, highest = np.full(len(n), _DRAWS[0]), np.full(len(n), _DRAWS[1])
+    for _each in range(_HALVINGS):
+        middle = (lowest + highest) / 2
+        unlikely = _ratio(share, steps, n, np.exp(middle)) > most
+        lowest, highest = np.where(unlikely, middle, lowest), np.where(unlikely, highest, middle)
+    draw = np.exp(lowest)
+    rest = np.exp((_ratio(share, steps, n, draw) - most).clip(None, 0.0) / (2 * n))
+    weight = share / (draw[:, None] + steps)
+    least: FloatArray = np.minimum((weight @ steps) / weight.sum(axis=1) * rest, share @ steps)
+    return least
+
+
+def _ratio(share: FloatArray, steps: FloatArray, n: FloatArray, draw: FloatArray) -> FloatArray:
+    away = draw[:, None] + steps
+    total = (share / away).sum(axis=1, keepdims=True)
+    return np.asarray(2 * n * (share * np.log(away * total)).sum(axis=1))
 
 
 def _sizes(

@@ -157,17 +157,65 @@ class TestNpsDifference:
 
 
 class TestEffort:
-    def test_is_the_mean_with_t_interval_and_the_share_of_the_top_three(self) -> None:
+    def test_is_the_mean_with_its_interval_and_the_share_of_the_top_three(self) -> None:
         counts = [2, 3, 5, 10, 20, 35, 25]
         found = effort([counts])
 
         answers = np.repeat(np.arange(1, 8), counts)
         low, high = stats.t.interval(0.95, 99, answers.mean(), stats.sem(answers))
         np.testing.assert_allclose(found.mean.value, [5.48])
-        np.testing.assert_allclose([found.mean.low[0], found.mean.high[0]], [low, high])
+        # Of ordinary answers it is nearly that of Student, drawn out to the long tail.
+        np.testing.assert_allclose([found.mean.low[0], found.mean.high[0]], [low, high], atol=0.025)
+        assert found.mean.low[0] < low
+        assert found.mean.high[0] < high
         np.testing.assert_allclose(found.easy.value, [0.8])
         np.testing.assert_allclose(found.easy.low, wilson([80], [100]).low)
         assert found.mean.n.tolist() == [100]
+
+    def test_of_two_answers_its_ends_are_those_of_the_binomial_likelihood(self) -> None:
+        found = effort([[70, 30], [1, 99]], lowest=0, top=1).mean
+
+        given = np.array([[0.3, 0.7], [0.99, 0.01]])
+        for end in (found.low, found.high):
+            p = np.stack([end, 1 - end], axis=1)
+            ratio = 2 * 100 * (given * np.log(given / p)).sum(axis=1)
+            np.testing.assert_allclose(ratio, stats.t.ppf(0.975, 99) ** 2, rtol=1e-9)
+
+    def test_counts_on_an_answer_that_nobody_gave(self) -> None:
+        found = effort([[0, 0, 0, 0, 0, 4, 96]]).mean
+
+        # With w of 1..7 at 1 the given are (1 - w)^100 as likely; the rest draws 6 a little nearer.
+        w = 1 - np.exp(-(stats.t.ppf(0.975, 99) ** 2) / 200)
+        assert found.value.tolist() == pytest.approx([6.96])
+        assert 6.96 - 6 * w - 0.01 < found.low[0] < 6.96 - 5.5 * w
+        assert found.high[0] == pytest.approx(6.9876, abs=1e-4)
+
+    @pytest.mark.parametrize(
+        ("shares", "by_t"),
+        [
+            ([0.01, 0, 0, 0, 0, 0.04, 0.95], 0.72),
+            ([0.01, 0, 0.01, 0.01, 0.01, 0.01, 0.95], 0.90),
+            ([0.005, 0, 0, 0, 0, 0.005, 0.99], 0.82),
+            ([0.9, 0.05, 0.02, 0.01, 0.01, 0, 0.01], 0.89),
+            ([0.02, 0, 0, 0.96, 0, 0, 0.02], 0.96),
+            ([0.02, 0.03, 0.05, 0.1, 0.2, 0.35, 0.25], 0.95),
+            ([0.05, 0.1, 0.2, 0.3, 0.2, 0.1, 0.05], 0.95),
+            ([0.3, 0.1, 0.05, 0.1, 0.05, 0.1, 0.3], 0.95),
+        ],
+    )
+    def test_holds_the_truth_also_where_nearly_all_answer_alike(
+        self, shares: list[float], by_t: float
+    ) -> None:
+        drawn = np.random.default_rng(5).multinomial(100, shares, 4000)
+        found = effort(drawn).mean
+
+        truth = np.arange(1, 8) @ shares
+        held = ((found.low <= truth) & (truth <= found.high)).mean()
+        half = found.se * stats.t.ppf(0.975, 99)
+        by_student = (np.abs(found.value - truth) <= half) & (found.se > 0)
+        alike = (found.se == 0) & (found.low <= truth) & (truth <= found.high)
+        assert (by_student | alike).mean() == pytest.approx(by_t, abs=0.015)
+        assert 0.895 < held < 0.99
 
     def test_says_where_there_is_no_interval(self) -> None:
         found = effort([[0, 0, 0], [0, 1, 0], [0, 0, 9], [1, 1, 1]], top=1)

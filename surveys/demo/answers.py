@@ -35,7 +35,7 @@ COUNTS = {
 }
 """What customers say counts: how they divide 100 points, in steps of five."""
 AGREE, STEPS = 25, 20
-NO_POINTS_SHARE, MISCOUNTED_SHARE, MISCOUNTED = 0.12, 0.03, 25
+NO_POINTS_SHARE, MISCOUNTED_SHARE, MISCOUNTED = 0.06, 0.03, 25
 OUTCOMES = ("overall", "nps", "repurchase")
 ITEM_SD, HOPE_SD = 0.6, 0.5
 NOT_APPLICABLE, MISSING = -1, -2

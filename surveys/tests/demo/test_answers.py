@@ -90,8 +90,8 @@ def test_most_divide_100_points_and_reliability_gets_most_of_them() -> None:
 
     given = points[(points >= 0).all(axis=1)]
     fair = given[given.sum(axis=1) == 100]
-    assert 26_000 < len(given) < 26_800
-    assert 25_200 < len(fair) < 26_000
+    assert 27_900 < len(given) < 28_500
+    assert 27_000 < len(fair) < 27_700
     means = dict(zip(DIMENSIONS, fair.mean(axis=0) / 100, strict=True))
     assert means.keys() == COUNTS.keys()
     assert all(abs(means[dimension] - COUNTS[dimension]) < 0.01 for dimension in COUNTS)

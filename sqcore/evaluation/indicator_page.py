@@ -1,8 +1,10 @@
 """The page of an indicator, a dimension or the overall score."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from operator import itemgetter
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -50,8 +52,10 @@ from sqcore.indicators.definition import (
 )
 from sqcore.indicators.queries import epoch_on, owner_of
 from sqcore.indicators.shapes import Shape, is_even
-from sqcore.indicators.sources import Counts
+from sqcore.indicators.sources import Between, Counts, between_of
 from sqcore.org.models import Unit
+from sqcore.org.queries import organisation
+from sqcore.org.shifts import starts_of, usual_shifts
 
 LONGEST = 400
 """Points of one chart at the most."""
@@ -142,7 +146,7 @@ def indicator_page(*, principal: Principal, code: str, asked: Asked) -> Indicato
         unit_choices=_unit_choices(view.units[code], unit),
         part_choices=part_choices,
         chart=_chart(points, leaf, target_of(definition, code)),
-        facts=_facts(principal, definition, code, leaf, view.standing.run),
+        facts=_facts(principal, definition, code, leaf, view.standing.run, chosen.run.policy),
         below=table_of(
             _("What it is made of"),
             [line_row(child, {}, definition) for child in (line.children if line else ())]
@@ -267,6 +271,7 @@ def _facts(
     code: str,
     leaf: IndicatorDefinition | None,
     run: Provenance,
+    policy: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
     """Names and values: what it means, from where, how it counts."""
     system = _("%(system)s, version %(version)s") % {"system": run.system, "version": run.version}
@@ -287,6 +292,7 @@ def _facts(
             *([(_("Stage"), stage_title(leaf))] if leaf.stage else []),
             *([(_("Target"), goal_text(leaf, leaf.target))] if leaf.target is not None else []),
             (_("Its n counts"), str(Counts(leaf.counts).label)),
+            *([(_("Shifts"), _shifts(policy))] if _is_between_shifts(leaf) else []),
             (
                 _("Goalposts") if is_even(leaf) else str(Shape(leaf.shape).label),
                 scoring_words(leaf, scale_of(leaf)),
@@ -297,6 +303,21 @@ def _facts(
     if leaf is not None and (owner := owner_of(principal, code)):
         facts.append((_("Looked after by"), owner))
     return [*facts, (_("Indicator system"), system)]
+
+
+def _is_between_shifts(leaf: IndicatorDefinition) -> bool:
+    return between_of(leaf.measure) is Between.SHIFT
+
+
+def _shifts(policy: Mapping[str, Any]) -> str:
+    """The shifts that a run compared, by their hours then and their names now."""
+    starts = policy.get("shifts") or starts_of(usual_shifts())
+    known = [*usual_shifts(), *organisation().shifts]
+    names = {each["code"]: in_language(each["name"]) for each in known}
+    return ", ".join(
+        _("%(name)s from %(hour)s:00") % {"name": names.get(code, code), "hour": hour}
+        for code, hour in sorted(starts.items(), key=itemgetter(1))
+    )
 
 
 def _meaning(definition: SystemDefinition, code: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from sqcore.encounters.services import sum_up, take_encounters
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.services import evaluate_due, replay
+from sqcore.identity.permissions import Role
 from sqcore.indicators.cataloguing import define_indicator
 from sqcore.indicators.trees import Leaf
 from sqcore.org.models import Organisation
@@ -17,6 +18,7 @@ from sqcore.org.services import set_shifts
 from sqcore.stats.consistency import consistency
 from sqcore.tests.encounters.factories import MORNING, encounter
 from sqcore.tests.evaluation.bank import BEFORE, SYSTEM, branch, months_later, tree_system
+from sqcore.tests.evaluation.test_pages import page, person, words
 from sqcore.tests.factories import NOW, make_unit
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +97,8 @@ def test_other_shifts_give_another_spread_and_are_frozen() -> None:
     second = KpiValue.objects.get(code="waiting-shift", is_current=True).value
     assert second == pytest.approx(spread([9, 12], [15, 18], [23]))
     assert evaluate_due(now=months_later(4)) == 0
+    said = words(page(person("ana", Role.ANALYST), "/quality/indicators/waiting-shift/"))
+    assert "Early from 5:00, Late from 13:00, Night from 19:00" in said
     for each in (usual, run):
         assert replay(run_id=each.pk).fault == ""
 

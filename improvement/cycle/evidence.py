@@ -78,6 +78,24 @@ def _not_for_you() -> Evidence:
     return Evidence.not_enough(_("Told only to those who may see tickets of this unit."))
 
 
+def _too_few(question: Question, said: str) -> Evidence:
+    return Evidence.not_enough(
+        said % {"n": FEWEST}, url=_board_of(question), url_title=_("The board")
+    )
+
+
+def _told(question: Question, said: str, others: Late, effect: Effect, *, since: date) -> Evidence:
+    return Evidence(
+        direction(effect),
+        f"{said} {_elsewhere(others)}",
+        effect,
+        since=since,
+        until=question.period.end,
+        url=_board_of(question),
+        url_title=_("The board"),
+    )
+
+
 @dataclass(frozen=True)
 class AnswersToProposals:
     """Whether what is brought up at a unit is answered in two weeks."""
@@ -98,25 +116,15 @@ class AnswersToProposals:
         if not own.n and not others.n:
             return None
         if own.n < FEWEST:
-            return Evidence.not_enough(
-                _("Fewer than %(n)s tickets were brought up here within a year.") % {"n": FEWEST},
-                url=_board_of(question),
-                url_title=_("The board"),
+            return _too_few(
+                question, _("Fewer than %(n)s tickets were brought up here within a year.")
             )
         effect = _effect(own, others, "tickets")
         said = _(
             "Of %(n)s tickets brought up here within a year %(share)s %% had no answer after "
             "%(days)s days."
         ) % {"n": own.n, "share": own.percent, "days": ANSWER_WITHIN.days}
-        return Evidence(
-            direction(effect),
-            f"{said} {_elsewhere(others)}",
-            effect,
-            since=first,
-            until=question.period.end,
-            url=_board_of(question),
-            url_title=_("The board"),
-        )
+        return _told(question, said, others, effect, since=first)
 
     def _counted(self, question: Question, first: date) -> tuple[Late, Late]:
         """Count those whose two weeks are over; what the machine withdrew needed no answer."""
@@ -164,25 +172,13 @@ class ActionsInTime:
         if not own.n and not others.n:
             return None
         if own.n < FEWEST:
-            return Evidence.not_enough(
-                _("Fewer than %(n)s actions were due here within a year.") % {"n": FEWEST},
-                url=_board_of(question),
-                url_title=_("The board"),
-            )
+            return _too_few(question, _("Fewer than %(n)s actions were due here within a year."))
         effect = _effect(own, others, "actions")
         said = _(
             "Of %(n)s actions that were due here within a year %(share)s %% were late or are not "
             "done."
         ) % {"n": own.n, "share": own.percent}
-        return Evidence(
-            direction(effect),
-            f"{said} {_elsewhere(others)}",
-            effect,
-            since=first,
-            until=question.period.end,
-            url=_board_of(question),
-            url_title=_("The board"),
-        )
+        return _told(question, said, others, effect, since=first)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from improvement.tickets.from_signals import join_signals
 from improvement.tickets.models import INTAKE, Severity, State, Ticket
 from improvement.tickets.queries import may_run, snoozed_until
-from improvement.tickets.services import hold_intake, locked, move
+from improvement.tickets.services import fault_of_text, hold_intake, locked, move
 from sqcore.base.errors import Conflict, InvalidInput, NotFound, Problem
 from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission
@@ -105,7 +105,7 @@ def reject(
     needs_words = reason == Ticket.EndReason.OTHER and not words
     _refuse(
         reason="" if reason in REJECTIONS else _("Choose a reason from the list."),
-        note=_("Say why.") if needs_words else _fault_of_length(words, LONGEST_NOTE),
+        note=_("Say why.") if needs_words else fault_of_text(words, most=LONGEST_NOTE),
     )
     for each in [ticket, *_below(ticket)]:
         move(
@@ -236,16 +236,10 @@ def _fault_of_count(count: Any) -> str:
 def _fault_of_containment(text: str, *, severity: int) -> str:
     if not text and severity != Severity.S4:
         return _("Say what protects customers now, or why nothing has to.")
-    return _fault_of_length(text, LONGEST_CONTAINMENT)
+    return fault_of_text(text, most=LONGEST_CONTAINMENT)
 
 
 def _fault_of_day(on: date | None, *, today: date) -> str:
     if on is None:
         return _("Say since when it is contained, or that nothing has to be.")
     return _("This day is still to come.") if on > today else ""
-
-
-def _fault_of_length(text: str, most: int) -> str:
-    if "\x00" in text:
-        return _("This text has a character that cannot be kept.")
-    return _("Write at most %(most)d characters.") % {"most": most} if len(text) > most else ""

@@ -28,7 +28,8 @@ OWN_NAMES = {
 THINGS = {
     "improvement.cycle": {
         *("board", "charted", "drawing", "effect_page", "evidence", "history", "intake"),
-        *("next_steps", "pages", "plan", "review", "ticket_page", "transitions"),
+        *("next_steps", "pages", "plan", "reopening", "review", "telling", "ticket_page"),
+        "transitions",
     },
     "improvement.tickets": {"comments", "files", "from_signals", "telling"},
     "improvement.verification": {

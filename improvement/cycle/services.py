@@ -10,48 +10,30 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from improvement.actions.services import add_action, cancel_open_actions, request_training
 from improvement.cycle.models import Approval
-from improvement.cycle.plan import (
-    SUBMIT,
-    approvals_given,
-    approvers_needed,
-    digest_of_plan,
-)
-from improvement.cycle.queries import (
-    alarms_again,
-    concerned_by,
-    effective_days,
-    times_back,
-)
+from improvement.cycle.plan import SUBMIT, approvals_given, approvers_needed, digest_of_plan
+from improvement.cycle.queries import effective_days
 from improvement.cycle.transitions import TRANSITIONS, Facts, refusal
 from improvement.standards.queries import draft_of, text_digest
 from improvement.standards.services import approve_standard as put_in_force
 from improvement.standards.services import write_standard
-from improvement.tickets.models import Severity, State, Step, Ticket
-from improvement.tickets.queries import title_of
+from improvement.tickets.models import Severity, State, Ticket
 from improvement.tickets.services import locked, move
 from improvement.verification.queries import deeds_of, plan_of
-from improvement.verification.services import check_held, extend_check, lock_effect_plan
+from improvement.verification.services import extend_check, lock_effect_plan
 from improvement.verification.windows import first_after
 from sqcore.audit.services import record
 from sqcore.base.errors import Conflict, InvalidInput, Problem
 from sqcore.base.periods import Grain
-from sqcore.base.text import TranslatedText, in_all_languages
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal, system_principal
-from sqcore.monitoring.models import Annotation, Baseline, Signal
+from sqcore.monitoring.models import Annotation, Baseline
 from sqcore.monitoring.queries import SeriesKey, series_points
 from sqcore.monitoring.services import annotate, propose_baseline
-from sqcore.notices.services import notify
 from sqcore.org.queries import fiscal_start, local_day
-
-SYSTEMIC_FROM = 3
-"""From the third time on that a problem comes back, it is called systemic."""
 
 
 # ---- Plan ----------------------------------------------------------------------------------------
@@ -455,83 +437,6 @@ def cancel(
     )
 
 
-# ---- What happens by itself ----------------------------------------------------------------------
-def close_sustained(*, now: datetime) -> int:
-    """Look again at the tickets whose standard is being held; return how many are closed.
-
-    Who held the effect over the later periods is closed; who did not is planned anew. Each in a
-    transaction of its own.
-    """
-    held = Ticket.objects.filter(state=State.STANDARD).order_by("id").values_list("id", flat=True)
-    return sum(_look_again(pk, now=now) for pk in list(held))
-
-
-@transaction.atomic
-def _look_again(ticket_id: int, *, now: datetime) -> bool:
-    ticket = locked(ticket_id, revision=None, by=system_principal())
-    if ticket.state != State.STANDARD:
-        return False
-    held = check_held(ticket_id=ticket.pk, now=now)
-    if held is None:
-        return False
-    if held:
-        sustained = Ticket.EndReason.SUSTAINED
-        move(ticket=ticket, to=State.CLOSED, action="close", by=None, now=now, end_reason=sustained)
-    else:
-        _reopen(ticket, "not-held", now=now)
-    return held
-
-
-@transaction.atomic
-def reopen_if_regressed(*, signal_id: int, episode: int, now: datetime) -> bool:
-    """Reopen the ticket of a signal that came back, in its next cycle; True when it was one.
-
-    Only when its standard is being held, or it was closed at most 90 days ago, and the alarm's
-    period starts after the change took effect: what happened before says nothing against it.
-    """
-    signal = Signal.objects.filter(pk=signal_id, episode=episode).first()
-    found = None if signal is None else alarms_again(signal, now=now)
-    if signal is None or found is None:
-        return False
-    ticket = locked(found.pk, revision=None, by=system_principal())
-    if alarms_again(signal, now=now) != ticket:
-        return False
-    ticket.signals.get_or_create(signal=signal, episode=episode, defaults={"attached_at": now})
-    _reopen(ticket, "regressed", now=now)
-    return True
-
-
-def _reopen(ticket: Ticket, action: str, *, now: datetime) -> None:
-    fields: dict[str, Any] = {"cycle": ticket.cycle + 1, "end_reason": "", "end_note": ""}
-    if action == "regressed" and times_back(ticket) + 1 == SYSTEMIC_FROM:
-        fields["description"] = _systemic(ticket)
-    move(ticket=ticket, to=State.PLAN, action=action, by=None, now=now, **fields)
-
-
-@transaction.atomic
-def mark_systemic(*, ticket_id: int, now: datetime) -> bool:
-    """Say of a new proposal that its problem came back for the third time; True when it did."""
-    ticket = locked(ticket_id, revision=None, by=system_principal())
-    is_new = ticket.state == State.PROPOSED and ticket.recurrence_of_id is not None
-    told = ticket.steps.filter(action="systemic").exists()
-    if told or not is_new or times_back(ticket) < SYSTEMIC_FROM:
-        return False
-    move(
-        ticket=ticket,
-        to=State.PROPOSED,
-        action="systemic",
-        by=None,
-        now=now,
-        description=_systemic(ticket),
-    )
-    return True
-
-
-def _systemic(ticket: Ticket) -> str:
-    said = _("Systemic: it came back for the third time. Look for a cause above this unit.")
-    return f"{said}\n\n{ticket.description}".strip()
-
-
 # ---- What all steps share ------------------------------------------------------------------------
 def _begun(action: str, ticket_id: int, revision: int | None, by: Principal) -> Ticket:
     """Return the ticket, locked, for somebody who may take this step now."""
@@ -591,58 +496,3 @@ def _said(text: str, field: str, *, most: int, needed: bool = True) -> str:
 
 def _wrong(field: str, reason: str) -> InvalidInput:
     return InvalidInput(reason, problems=[Problem(reason, field=field)])
-
-
-# ---- Telling -------------------------------------------------------------------------------------
-_READY = {
-    State.PLAN: gettext_lazy("To plan: %(ticket)s"),
-    State.REVIEW: gettext_lazy("A plan waits for approval: %(ticket)s"),
-    State.DO: gettext_lazy("The plan is approved: %(ticket)s"),
-    State.CHECK: gettext_lazy("The effect is being checked: %(ticket)s"),
-    State.ACT: gettext_lazy("The verdict is in: %(ticket)s"),
-    State.STANDARD: gettext_lazy("It became the standard: %(ticket)s"),
-    State.CLOSED: gettext_lazy("Closed: %(ticket)s"),
-    State.REJECTED: gettext_lazy("Rejected: %(ticket)s"),
-    State.DUPLICATE: gettext_lazy("It is a duplicate: %(ticket)s"),
-    State.ABANDONED: gettext_lazy("Abandoned: %(ticket)s"),
-    State.CANCELLED: gettext_lazy("Cancelled: %(ticket)s"),
-}
-"""What people are told of a ticket that came into a state. The intake tells of the others."""
-_AGAIN = {
-    "return": gettext_lazy("The plan was returned: %(ticket)s"),
-    "next-cycle": gettext_lazy("The next cycle begins: %(ticket)s"),
-    "not-held": gettext_lazy("The effect did not hold: %(ticket)s"),
-    "regressed": gettext_lazy("The problem came back: %(ticket)s"),
-    "extend": gettext_lazy("The check is extended: %(ticket)s"),
-}
-
-
-def tell_of_move(*, ticket_id: int, step_id: int, now: datetime) -> int:
-    """Tell who has to do with a ticket that it moved, each once and with the reason why they get
-    it; nobody of what they did themselves. Return to how many."""
-    step = Step.objects.select_related("ticket__owner").get(pk=step_id, ticket=ticket_id)
-    text = _AGAIN.get(step.action) or _READY.get(State(step.state))
-    if text is None:
-        return 0
-    told = 0
-    done: set[int | None] = {step.by_id}
-    for part in concerned_by(step.ticket, State(step.state), now=now):
-        waiting = [reader for reader in part.readers if reader.pk not in done]
-        done |= {reader.pk for reader in waiting}
-        told += notify(
-            readers=waiting,
-            key=f"ticket-moved:{step.pk}",
-            title=in_all_languages(text, ticket=_named(step.ticket)),
-            body={"en": step.note} if step.note else {},
-            reason=in_all_languages(part.reason),
-            link=reverse("improvement:ticket", args=[ticket_id]),
-            permission=Permission.VIEW_TICKETS if part.look_on else None,
-            unit_id=step.ticket.unit_id if part.look_on else None,
-            now=now,
-        )
-    return told
-
-
-def _named(ticket: Ticket) -> TranslatedText:
-    titles = title_of(ticket)
-    return {language: f"{ticket.reference} {title}" for language, title in titles.items()}

@@ -5,13 +5,13 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from improvement.cycle import intake, services
+from improvement.cycle import intake, reopening
 
 
 @shared_task(name="improvement.cycle.close_sustained")
 def close_sustained(**_: Any) -> int:
     """Close the tickets whose effect held at the second check."""
-    return services.close_sustained(now=timezone.now())
+    return reopening.close_sustained(now=timezone.now())
 
 
 @shared_task(name="improvement.cycle.wake_snoozed")

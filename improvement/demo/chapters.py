@@ -8,6 +8,7 @@ from improvement.actions.models import Action
 from improvement.actions.services import add_action, complete_action
 from improvement.cycle import intake
 from improvement.cycle import services as cycle
+from improvement.cycle.reopening import close_sustained
 from improvement.diagnosis.models import Finding
 from improvement.diagnosis.services import add_finding
 from improvement.tickets.comments import comment
@@ -86,7 +87,7 @@ class Teller:
         watch(system=self.system, grain=Grain.WEEK, now=self.now)
         bus.drain(now=self.now)
         intake.wake_snoozed(now=self.now)
-        cycle.close_sustained(now=self.now)
+        close_sustained(now=self.now)
         bus.drain(now=self.now)
 
     def as_(self, username: str) -> Principal:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from improvement.cycle.queries import alarms_again
-from improvement.cycle.services import close_sustained, mark_systemic, reopen_if_regressed
+from improvement.cycle.reopening import close_sustained, mark_systemic, reopen_if_regressed
 from improvement.tests.cycle.making import EFFECTIVE, make_done_action
 from improvement.tests.factories import (
     Bank,

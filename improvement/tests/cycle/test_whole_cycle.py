@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from improvement.actions.services import add_action, complete_action
-from improvement.cycle import services
+from improvement.cycle import reopening, services
 from improvement.diagnosis.services import add_finding
 from improvement.tests.verification.stage import ACTION, PLANNED, Stage, make_stage, repaired, risen
 from improvement.tickets.models import State, Step, Ticket
@@ -83,8 +83,8 @@ def test_repaired_wait_becomes_the_standard_and_is_closed_when_it_lasts(stage: S
         ticket_id=ticket.pk, revision=None, by=stage.ana, now=stage.at(CHECKED + 1)
     )
     Signal.objects.update(state=Signal.State.RECOVERED, recovered_on=stage.on(72))
-    too_early = services.close_sustained(now=stage.at(85))
-    closed = services.close_sustained(now=stage.at(90))
+    too_early = reopening.close_sustained(now=stage.at(85))
+    closed = reopening.close_sustained(now=stage.at(90))
 
     ticket.refresh_from_db()
     assert (check.verdict, too_early, closed) == ("improved", 0, 1)
@@ -136,7 +136,7 @@ def test_effect_that_does_not_last_is_planned_anew(stage: Stage) -> None:
     standardised(stage, ticket, by=stage.mei, now=stage.at(84))
     services.approve_standard(ticket_id=ticket.pk, revision=None, by=stage.ana, now=stage.at(84))
 
-    assert services.close_sustained(now=stage.at(95)) == 0
+    assert reopening.close_sustained(now=stage.at(95)) == 0
 
     ticket.refresh_from_db()
     assert (ticket.state, ticket.cycle) == (State.PLAN, 2)

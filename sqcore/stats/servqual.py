@@ -162,7 +162,7 @@ def shared_points(points: npt.ArrayLike) -> FloatArray:
         raise StatisticsError("points must have the shape (N, D)")
     usable = _usable(given)[:, None]
     total = np.where(usable, given.sum(axis=1, keepdims=True), 1.0)
-    return np.where(usable, given / total * POINTS, np.nan)
+    return np.where(usable, np.where(usable, given, 0.0) / total * POINTS, np.nan)
 
 
 def _usable(given: FloatArray) -> BoolArray:

@@ -5,6 +5,7 @@ before and while it is read, and whatever is wrong is said with its row.
 """
 
 import csv
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -32,6 +33,10 @@ OTHER_FILES = ((b"%PDF", "PDF"), (b"{\\rtf", "RTF"), (b"<!DOC", "HTML"), (b"<htm
 """What files begin with that are text and yet no table."""
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
+FORMULA = re.compile(rb"<(?:\w{1,10}:)?f[\s>/]")
+"""In the XML of a sheet."""
+NO_RESULT = "\x00formula"
+"""Stands for a formula that was never computed; no cell can hold it."""
 
 # What openpyxl and the standard library raise for a workbook that is none; a cell of it may be
 # anything, so that the list is long. defusedxml's refusals are ValueErrors.
@@ -102,6 +107,7 @@ class Table:
     delimiter: str = ""
     sheet: str = ""
     sheets: tuple[str, ...] = ()
+    has_formulas: bool = False
     layout: Layout = field(default_factory=Layout)
     limits: Limits = LIMITS
 
@@ -215,6 +221,11 @@ def _wrong_shape(cells: Sequence[str], width: int) -> str:
 
 
 def _unreadable(cells: Sequence[str]) -> str:
+    if NO_RESULT in cells:
+        return _(
+            "has a formula whose result is not in the file; "
+            "open it in a spreadsheet program and save it there"
+        )
     joined = "".join(cells)
     if "\x00" in joined:
         return _("has a NUL byte")
@@ -327,6 +338,7 @@ def _open_workbook(path: Path, layout: Layout, limits: Limits) -> Table:
     try:
         with _workbook(path) as book:
             sheets = tuple(sheet.title for sheet in book.worksheets)
+        has_formulas = _has_formulas(path)
     except BROKEN_WORKBOOK as error:
         raise InvalidInput(_("The workbook is damaged or not an Excel workbook.")) from error
     if not sheets:
@@ -337,7 +349,9 @@ def _open_workbook(path: Path, layout: Layout, limits: Limits) -> Table:
             _("There is no sheet “%(name)s”; there are %(known)s.")
             % {"name": sheet[:60], "known": ", ".join(sheets)[:200]}
         )
-    return Table(path, "xlsx", (), "xlsx", "", sheet, sheets, layout=layout, limits=limits)
+    return Table(
+        path, "xlsx", (), "xlsx", "", sheet, sheets, has_formulas, layout=layout, limits=limits
+    )
 
 
 def _refuse_bombs(path: Path, limits: Limits) -> None:
@@ -385,14 +399,28 @@ def _refuse_bombs(path: Path, limits: Limits) -> None:
         )
 
 
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/"):
+                with archive.open(name) as sheet:
+                    before = b""
+                    while piece := sheet.read(1 << 20):
+                        if FORMULA.search(before + piece):
+                            return True
+                        before = piece[-20:]
+    return False
+
+
 @contextmanager
-def _workbook(path: Path) -> "Iterator[openpyxl.Workbook]":
+def _workbook(path: Path, *, results: bool = True) -> "Iterator[openpyxl.Workbook]":
+    """Open a workbook; its formulas give their results, or themselves."""
     # Imported here: every process holds this module, few ever open a workbook.
     import openpyxl
 
     # By its content: openpyxl would judge a path by the ending of its name.
     with path.open("rb") as file:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=results, keep_links=False)
         try:
             yield book
         finally:
@@ -402,27 +430,44 @@ def _workbook(path: Path) -> "Iterator[openpyxl.Workbook]":
 def _workbook_records(table: Table) -> Iterator[list[str]]:
     number = 0
     try:
-        with _workbook(table.path) as book:
-            sheet = book[table.sheet]
-            sheet.reset_dimensions()
-            for values in sheet.iter_rows(values_only=True):
-                number += 1
-                if len(values) > table.limits.columns:
-                    raise InvalidInput(
-                        _("The sheet has more than %(most)s columns.")
-                        % {"most": f"{table.limits.columns:,}"},
-                        problems=[
-                            Problem(
-                                _("has %(count)s cells") % {"count": f"{len(values):,}"},
-                                row=number,
-                            )
-                        ],
-                    )
-                yield _even([cell_text(value) for value in values], len(table.header))
+        for values in _sheet_values(table):
+            number += 1
+            if len(values) > table.limits.columns:
+                told = _("has %(count)s cells") % {"count": f"{len(values):,}"}
+                raise InvalidInput(
+                    _("The sheet has more than %(most)s columns.")
+                    % {"most": f"{table.limits.columns:,}"},
+                    problems=[Problem(told, row=number)],
+                )
+            yield _even([cell_text(value) for value in values], len(table.header))
     except BROKEN_WORKBOOK as error:
         raise InvalidInput(
             _("The workbook is damaged."), problems=[Problem(_("cannot be read"), row=number + 1)]
         ) from error
+
+
+def _sheet_values(table: Table) -> Iterator[Sequence[Any]]:
+    with _workbook(table.path) as book:
+        sheet = book[table.sheet]
+        sheet.reset_dimensions()
+        if not table.has_formulas:
+            yield from sheet.iter_rows(values_only=True)
+            return
+        with _workbook(table.path, results=False) as asked:
+            formulas = asked[table.sheet]
+            formulas.reset_dimensions()
+            for cells, asks in zip(
+                sheet.iter_rows(), formulas.iter_rows(values_only=True), strict=True
+            ):
+                yield [
+                    NO_RESULT if _was_not_computed(cell, asked_for) else cell.value
+                    for cell, asked_for in zip(cells, asks, strict=True)
+                ]
+
+
+def _was_not_computed(cell: Any, formula: Any) -> bool:
+    """An empty text as a result is one: its cell says that it is a text."""
+    return formula is not None and cell.value is None and cell.data_type == "n"
 
 
 def _even(cells: list[str], width: int) -> list[str]:

@@ -83,6 +83,9 @@ def keep_file(
     with stored(chunks, folder()) as (path, digest):
         # Whatever cannot be read is refused before anything is kept.
         table = open_table(path, layout=mapping.layout if mapping else None)
+        # Another sheet may hold them.
+        if len(table.sheets) < 2 and next(table.rows(), None) is None:
+            raise InvalidInput(_("There is no row below the column names."))
         return Import.objects.create(
             file_name=Path(file_name).name[:200],
             file_digest=digest,

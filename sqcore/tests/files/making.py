@@ -19,6 +19,16 @@ def workbook(rows: Sequence[Sequence[Any]], *, title: str = "Answers") -> bytes:
     return file.getvalue()
 
 
+def patched(content: bytes, part: str, *changes: tuple[bytes, bytes]) -> bytes:
+    """Return a workbook with one of its parts changed, as a spreadsheet program would write it."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    for before, after in changes:
+        assert before in parts[part], parts[part]
+        parts[part] = parts[part].replace(before, after)
+    return archive(parts)
+
+
 def archive(parts: Mapping[str, bytes]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:

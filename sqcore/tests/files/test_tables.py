@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqcore.base.errors import InvalidInput
 from sqcore.files.encodings import guess_encoding
 from sqcore.files.importers import Layout, Limits, open_table
-from sqcore.tests.files.making import archive, workbook
+from sqcore.tests.files.making import archive, patched, workbook
 
 CHINESE = "编号,网点,满意度,意见\n1,城东,5,柜员态度很好，等候时间太长\n2,城西,4,服务效率不高\n"
 TAIWANESE = "編號,分行,滿意度,意見\n1,東區,5,櫃員態度親切，但是等候時間太長\n2,西區,4,服務很好\n"
@@ -122,9 +122,21 @@ def test_a_workbook_reads_like_a_csv_file(tmp_path: Path) -> None:
 
 
 def test_a_formula_is_its_value_never_its_text(tmp_path: Path) -> None:
-    table = open_table(write(tmp_path, workbook([["a", "b"], ["=1+1", 3]])))
+    content = workbook([["a", "b"], ["=1+1", 3], ['=IF(1,"",1)', 4], ["=2", 5]])
+    computed = patched(
+        content,
+        "xl/worksheets/sheet1.xml",
+        (b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>"),
+        (b'r="A3"><f>', b'r="A3" t="str"><f>'),
+    )
 
-    assert [list(row.cells) for row in table.rows()] == [["", "3"]]
+    table = open_table(write(tmp_path, computed))
+
+    told = "has a formula whose result is not in the file; open it in a spreadsheet program"
+    assert [(list(row.cells[1:]), row.problem) for row in table.rows()] == [
+        (["3"], ""), (["4"], ""), (["5"], f"{told} and save it there"),
+    ]  # fmt: skip
+    assert [row.cells[0] for row in table.rows()][:2] == ["2", ""]
 
 
 def test_half_a_character_is_refused_with_its_row(tmp_path: Path) -> None:

@@ -299,3 +299,20 @@ def test_ten_thousand_people_come_in_within_seconds(hua: Principal) -> None:
 
     assert taken(hua, "staff", text.getvalue())["new"] == 10_000
     assert taken(hua, "staff", text.getvalue())["unchanged"] == 10_000
+
+
+def test_a_report_is_kept_in_the_language_of_who_started_the_job() -> None:
+    user = make_user("hua", language="zh-hans")
+    give_role(user, Role.HR)
+    hua = principal_for(user, on=TODAY)
+    make_staff("007")
+    imported = checked(
+        hua, "leave", "number,from,until\n007,2026-01-05,2026-01-09\n999,2026-01-05,2026-01-09\n"
+    )
+
+    job = take(imported=imported, by=hua, now=NOW, tell_worker=False, leaves_out=True)
+    run_inline(job, now=NOW)
+
+    imported.refresh_from_db()
+    assert imported.report["faults"] == [[3, "number", "没有使用此工号的员工"]]
+    assert Leave.objects.count() == 1

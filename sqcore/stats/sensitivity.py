@@ -1,6 +1,7 @@
 """How firmly an order of units stands on the weights behind it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -54,13 +55,17 @@ class Robustness:
 
 @dataclass(frozen=True)
 class Room:
-    """How far one weight may move, the others scaled to fit, before another unit is first.
+    """How far one weight may move, the others scaled to fit, before ranks change.
 
-    share: the weight with its lowest and highest value, all in 0..1; n is the number of units
-    rival_below, rival_above: the unit that is first beyond that end; None where the end is 0 or 1
+    share: the weight with its lowest and highest value with which the first unit stays first, all
+        in 0..1; n is the number of units
+    order: the same with which no two units change places; units that are even have no order
+    rival_below, rival_above: the unit that is first beyond that end of `share`; None where the end
+        is 0 or 1
     """
 
     share: Figure
+    order: Figure
     rival_below: int | None
     rival_above: int | None
 
@@ -111,16 +116,17 @@ def rank_intervals(
 
 
 def room_to_move(scores: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[Room, ...]:
-    """Return for each weight how far it may move before another unit comes first. Exact.
+    """Return for each weight how far it may move before another unit comes first, and before any
+    two units change places. Exact.
 
     scores, weights: as in `rank_intervals`. The other weights keep their proportions
     returns: one Room a weight. Fewer than two units that take part: INSUFFICIENT_N. Two units
-        share the first place, or there is no other weight: NOT_APPLICABLE
+        share the first place (of the order: all do), or there is no other weight: NOT_APPLICABLE
     raises: as `rank_intervals`
     assumes: as `rank_intervals`; which units take part is judged by the weights as they are
     source: the weighted sum is a ratio of two straight lines in one weight, so the first place
         changes where two of them cross: Triantaphyllou and Sanchez 1997,
-        doi:10.1111/j.1540-5915.1997.tb01306.x
+        doi:10.1111/j.1540-5915.1997.tb01306.x. Who first change places were neighbours before
 
     >>> first = room_to_move([[90, 50], [60, 70]], [0.5, 0.5])[0]
     >>> round(first.share.low, 3), first.share.high, first.rival_below
@@ -130,13 +136,14 @@ def room_to_move(scores: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[Room, .
     rows = np.flatnonzero(takes)
     if rows.size < 2:
         few = Figure.none(MethodStatus.INSUFFICIENT_N, n=rows.size)
-        return tuple(Room(few, None, None) for _each in w)
+        return tuple(Room(few, few, None, None) for _each in w)
     taking = table[rows]
     own = _totals(taking, w[None, :])[0]
     leader = int(np.argmax(own))
     near = SAME * max(float(np.abs(own).max()), 1e-300)
     tied = bool(np.count_nonzero(own >= own[leader] - near) > 1)
-    return tuple(_room(taking, w, at, leader, tied, rows) for at in range(w.size))
+    apart = _neighbours(own, near)
+    return tuple(_room(taking, w, at, leader, tied, rows, apart) for at in range(w.size))
 
 
 def _checked(
@@ -238,32 +245,66 @@ def _units(
     return tuple(found)
 
 
+def _neighbours(own: FloatArray, near: float) -> tuple[IntArray, IntArray]:
+    """All pairs of units of which one stands right above the other, those above and those below.
+
+    Units that are even stand side by side: each is a neighbour of all right below.
+    """
+    order = np.argsort(-own, kind="stable")
+    steps = np.flatnonzero(own[order[:-1]] - own[order[1:]] > near) + 1
+    even = np.split(order, steps)
+    pairs = [(a, b) for above, below in pairwise(even) for a in above for b in below]
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
 def _room(
-    taking: FloatArray, w: FloatArray, at: int, leader: int, tied: bool, rows: IntArray
+    taking: FloatArray,
+    w: FloatArray,
+    at: int,
+    leader: int,
+    tied: bool,
+    rows: IntArray,
+    apart: tuple[IntArray, IntArray],
 ) -> Room:
     rest = 1.0 - w[at]
     n = int(rows.size)
-    if tied or rest <= SAME:
-        return Room(Figure.none(MethodStatus.NOT_APPLICABLE, n=n), None, None)
+    none = Figure.none(MethodStatus.NOT_APPLICABLE, n=n)
+    if rest <= SAME:
+        return Room(none, none, None, None)
     known = np.isfinite(taking)
     filled = np.where(known, taking, 0.0)
     others = np.where(np.arange(w.size) == at, 0.0, w) / rest
     # With t the weight: total (t x + (1 - t) r) over share (t a + (1 - t) c), each a line in t.
     total = _line(filled[:, at], filled @ others)
     share = _line(known[:, at].astype(np.float64), known.astype(np.float64) @ others)
-    ahead = _product(total[leader], share) - _product(share[leader], total)
-    roots = _roots(np.delete(ahead, leader, axis=0))
-    rivals = np.delete(rows, leader)
     now = float(w[at])
-    below, above = roots.copy(), roots.copy()
-    below[~((roots > 0) & (roots < now))] = 0.0
-    above[~((roots >= now) & (roots < 1))] = 1.0
+    one, two = apart
+    between = _product(total[one], share[two]) - _product(share[one], total[two])
+    order = none
+    if one.size:
+        below, above = _ends(_roots(between), now)
+        order = Figure(now, float(below.max()), float(above.min()), n)
+    if tied:
+        return Room(none, order, None, None)
+    ahead = _product(total[leader], share) - _product(share[leader], total)
+    rivals = np.delete(rows, leader)
+    below, above = _ends(_roots(np.delete(ahead, leader, axis=0)), now)
     low, high = float(below.max()), float(above.min())
     return Room(
         share=Figure(now, low, high, n),
+        order=order,
         rival_below=int(rivals[int(below.max(axis=1).argmax())]) if low > 0 else None,
         rival_above=int(rivals[int(above.min(axis=1).argmin())]) if high < 1 else None,
     )
+
+
+def _ends(roots: FloatArray, now: float) -> tuple[FloatArray, FloatArray]:
+    """The roots below, 0 where there is none, and those above, else 1."""
+    below, above = roots.copy(), roots.copy()
+    below[~((roots > 0) & (roots < now))] = 0.0
+    above[~((roots >= now) & (roots < 1))] = 1.0
+    return below, above
 
 
 def _line(at_one: FloatArray, at_zero: FloatArray) -> FloatArray:
@@ -272,9 +313,10 @@ def _line(at_one: FloatArray, at_zero: FloatArray) -> FloatArray:
 
 
 def _product(one: FloatArray, lines: FloatArray) -> FloatArray:
-    """The coefficients of a line times each of the others, highest first."""
+    """The coefficients of a line, or of as many, times each of the others, highest first."""
     a, b = lines[:, 0], lines[:, 1]
-    return np.stack([one[0] * a, one[0] * b + one[1] * a, one[1] * b], axis=1)
+    steep, base = one[..., 0], one[..., 1]
+    return np.stack([steep * a, steep * b + base * a, base * b], axis=1)
 
 
 def _roots(quadratics: FloatArray) -> FloatArray:

@@ -81,6 +81,8 @@ def sensitivity_row(code: str, found: Sensitivity | None) -> dict[str, Any]:
                 "weight": each.weight,
                 "low": each.share.low,
                 "high": each.share.high,
+                "order_low": each.order.low,
+                "order_high": each.order.high,
                 "status": each.share.status.value,
             }
             for each in (found.rooms if found else ())

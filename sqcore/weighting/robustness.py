@@ -33,11 +33,13 @@ class RankedUnit:
 
 @dataclass(frozen=True)
 class PartRoom:
-    """How far the weight of a part may move, and who is first beyond its ends."""
+    """How far the weight of a part may move, and who is first beyond its ends; `order`: how far
+    before any two units change places."""
 
     code: str
     name: str
     share: Figure
+    order: Figure
     weight: float
     rival_below: str
     rival_above: str
@@ -53,6 +55,12 @@ class PartRoom:
     @property
     def high(self) -> float | None:
         return None if self.share.high is None else 100 * self.share.high
+
+    @property
+    def order_ends(self) -> tuple[float, float] | None:
+        if self.order.low is None or self.order.high is None:
+            return None
+        return 100 * self.order.low, 100 * self.order.high
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,7 @@ def sensitivity_of(version: SystemVersion, *, principal: Principal) -> Sensitivi
                 part.code,
                 group.name_of(part.code),
                 room.share,
+                room.order,
                 float(group.weights[part.code]),
                 "" if room.rival_below is None else ranked[room.rival_below].name,
                 "" if room.rival_above is None else ranked[room.rival_above].name,

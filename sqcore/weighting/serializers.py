@@ -103,6 +103,10 @@ class RoomRow(serializers.Serializer[Any]):
         allow_null=True, help_text="Down to which weight the first unit stays first"
     )
     high = serializers.FloatField(allow_null=True, help_text="Up to which")
+    order_low = serializers.FloatField(
+        allow_null=True, help_text="Down to which weight no two units change places"
+    )
+    order_high = serializers.FloatField(allow_null=True, help_text="Up to which")
     status = serializers.CharField(help_text="ok, or why there are no ends")
 
 

@@ -25,7 +25,7 @@ from sqcore.weighting.models import ExpertInvitation
 from sqcore.weighting.queries import Group, Weighting
 from sqcore.weighting.robustness import sensitivity_of
 from sqcore.weighting.rounds import ScoreRounds
-from sqcore.weighting.wording import words_of
+from sqcore.weighting.wording import consistency_of, words_of
 
 Trail = list[tuple[str, str]]
 RENEWED_DAYS = 14
@@ -353,6 +353,7 @@ def _group_page(
         "is_chosen": weighting.stored is not None and weighting.stored.method == weighting.method,
         "stored_method": METHODS[weighting.stored.method] if weighting.stored else None,
         "rows": rows,
+        "together": consistency_of(weighting.proposal.facts),
         "pairs": n * (n - 1) // 2,
         "parts": n,
         "may_judge": principal.user is not None,

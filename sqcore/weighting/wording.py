@@ -28,10 +28,10 @@ class Words:
 
 def words_of(origin: Origin) -> Words:
     facts = origin.facts or {}
-    return Words(_consistency(facts), tuple(_lines(facts)))
+    return Words(consistency_of(facts), tuple(_lines(facts)))
 
 
-def _consistency(facts: Mapping[str, Any]) -> ConsistencyWords | None:
+def consistency_of(facts: Mapping[str, Any]) -> ConsistencyWords | None:
     """Say how consistent the judgements were that weights came from; None without comparisons."""
     if "cr" not in facts:
         return None
@@ -100,7 +100,7 @@ def _mix_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = [(_("Made of"), made[facts["how"]] % shares)]
     for key, part in facts.get("parts", {}).items():
         lines += [(f"{_title(key)} – {label}", text) for label, text in _lines(part["facts"])]
-        if told := _consistency(part["facts"]):
+        if told := consistency_of(part["facts"]):
             name = _("Consistency")
             lines.append((f"{_title(key)} – {name}", f"{told.text} ({told.ratio})"))
     return lines

@@ -139,6 +139,43 @@ class TestRoom:
         assert (second.share.low, second.rival_below, second.rival_above) == (0.0, None, 1)
         assert (first.share.value, first.share.n) == (0.5, 2)
 
+    def test_the_order_changes_before_the_first_does(self) -> None:
+        # B 60 w + 40 (1 - w) against C 20 w + 70 (1 - w): even at w = 3 / 7; A leads by far
+        first, second = room_to_move([[90, 90], [60, 40], [20, 70]], [0.5, 0.5])
+
+        assert (first.share.low, first.share.high) == (0.0, 1.0)
+        assert (first.order.value, first.order.n) == (0.5, 3)
+        assert (first.order.low, first.order.high) == (pytest.approx(3 / 7), 1.0)
+        assert (second.order.low, second.order.high) == (0.0, pytest.approx(4 / 7))
+
+    def test_units_that_are_even_have_no_order_among_them(self) -> None:
+        # B and C are even now; B falls to D at 25 w = 5 (1 - w), C never does
+        tied = room_to_move([[90, 90], [60, 40], [40, 60], [35, 45]], [0.5, 0.5])[0]
+        all_even = room_to_move([[80, 70], [70, 80]], [0.5, 0.5])[0]
+
+        assert tied.share.status is MethodStatus.OK
+        assert (tied.order.low, tied.order.high) == (pytest.approx(1 / 6), 1.0)
+        assert (all_even.order.value, all_even.order.status) == (None, MethodStatus.NOT_APPLICABLE)
+
+    @settings(max_examples=60)
+    @given(scores=TABLES)
+    def test_within_the_room_of_the_order_nobody_changes_places(self, scores: FloatArray) -> None:
+        weights = np.arange(1.0, scores.shape[1] + 1)
+        weights /= weights.sum()
+        now = scores @ weights
+        apart = now[:, None] - now > 1e-9 * max(float(np.abs(now).max()), 1e-300)
+        for at, each in enumerate(room_to_move(scores, weights)):
+            if each.order.low is None or each.order.high is None:
+                continue
+            assert each.share.low is None or each.order.low >= each.share.low
+            for step in np.linspace(each.order.low, each.order.high, 9)[1:-1]:
+                moved = weights * (1 - step) / (1 - weights[at])
+                moved[at] = step
+                total = scores @ moved
+                assert (total[:, None] - total >= -1e-6 * max(np.abs(total).max(), 1e-300))[
+                    apart
+                ].all()
+
     def test_one_best_in_everything_can_never_be_overtaken(self) -> None:
         for each in room_to_move([[9, 9], [1, 2], [3, 3]], [0.7, 0.3]):
             assert (each.share.low, each.share.high) == (0.0, 1.0)

@@ -152,7 +152,7 @@ class TestPage:
         assert "Scores of January 2026, evaluated by version 1." in text
         assert "Of 2000 draws of weights around what they are." in text
         assert "Branch-1 1 1 to 2" in text
-        assert "Reliability 33.3 % 25.9 to 100.0 % below: Branch-2" in text
+        assert "Reliability 33.3 % 25.9 to 100.0 % 25.9 to 100.0 % below: Branch-2" in text
 
     def test_names_no_unit_beyond_ones_own(
         self, version: SystemVersion, branches: list[Unit]
@@ -200,6 +200,8 @@ class TestRest:
             "weight": pytest.approx(1 / 3),
             "low": pytest.approx(3.5 / 13.5),
             "high": 1.0,
+            "order_low": pytest.approx(3.5 / 13.5),
+            "order_high": 1.0,
             "status": "ok",
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import mean
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -59,7 +60,12 @@ class Step:
             return "stops"
         if self.missing:
             return "open"
-        return "done" if self.has or self.findings else "empty"
+        return "done" if self.has or self._is_judged else "empty"
+
+    @property
+    def _is_judged(self) -> bool:
+        told = (each.verdict for _title, findings in self.findings for each in findings)
+        return any(verdict != Verdict.UNKNOWN for verdict in told)
 
 
 def steps_of(version: SystemVersion, *, principal: Principal, now: datetime) -> list[Step]:
@@ -236,7 +242,10 @@ def _publication(version: SystemVersion, *, is_draft: bool) -> Step:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """A candidate with what people hold of it and what published figures say."""
+    """A candidate with what people hold of it and what published figures say.
+
+    places: of what was kept and stands nowhere yet in a draft, the dimensions and where it is added
+    """
 
     candidate: Candidate
     source: str
@@ -245,6 +254,7 @@ class CandidateRow:
     means: tuple[tuple[str | Promise, str], ...]
     seen: Seen | None
     alike: tuple[tuple[str, str], ...]
+    places: tuple[tuple[str, str], ...] = ()
 
     @property
     def total(self) -> str:
@@ -261,10 +271,48 @@ def candidate_rows(
     indicators = [each.indicator for each in found if each.indicator]
     known = seen(indicators, principal=principal, now=now)
     names = {each.code: in_language(each.name) for each in indicators}
-    return [_row(each, known, names) for each in found]
+    waiting = _kept_elsewhere(version, found)
+    dimensions = version.dimensions.order_by("position", "code") if waiting else ()
+    places = [(each.code, str(each)) for each in dimensions]
+    return [
+        _row(each, known, names, _places(version, places, waiting.get(each.pk, "")))
+        for each in found
+    ]
 
 
-def _row(candidate: Candidate, known: dict[str, Seen], names: dict[str, str]) -> CandidateRow:
+def _kept_elsewhere(version: SystemVersion, found: Sequence[Candidate]) -> dict[int, str]:
+    """Return the codes of what was kept and does not stand in a draft, by candidate."""
+    kept = {
+        each.pk: each.indicator.code
+        for each in found
+        if each.decision == Candidate.Decision.KEEP and each.indicator
+    }
+    if version.state != SystemVersion.State.DRAFT or not kept:
+        return {}
+    uses = WeightedIndicator.objects.filter(dimension__version=version)
+    placed = set(uses.values_list("indicator__code", flat=True))
+    return {pk: code for pk, code in kept.items() if code not in placed}
+
+
+def _places(
+    version: SystemVersion, dimensions: Sequence[tuple[str, str]], indicator: str
+) -> tuple[tuple[str, str], ...]:
+    if not indicator:
+        return ()
+    of = (version.system.code, version.number)
+    asked = urlencode({"indicator": indicator})
+    return tuple(
+        (name, f"{reverse('sqcore:indicators-place', args=[*of, code])}?{asked}")
+        for code, name in dimensions
+    )
+
+
+def _row(
+    candidate: Candidate,
+    known: dict[str, Seen],
+    names: dict[str, str],
+    places: tuple[tuple[str, str], ...],
+) -> CandidateRow:
     of = candidate.indicator
     ratings = list(candidate.ratings.all())
     told = known.get(of.code) if of else None
@@ -278,6 +326,7 @@ def _row(candidate: Candidate, known: dict[str, Seen], names: dict[str, str]) ->
         alike=tuple(
             (names.get(code, code), number(r, 2)) for code, r in (told.alike if told else ())
         ),
+        places=places,
     )
 
 

@@ -15,7 +15,7 @@ from sqcore.identity.models import User
 from sqcore.identity.permissions import Permission, Role
 from sqcore.identity.principals import EVERYWHERE, Principal
 from sqcore.indicators.cataloguing import define_indicator
-from sqcore.indicators.models import SystemVersion
+from sqcore.indicators.models import Dimension, SystemVersion, WeightedIndicator
 from sqcore.indicators.ready import place_indicator
 from sqcore.indicators.services import (
     copy_version,
@@ -276,6 +276,7 @@ class TestFigures:
     ) -> None:
         before = dict(_steps(draft, by)["validation"].findings)
         assert {each.verdict.value for found in before.values() for each in found} == {"unknown"}
+        assert _steps(draft, by)["validation"].state == "empty"
 
         version = _evaluated(draft, desk)
         step = {each.key: each for each in steps_of(version, principal=by, now=months_later(4))}[
@@ -326,6 +327,23 @@ class TestVersions:
 
 
 class TestPages:
+    def test_what_was_kept_is_added_to_a_dimension_from_the_screening(
+        self, client: Client, draft: SystemVersion, by: Principal
+    ) -> None:
+        propose_placed(version=draft, by=by, now=NOW)
+        for position in (1, 2, 3):
+            decide_candidate(
+                version=draft, position=position, keep=True, reason="Said", by=by, now=NOW
+            )
+        WeightedIndicator.objects.filter(indicator__code="wait").delete()
+
+        page = _shown(client, f"{AT}screening/")
+        link = f"{AT}dimensions/speed/indicators/?indicator=wait"
+
+        assert page.count("?indicator=") == Dimension.objects.filter(version=draft).count()
+        assert f'href="{link}"' in page
+        assert '<option value="wait" selected>' in _shown(client, link)
+
     def test_six_steps_say_what_is_missing_and_where_it_is_done(
         self, client: Client, draft: SystemVersion
     ) -> None:

@@ -21,6 +21,7 @@ from surveys.tests.drivers.making import (
     answers_of,
     codebook,
     correlations,
+    divided,
     level,
     planted,
     raw_kano,
@@ -350,17 +351,22 @@ class TestHowTo:
     PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "read-drivers.md").read_text("utf-8")
 
     def test_shows_the_very_fields_that_are_found(self) -> None:
-        drivers, pairs = map(json.loads, re.findall(r"```json\n(.*?)```", self.PAGE, re.DOTALL))
+        shown = map(json.loads, re.findall(r"```json\n(.*?)```", self.PAGE, re.DOTALL))
+        drivers, stated, pairs = shown
         given = TestKano.pairs((1, 3, 60), (1, 5, 20), (3, 3, 20))
 
         found = DRIVERS.find(answers_of(VISIT, planted(300, [0.9, 0.3, 0.0]))).values
         wanted = KANO.find(answers_of(TestKano.BOOK, given)).values
 
+        table = np.column_stack([planted(300, [0.9, 0.3, 0.0]), divided(300, [50, 30, 20])])
+        beside = DRIVERS.find(answers_of(codebook(raw_visit(points=(0, 100))), table)).values
+
         assert fields_of(drivers) == fields_of(found)
+        assert fields_of(drivers | stated) == fields_of(beside)
         assert pairs["pairs"][0] == wanted["pairs"][0] | {"code": "saturday-with"}
 
     def test_shows_a_pair_that_a_questionnaire_can_have(self) -> None:
-        asked = tomllib.loads(re.findall(r"```toml\n(.*?)```", self.PAGE, re.DOTALL)[0])
+        asked = tomllib.loads(re.findall(r"```toml\n(.*?)```", self.PAGE, re.DOTALL)[-1])
 
         assert KANO.suits(codebook(raw_definition(dimensions=[], **asked)))
 

@@ -29,7 +29,7 @@ THINGS = {
     "improvement.cycle": {
         *("board", "charted", "drawing", "effect_page", "evidence", "history", "intake"),
         *("next_steps", "pages", "plan", "reopening", "review", "telling", "ticket_page"),
-        "transitions",
+        *("transitions", "verbs"),
     },
     "improvement.tickets": {"comments", "files", "from_signals", "telling"},
     "improvement.verification": {

@@ -13,11 +13,14 @@ from sqcore.evaluation import frozen, standard_errors
 from sqcore.evaluation.figures import Figure, MarginLine, Overview, Provenance, Standing, UnitLine
 from sqcore.evaluation.models import EvaluationRun, FrozenCells, KpiValue
 from sqcore.evaluation.standings import (
+    UNIT_FIELDS,
     Compared,
+    UnitName,
     definition_at,
     parents_at,
     provenance_of,
     standing_of,
+    unit_name,
 )
 from sqcore.identity.permissions import Permission
 from sqcore.identity.principals import Principal
@@ -228,15 +231,15 @@ def overview(
         .filter(wanted)
         .order_by("id")
     )
-    names: dict[int, tuple[str, str]] = {}
+    names: dict[int, UnitName] = {}
     at: dict[tuple[date, str], dict[int, Figure]] = {}
     broken_down: dict[tuple[str, str], Figure] = {}
-    for row in rows.values(*_FIELDS, "unit__code", "unit__name"):
+    for row in rows.values(*_FIELDS, *UNIT_FIELDS):
         figure = _figure(row, period.fiscal_start)
         if figure.margin:
             broken_down[figure.margin, figure.margin_value] = figure
             continue
-        names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
+        names[figure.unit_id] = unit_name(row)
         at.setdefault((figure.period.start, figure.code), {})[figure.unit_id] = figure
     own = {
         start: {
@@ -391,9 +394,9 @@ def units_compared(
         rows = rows.filter(unit_id__in=[below.pk, *children])
     names = {}
     figures: dict[date, dict[int, Figure]] = {}
-    for row in rows.order_by("id").values(*_FIELDS, "unit__code", "unit__name"):
+    for row in rows.order_by("id").values(*_FIELDS, *UNIT_FIELDS):
         figure = _figure(row, period.fiscal_start)
-        names[figure.unit_id] = (row["unit__code"], in_language(row["unit__name"]))
+        names[figure.unit_id] = unit_name(row)
         figures.setdefault(figure.period.start, {})[figure.unit_id] = figure
     compare = Compared(
         names,

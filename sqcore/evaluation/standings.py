@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqcore.base.periods import Grain, Period
 from sqcore.base.text import in_language
@@ -17,11 +18,28 @@ from sqcore.indicators.definition import (
 from sqcore.org.queries import fiscal_start
 
 
+class UnitName(NamedTuple):
+    """How a unit is called, and where it stands among its siblings: by position, then by code."""
+
+    position: int
+    code: str
+    name: str
+
+
+NAMELESS = UnitName(0, "", "")
+UNIT_FIELDS = ("unit__position", "unit__code", "unit__name")
+
+
+def unit_name(row: Mapping[str, Any]) -> UnitName:
+    """Return the name in a row of values with UNIT_FIELDS."""
+    return UnitName(row["unit__position"], row["unit__code"], in_language(row["unit__name"]))
+
+
 @dataclass(frozen=True)
 class Compared:
     """Units in the order of the tree, each with its change."""
 
-    names: Mapping[int, tuple[str, str]]
+    names: Mapping[int, UnitName]
     parents: Mapping[int, int | None]
     definition: SystemDefinition
     former: SystemDefinition | None
@@ -37,8 +55,8 @@ class Compared:
         return [
             UnitLine(
                 unit_id=unit_id,
-                code=self.names[unit_id][0],
-                name=self.names[unit_id][1],
+                code=self.names[unit_id].code,
+                name=self.names[unit_id].name,
                 depth=depth,
                 parent_id=self.parents.get(unit_id),
                 figure=now[unit_id],
@@ -90,15 +108,15 @@ def parents_at(run: EvaluationRun) -> dict[int, int | None]:
 
 
 def _in_tree_order(
-    parents: Mapping[int, int | None], names: Mapping[int, tuple[str, str]]
+    parents: Mapping[int, int | None], names: Mapping[int, UnitName]
 ) -> Iterable[tuple[int, int]]:
-    """Yield (unit, depth), parents before children, siblings by code."""
+    """Yield (unit, depth), parents before children, siblings in the order of the units."""
     below: dict[int | None, list[int]] = {}
     for unit, parent in parents.items():
         below.setdefault(parent, []).append(unit)
 
     def walk(at: int | None, depth: int) -> Iterable[tuple[int, int]]:
-        for unit in sorted(below.get(at, []), key=lambda u: names.get(u, ("", ""))[0]):
+        for unit in sorted(below.get(at, []), key=lambda u: names.get(u, NAMELESS)):
             if unit in names:
                 yield unit, depth
             yield from walk(unit, depth + 1)

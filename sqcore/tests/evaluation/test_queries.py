@@ -246,6 +246,16 @@ class TestComparisons:
         assert lines[1].change is not None
         assert lines[1].change.is_better is True
 
+    def test_siblings_stand_in_the_order_that_was_set_for_the_units(self, bank: Bank) -> None:
+        Unit.objects.filter(code="south").update(position=1)
+        Unit.objects.filter(code="north").update(position=2)
+
+        lines = queries.units_compared(
+            principal=ANA, system=bank.system, period=FEBRUARY, code="overall"
+        )
+
+        assert [line.code for line in lines] == ["bank", "south", "north"]
+
     def test_a_unit_with_its_children(self, bank: Bank) -> None:
         lines = queries.units_compared(
             principal=ANA, system=bank.system, period=FEBRUARY, code="overall", below=bank.north

@@ -124,7 +124,9 @@ def _drawn_up(
     share = nowhere / max(len(code), 1)
     shares = wanted / wanted.sum() * (1 - share)
     rest = float(shares[pooled].sum())
-    if _is_small(in_pool, k) or _is_small(nowhere, k):
+    # Side by side they would tell of any group of them: who leaves customers out of the figures
+    # chooses who is of no category.
+    if (in_pool and nowhere) or _is_small(nowhere, k):
         in_pool, rest, nowhere = in_pool + nowhere, rest + share, 0
         code[code == UNKNOWN] = pool
     if _is_small(in_pool, k):

@@ -267,10 +267,10 @@ class _Desk:
         seen = _seen(version, period)
         answers = item_answers(version, period)
         groups = groups_of(answers, tree_of(period))
-        cells = _cells_of(population, answers, groups)
+        shown = shown_before(version, period)
+        cells = _cells_of(population, answers, groups, shown)
         people = [groups.people(group, answers) for group in groups.of] + list(cells.values())
         all_groups = [*groups.of, *cells]
-        shown = shown_before(version, period)
         history = _history(version, period, all_groups, shown)
         k = organisation().smallest_group
         decided = _decided(people, groups, list(cells), history, k)
@@ -372,9 +372,10 @@ class _Desk:
 
 
 def _cells_of(
-    population: Population, answers: ItemAnswers, groups: Groups
+    population: Population, answers: ItemAnswers, groups: Groups, shown: Mapping[Group, IntArray]
 ) -> dict[Group, IntArray]:
-    """Return the people of the cells of crossed margins that somebody answered from."""
+    """Return the people of the cells of crossed margins that somebody answered from; also of those
+    that another population showed: its units may lie within these, or above them."""
     found: dict[Group, IntArray] = {}
     for margin, figures in figures_of(population).items():
         if margin in CROSSED:
@@ -383,6 +384,14 @@ def _cells_of(
                 people = answers.response[belongs == at]
                 if len(people) and group not in groups.of:
                     found[group] = people
+    columns = {"channel": answers.channel, "segment": answers.segment}
+    for cell in sorted(shown.keys() - found.keys() - set(groups.of)):
+        if cell.margin:
+            of = ids_of(cell.margin, [cell.margin_value]).get(cell.margin_value, 0)
+            inside = np.isin(answers.unit, list(groups.tree.below(cell.unit)))
+            people = answers.response[inside & (columns[cell.margin] == of)]
+            if len(people):
+                found[cell] = people
     return found
 
 
@@ -424,8 +433,8 @@ def _decided(
 
 
 def _with_cells(groups: Groups, cells: Sequence[Group]) -> Families:
-    """Return which groups are sums of which, with each unit and each channel or segment as a sum of
-    its cells."""
+    """Return which groups are sums of which, with each unit as a sum of its cells, and each channel
+    or segment, of the whole or in a unit, as one of its cells in the units below."""
     at = {group: place for place, group in enumerate([*groups.of, *cells])}
     plain = groups.families()
     found = [
@@ -434,7 +443,9 @@ def _with_cells(groups: Groups, cells: Sequence[Group]) -> Families:
     ]
     totals: dict[tuple[Group, str], list[int]] = {}
     for cell in cells:
-        for total in (Group(cell.unit), Group(groups.whole.unit, cell.margin, cell.margin_value)):
+        wider = [cell._replace(unit=unit) for unit in groups.tree.path(cell.unit)[1:]]
+        whole = cell._replace(unit=groups.whole.unit)
+        for total in (Group(cell.unit), next((each for each in wider if each in at), whole)):
             totals.setdefault((total, cell.margin), []).append(at[cell])
     return families_of(
         found + [(at[total], parts) for (total, _margin), parts in totals.items() if total in at]

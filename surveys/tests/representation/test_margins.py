@@ -54,6 +54,20 @@ def test_who_is_of_no_category_keeps_their_share() -> None:
     ]
 
 
+def test_leaving_customers_out_of_the_figures_tells_nobody_apart() -> None:
+    """Who knows that 40 came by phone must not find the three on the web, who are put together
+    with the 35 by post, by stating that neither phone nor web has customers."""
+    figures = {"counter": 50.0, "post": 50.0, "phone": 0.0, "web": 0.0}
+    told = np.array([True, False, True, False])
+
+    found = margin_of("channel", figures, people(60, 35, 40, 3), told, k=5)
+
+    assert [(codes, n) for codes, _share, n in categories(found)] == [
+        (("counter",), 60),
+        (("post",), 78),
+    ]
+
+
 def test_a_few_of_no_category_are_not_told_apart() -> None:
     found = margin_of("channel", FIGURES, people(60, 36, 12, unknown=2), ALL, k=5)
 

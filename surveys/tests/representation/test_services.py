@@ -411,6 +411,39 @@ class TestCrossedMargins:
         assert weighing is not None
         assert (weighing.status, weighing.found) == ("not_applicable", {}), "all four would tell"
 
+    @pytest.mark.parametrize("finer_first", [True, False])
+    def test_cells_of_a_region_do_not_tell_of_a_few_in_its_units_by_another_population(
+        self, bank: Unit, counter: Channel, web: Channel, finer_first: bool
+    ) -> None:
+        east, west = make_unit("east", parent=bank), make_unit("west", parent=bank)
+        north, south = make_unit("north", parent=east), make_unit("south", parent=east)
+        campaign = make_campaign(opens_on=date(2025, 1, 1))
+        for unit, at_counter, on_web in ((north, 60, 40), (south, 40, 3), (west, 50, 35)):
+            answer(campaign, unit, at_counter, channel_id=counter.pk, answers=HAPPY)
+            answer(campaign, unit, on_web, channel_id=web.pk, answers=SAD)
+        fine = {
+            f"{unit}+{channel}": 10
+            for unit in ("north", "south", "west")
+            for channel in ("counter", "web")
+        }
+        coarse = {
+            f"{unit}+{channel}": 10 for unit in ("east", "west") for channel in ("counter", "web")
+        }
+        told: dict[str, int] = {}
+
+        for cells in (fine, coarse) if finer_first else (coarse, fine):
+            weighing = weigh(campaign, known(**{"unit+channel": cells}))
+            assert weighing is not None
+            for margin in weighing.found.get("margins", []):
+                told |= {
+                    each["codes"][0]: each["people"]
+                    for each in margin["categories"]
+                    if len(each["codes"]) == 1
+                }
+
+        assert told, "one of the two is told"
+        assert not {"east+web", "north+web"} <= told.keys(), "south has three on the web"
+
     @pytest.mark.parametrize(
         ("cells", "said"),
         [

@@ -159,6 +159,7 @@ class TestResult:
             " Reliability as much as Empathy. What would fit: Reliability over Empathy 6."
         ) in text
         assert "contradicts itself ratio 0.317" in text
+        assert "Taken together" not in text
         assert "Random index 0.58 (Saaty); up to 0.10 counts as consistent." in text
         assert "left out Contradicts too much." in text
         assert "No expert is left" in text
@@ -183,6 +184,7 @@ class TestResult:
         text = words(ana.get(address(draft)))
 
         assert "From the comparisons of 2 experts." in text
+        assert "Taken together: consistent ratio 0.000 Random index 0.58 (Saaty)" in text
         assert "experts: 33.3 to 66.7" in text
         assert "Apply to the draft" in text
 

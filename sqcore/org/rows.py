@@ -6,7 +6,7 @@ stored at a time, so that a big one needs neither much memory nor one long trans
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -523,6 +523,11 @@ class LeaveIntake(PieceIntake):
 # ---- The kinds -----------------------------------------------------------------------------------
 class _PeopleRows:
     permission = Permission.MANAGE_PEOPLE
+    intake: Callable[[datetime], Intake]
+
+    def open(self, *, by: Principal, now: datetime) -> Intake:
+        require_everywhere(by, self.permission)
+        return type(self).intake(now)
 
     def codes(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         return {
@@ -537,14 +542,11 @@ class StaffRows(_PeopleRows):
 
     key = "staff"
     fields: Sequence[RowField] = STAFF_FIELDS
+    intake = StaffIntake
 
     @property
     def title(self) -> str:
         return _("Files of staff")
-
-    def open(self, *, by: Principal, now: datetime) -> Intake:
-        require_everywhere(by, self.permission)
-        return StaffIntake(now)
 
 
 class AssignmentRows(_PeopleRows):
@@ -552,14 +554,11 @@ class AssignmentRows(_PeopleRows):
 
     key = "assignments"
     fields: Sequence[RowField] = ASSIGNMENT_FIELDS
+    intake = AssignmentIntake
 
     @property
     def title(self) -> str:
         return _("Files of assignments")
-
-    def open(self, *, by: Principal, now: datetime) -> Intake:
-        require_everywhere(by, self.permission)
-        return AssignmentIntake(now)
 
 
 class LeaveRows(_PeopleRows):
@@ -567,11 +566,8 @@ class LeaveRows(_PeopleRows):
 
     key = "leave"
     fields: Sequence[RowField] = LEAVE_FIELDS
+    intake = LeaveIntake
 
     @property
     def title(self) -> str:
         return _("Files of leave")
-
-    def open(self, *, by: Principal, now: datetime) -> Intake:
-        require_everywhere(by, self.permission)
-        return LeaveIntake(now)

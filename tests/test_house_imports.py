@@ -88,7 +88,8 @@ THINGS = {
     "surveys.analyses": {"groups", "port", "release", "wording"},
     "surveys.churn": {"pages", "shares", "signs", "trials", "wording"},
     "surveys.drivers": {
-        *("drawing", "effects", "kinds", "pages", "predictors", "reading", "review", "wording"),
+        *("drawing", "effects", "figures", "kinds", "pages", "predictors", "reading", "review"),
+        *("stated", "wording"),
     },
     "surveys.gaps": {"expectations", "expected", "kinds", "pages", "shifts", "wording"},
     "surveys.imports": {

@@ -142,8 +142,8 @@ class StateIntake:
         machines = self._check.machines
         found = []
         for number, row in enumerate(sent, start=1):
-            machine = machines.get(row.get("equipment", ""))
-            before = machine and told.get((machine.pk, datetime.fromisoformat(row["at"])))
+            machine, at = machines.get(row.get("equipment", "")), row.get("at")
+            before = machine and at and told.get((machine.pk, datetime.fromisoformat(at)))
             if before:
                 reason = _("it told “%(state)s” of this moment before") % {"state": before}
                 found.append(Problem(reason, field="state", row=number))

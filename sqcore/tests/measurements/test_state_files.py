@@ -123,6 +123,19 @@ def test_what_a_machine_told_before_is_not_changed_by_a_file() -> None:
     assert stored() == [("up", "00:00"), ("down", "01:30"), ("up", "02:00")]
 
 
+def test_a_row_without_a_moment_is_named_beside_a_contradiction() -> None:
+    run(checked(CSV))
+
+    imported = checked(CSV.replace("Out of order", "up") + "atm-1,up,\natm-1,up,soon\n")
+
+    assert imported.report["faults"] == [
+        [6, "Time", "“soon” is no moment written 2026-05-17T09:30:00"],
+        [5, "Time", "is missing"],
+        [3, "Status", "it told “down” of this moment before"],
+    ]
+    assert EquipmentState.objects.count() == 3
+
+
 def test_the_empty_file_has_the_columns_and_no_row(client: Client) -> None:
     user = make_user("ada")
     give_role(user, Role.ADMINISTRATOR)

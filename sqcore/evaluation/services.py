@@ -11,6 +11,7 @@ import numpy as np
 import scipy
 from django.db import connection, transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from sqcore.audit.services import record
 from sqcore.base import bus
@@ -79,7 +80,9 @@ def request_run(
     if version is None:
         return None
     if period.end > local_day(now):
-        raise InvalidInput(f"{period} is not over yet; it is evaluated when it is.")
+        raise InvalidInput(
+            _("%(period)s is not over yet; it is evaluated when it is.") % {"period": period}
+        )
     asked = Due(version, period, EvaluationRun.Reason.ASKED)
     queued = plan_runs(due=[asked], by=by, now=now)
     return queued[0] if queued else None

@@ -1,6 +1,6 @@
 """Operational data: measures, who sends them, the observations, and the state of equipment."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 
 from django.conf import settings
@@ -248,6 +248,10 @@ class EquipmentQuerySet(models.QuerySet["Equipment"]):
             Permission.MANAGE_MEASUREMENTS
         )
         return self if scope.everywhere else self.filter(unit_id__in=scope.units)
+
+    def in_use_on(self, day: date) -> Self:
+        """Those that are not retired yet."""
+        return self.filter(Q(retired_on__isnull=True) | Q(retired_on__gt=day))
 
 
 class Equipment(models.Model):

@@ -211,7 +211,7 @@ def new_feed(request: HttpRequest) -> HttpResponse:
 def equipment(request: HttpRequest) -> HttpResponse:
     """List machines: their state now, since when."""
     principal = _reader(request)
-    machines = Equipment.objects.visible_to(principal).filter(retired_on__isnull=True)
+    machines = Equipment.objects.visible_to(principal).in_use_on(local_day(timezone.now()))
     kinds = sorted(set(machines.values_list("kind", flat=True)))
     kind = request.GET.get("kind", "")
     if kind in kinds:

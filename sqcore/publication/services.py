@@ -1,6 +1,6 @@
 """Goals of a draft and the screening of what it might measure. A published version keeps both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,8 +37,7 @@ def add_goal(
     """
     draft = locked_draft(version, by)
     _require_dimension(draft, dimension)
-    if any(each.text == text for each in Goal.objects.filter(version=draft)):
-        raise Conflict(_("“%(goal)s” is written down already.") % {"goal": in_language(text)})
+    _require_new(text, Goal.objects.filter(version=draft))
     goal = Goal(version=draft, position=_next(Goal, draft), text=dict(text), dimension=dimension)
     save(goal, _("goal"))
     note(draft, "goal_added", by=by, now=now, goal=str(goal.key))
@@ -59,6 +58,7 @@ def change_goal(
     draft = locked_draft(version, by)
     goal = _goal(draft, key)
     _require_dimension(draft, dimension)
+    _require_new(text, Goal.objects.filter(version=draft).exclude(pk=goal.pk))
     goal.text, goal.dimension = dict(text), dimension
     save(goal, _("goal"), new=False)
     note(draft, "goal_changed", by=by, now=now, goal=str(key))
@@ -223,6 +223,11 @@ def _goal(draft: SystemVersion, key: UUID) -> Goal:
     if found is None:
         raise NotFound(_("There is no such goal."))
     return found
+
+
+def _require_new(text: TranslatedText, others: Iterable[Goal]) -> None:
+    if any(each.text == text for each in others):
+        raise Conflict(_("“%(goal)s” is written down already.") % {"goal": in_language(text)})
 
 
 def _candidate(draft: SystemVersion, position: int) -> Candidate:

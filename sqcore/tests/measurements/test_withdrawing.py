@@ -14,6 +14,7 @@ from sqcore.base.periods import Grain, Period
 from sqcore.identity.permissions import Permission, Role
 from sqcore.measurements.models import Equipment, Observation
 from sqcore.measurements.queries import Standing, grid_of
+from sqcore.measurements.services import retire_equipment
 from sqcore.measurements.sources import MeasurementSource
 from sqcore.measurements.withdrawal import withdraw_measurement, withdraw_measurements
 from sqcore.org.models import Unit
@@ -225,6 +226,17 @@ class TestPages:
         assert AuditEntry.objects.get(action="equipment.retired").details == {"on": "2026-03-01"}
         assert client.post(page, {"on": "2026-03-02"}).status_code == 400
         assert page not in client.get("/measurements/equipment/atm-1/").content.decode()
+
+    def test_a_machine_that_retires_later_is_listed_until_then(
+        self, north: Unit, client: Client
+    ) -> None:
+        for code, on in (("atm-1", date(2026, 1, 1)), ("atm-2", date(2190, 1, 1))):
+            retire_equipment(equipment=machine(code, north), on=on, by=SYSTEM, now=NOW)
+        login(client, "ada", Role.ADMINISTRATOR)
+
+        text = client.get("/measurements/equipment/").content.decode()
+
+        assert ("ATM-1" in text, "ATM-2" in text) == (False, True)
 
     def test_a_manager_retires_no_machine(self, north: Unit, client: Client) -> None:
         machine("atm-1", north)

@@ -154,6 +154,23 @@ class TestGoals:
         assert "“Nobody waits” is written down already." in again.content.decode()
         assert Goal.objects.count() == 1
 
+    def test_is_not_changed_into_one_that_stands_there_already(
+        self, draft: SystemVersion, by: Principal
+    ) -> None:
+        add_goal(version=draft, text={"en": "Nobody waits"}, by=by, now=NOW)
+        trust = add_goal(version=draft, text={"en": "Trust"}, by=by, now=NOW)
+
+        with pytest.raises(Conflict, match="written down already"):
+            change_goal(
+                version=draft, key=trust.key, text={"en": "Nobody waits"}, dimension="", by=by,
+                now=NOW,
+            )  # fmt: skip
+
+        assert [goal.text["en"] for goal in Goal.objects.order_by("position")] == [
+            "Nobody waits",
+            "Trust",
+        ]
+
     def test_its_key_never_comes_to_name_another_one(
         self, client: Client, draft: SystemVersion, by: Principal
     ) -> None:

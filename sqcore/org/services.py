@@ -139,7 +139,9 @@ def shift_unit(*, unit: Unit, by_places: int, on: date, by: Principal, now: date
     raises: NotPermitted; Conflict when there is no such place
     """
     by.require(Permission.MANAGE_ORGANISATION)
-    list(Unit.objects.select_for_update().filter(pk=unit.pk))
+    beside = siblings_of(unit, on=on)
+    # In one order, and read again: two moves at once both count and do not block each other.
+    list(Unit.objects.select_for_update().filter(pk__in=[e.pk for e in beside]).order_by("pk"))
     beside = siblings_of(unit, on=on)
     codes = [each.code for each in beside]
     if unit.code not in codes:

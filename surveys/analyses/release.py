@@ -3,7 +3,7 @@
 docs/decisions/analyses-of-groups.md argues the rules.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,7 @@ class _Desk:
             (int(parent), families.children[families.family == at].tolist())
             for at, parent in enumerate(families.parents)
         ]
+        self.parts = dict(reversed(self.family))
         nothing: Shown = [None] * len(now)
         self.on_show = history.earlier[-1] if history.earlier else nothing
 
@@ -166,11 +167,36 @@ class _Desk:
             for at, people in enumerate(self.now)
         ]
         fresh = ~(hidden | self.held)
-        for parent, children in self.family:
-            new = [place for place in (parent, *children) if fresh[place]]
-            if new and self._is_told(parent, children, public, fresh):
-                return new[0] if new[0] == parent else min(new, key=lambda at: int(self.size[at]))
+        seen = {at for at, people in enumerate(public) if people is not None}
+        seen |= {
+            at
+            for shown in self.history.earlier
+            for at in range(len(shown))
+            if shown[at] is not None
+        }
+        for parent, direct in self.family:
+            for children in self._ways(direct, seen):
+                new = [place for place in (parent, *children) if fresh[place]]
+                if new and self._is_told(parent, children, public, fresh):
+                    if new[0] == parent:
+                        return parent
+                    return min(new, key=lambda at: int(self.size[at]))
         return None
+
+    def _ways(self, children: Sequence[int], seen: Collection[int]) -> list[list[int]]:
+        """Return the ways to take a total apart: by its parts; by the parts of those that were
+        never shown; by the smallest there are."""
+        found = [list(children)]
+        for wanted in (seen, ()):
+            way = [end for child in children for end in self._ends(child, wanted)]
+            if way not in found:
+                found.append(way)
+        return found
+
+    def _ends(self, place: int, seen: Collection[int]) -> list[int]:
+        if place in seen or place not in self.parts:
+            return [place]
+        return [end for child in self.parts[place] for end in self._ends(child, seen)]
 
     def _is_told(
         self, parent: int, children: Sequence[int], public: Shown, fresh: BoolArray

@@ -257,3 +257,24 @@ def test_no_history_of_comings_and_goings_tells_of_few(
         len(people) == 0 or len(people) >= LEAST for page in pages for people in page.values()
     )
     assert [n for n in secrets(pages) if 0 < n < K] == []
+
+
+def test_a_total_does_not_tell_of_a_few_by_the_units_within_one_that_was_never_shown() -> None:
+    """One is at no unit and three at no branch, so that the region is hidden, and the second branch
+    with it. Now that 12 of the first have left, the first could be hidden in its place: then all
+    but the four would have been shown."""
+    lattice = families_of([(0, [1, 2]), (2, [3, 4])])
+    own, other = np.arange(4), np.arange(5 * APART, 5 * APART + 200)
+    first, second = np.arange(2 * APART, 2 * APART + 50), np.arange(3 * APART, 3 * APART + 40)
+
+    def everywhere(first: IntArray) -> list[IntArray]:
+        region = np.concatenate([own[1:], first, second])
+        return [np.concatenate([own[:1], region, other]), other, region, first, second]
+
+    then = everywhere(first)
+    assert release(then, lattice, k=K).hidden.tolist() == [False, False, True, False, True]
+    shown = [then[0], then[1], None, then[3], None]
+
+    found = release(everywhere(first[12:]), lattice, k=K, history=History([shown]))
+
+    assert found.hidden.tolist() == [False, False, True, False, True]

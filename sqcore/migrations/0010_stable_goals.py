@@ -8,13 +8,19 @@ from sqcore.indicators.models import EPOCHS_NEVER_CHANGED
 
 
 def give_keys(apps, editor):
-    """Each goal gets its own key, and what a later version copied from an earlier one the same."""
+    """Each goal gets its own key, and what a later version copied from an earlier one the same.
+
+    Where two goals of one version say the same, the second gets a key of its own.
+    """
     goals = apps.get_model("sqcore", "Goal").objects
-    known = {}
+    known, given = {}, set()
     listed = goals.order_by("version__system", "version__number", "position")
     for goal in listed.select_related("version"):
         said = goal.version.system_id, tuple(sorted(goal.text.items()))
         goal.key = known.setdefault(said, uuid4())
+        if (goal.version_id, goal.key) in given:
+            goal.key = uuid4()
+        given.add((goal.version_id, goal.key))
         goal.save(update_fields=["key"])
 
 

@@ -21,7 +21,7 @@ from sqcore.evaluation.models import EvaluationRun
 from sqcore.identity.models import User
 from sqcore.identity.permissions import MATRIX, TOKEN_PERMISSIONS, Permission, Role
 from sqcore.indicators.definition import SystemDefinition
-from sqcore.indicators.models import Indicator
+from sqcore.indicators.models import Indicator, SystemVersion
 from sqcore.jobs.models import Job
 from sqcore.measurements.models import EquipmentState, Observation
 from sqcore.org.models import Assignment, Staff, Unit
@@ -95,6 +95,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET systems/service/weights/sensitivity": EVERYBODY | {"results token"},
     "GET systems/service/versions/1/goals": EVERYBODY | {"results token"},
     "GET systems/service/versions/1/screening": EVERYBODY | {"results token"},
+    "GET systems/service/versions/1/changes": EVERYBODY | {"results token"},
     "GET systems/service/comparison?unit=north": (EVERYBODY - {"chen"}) | {"results token"},
     "GET comparators": EVERYBODY | {"results token", "market token"},
     "GET comparator-values": EVERYBODY | {"results token", "market token"},
@@ -252,6 +253,9 @@ def bank() -> dict[str, Unit]:
     make_segment("private")
     system = make_system()
     run = make_run(system, "2025-12")
+    SystemVersion.objects.create(
+        system=system, number=0, state="retired", since=date(2023, 1, 1), published_at=NOW
+    )
     definition = SystemDefinition("service", {"en": "Service"}, 1, ()).as_json()
     EvaluationRun.objects.filter(pk=run.pk).update(id=1, definition=definition, policy=POLICY)
     run = EvaluationRun.objects.get()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sqcore.stats.arrays import BoolArray, FloatArray, finite, numbers, squarable, together
+from sqcore.stats.arrays import LARGEST, BoolArray, FloatArray, finite, numbers, together
 from sqcore.stats.errors import StatisticsError
 
 SCORES = (0.0, 100.0)
@@ -184,7 +184,8 @@ def goalpost_scores(value: npt.ArrayLike, goalposts: Goalposts) -> GoalpostScore
     goalposts: M of them
     returns: GoalpostScores of the same shape; of a curve the slope is that of the line the value
         lies on, at a knot of the line behind it
-    raises: StatisticsError if the last axis is not M or a value is infinite
+    raises: StatisticsError if the last axis is not M or a value is infinite; a value far beyond
+        its goalposts, as the end of an interval on next to no degrees of freedom, is at the end
     assumes: goalposts fixed beforehand, so that periods and units compare
     source: OECD/JRC 2008, Handbook on Constructing Composite Indicators, step 5 (min-max)
 
@@ -192,7 +193,7 @@ def goalpost_scores(value: npt.ArrayLike, goalposts: Goalposts) -> GoalpostScore
     >>> goalpost_scores([[5.5, 12.0]], ends).score.tolist()
     [[75.0, 60.0]]
     """
-    x = squarable(numbers(value, "value"), "value")
+    x = np.clip(numbers(value, "value"), -LARGEST, LARGEST)
     if x.ndim == 0 or x.shape[-1] != goalposts.worst.size:
         raise StatisticsError(f"value must end in an axis of {goalposts.worst.size}")
     step = 100.0 / (goalposts.best - goalposts.worst)

@@ -54,12 +54,12 @@ def test_going_back_and_switching_the_language_lose_nothing(
 
         page.go_back()
         page.go_back()
-        assert heading(page) == "Part 1 of 6"
+        assert heading(page) == "Part 1 of 7"
         page.click("a:visible:text('Next')")
-        assert (heading(page), chosen(page, "p5")) == ("Part 2 of 6", "3")
+        assert (heading(page), chosen(page, "p5")) == ("Part 2 of 7", "3")
         page.click("button:visible:text('简体中文')")
         assert page.locator("section:visible legend").first.inner_text().endswith("就在哪天办好。")
-        for _ in range(4):
+        for _ in range(5):
             page.locator("nav:visible a.go").click()
         page.fill("textarea", "谢谢")
         page.locator("button.go:visible").click()
@@ -76,6 +76,7 @@ def test_going_back_from_the_thanks_and_sending_again_stores_once(
         page = customer.page
         page.goto(f"/a/{link.token}/#s6")
         choose(page, "nps", "9")
+        page.click("a:visible:text('Next')")
         page.click("button.go:visible")
         page.go_back()
         assert chosen(page, "nps") == "9"
@@ -106,9 +107,9 @@ def test_every_screen_fits_and_can_be_touched(
 ) -> None:
     with walk(browser, live_server.url, viewport=viewport) as customer:
         page = customer.page
-        for screen in range(1, 7):
+        for screen in range(1, 8):
             page.goto(f"/a/{link.token}/#s{screen}")
-            assert heading(page) == f"Part {screen} of 6"
+            assert heading(page) == f"Part {screen} of 7"
             assert customer.sideways == 0
             targets = page.locator("section:visible :is(fieldset label, a, button)").all()
             boxes = [target.bounding_box() or {"width": 0, "height": 0} for target in targets]

@@ -345,15 +345,17 @@ def test_a_wrong_line_of_a_population_is_named_by_its_number(ana: Walk) -> None:
     page.get_by_label("Name").fill("Customers, end of 2025")
     page.get_by_label("Source").fill("Core system")
     page.get_by_label("As of").fill("2025-12-31")
-    page.get_by_label("Units").fill("north 1200\nsouth many")
+    page.get_by_label("Units (optional)", exact=True).fill("north 1200\nsouth many")
     press(page, "Keep the population")
     expect(
         page.get_by_text("row 2, south: must be a number, 0 or more", exact=True)
     ).to_be_visible()
-    expect(page.get_by_label("Units")).to_have_value("north 1200\nsouth many")
+    expect(page.get_by_label("Units (optional)", exact=True)).to_have_value(
+        "north 1200\nsouth many"
+    )
     assert not Population.objects.exists()
 
-    page.get_by_label("Units").fill("north 1200\nsouth 800")
+    page.get_by_label("Units (optional)", exact=True).fill("north 1200\nsouth 800")
     press(page, "Keep the population")
     expect(page.get_by_text("The population is there.")).to_be_visible()
     expect(page.get_by_role("row", name="north")).to_contain_text("60")
